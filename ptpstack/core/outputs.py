@@ -1,0 +1,61 @@
+"""What the engine asks for and tells: the outputs of every input, in order.
+
+An input method of :class:`~ptpstack.core.instance.PtpInstance` returns ``list[Output]``. A driver (the
+daemon, the simulator) carries out each ``Send``, hands each ``Measurement`` to the arbiter and each
+``Event`` to the recorder. It adds no protocol rule.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from dataclasses import dataclass
+from enum import Enum
+from typing import TypeAlias
+
+from ptpstack.events import Event
+from ptpstack.time import LocalTime, PtpTime, TimeInterval
+from ptpstack.wire.message import Message
+
+
+class Destination(Enum):
+    """Which group a message goes to (IEEE 1588-2019 Annexes C, D, E); unicast answers carry an address."""
+
+    PRIMARY = "primary"
+    PEER_DELAY = "peer delay"
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """Transmit *message* on *port_number*.
+
+    With a *context* the frame is an event message: report its egress stamp, or ``None`` once it is
+    known lost, by ``PtpInstance.transmitted(port_number, context, stamp, now)`` exactly once.
+    *address* is what the driver gave as the source of the frame that this one answers by unicast.
+    """
+
+    port_number: int
+    message: Message
+    destination: Destination = Destination.PRIMARY
+    context: int | None = None
+    address: Hashable = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measurement:
+    """One corrected Sync of the parent, with the path delay known when it came.
+
+    ``offset_from_master`` is local − master; ``t1`` includes correctionField, latencies and asymmetry
+    (IEEE 1588-2019 11.2). ``t3``/``t4`` are those of the newest complete E2E exchange.
+    """
+
+    port_number: int
+    t1: PtpTime
+    t2: LocalTime
+    offset_from_master: TimeInterval
+    mean_delay: TimeInterval
+    log_sync_interval: int
+    t3: LocalTime | None = None
+    t4: PtpTime | None = None
+
+
+Output: TypeAlias = Send | Measurement | Event

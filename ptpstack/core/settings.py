@@ -1,0 +1,68 @@
+"""What an operator or a profile sets on an instance and its ports, resolved to plain values.
+
+Ranges and defaults are the profile's business (``profiles``); names and files are ``config``'s.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import IntEnum
+
+from ptpstack.time import TimeInterval
+from ptpstack.wire.types import ClockIdentity, ClockQuality, TimeSource
+
+
+class DelayMechanism(IntEnum):
+    """portDS.delayMechanism (IEEE 1588-2019 Table 21)."""
+
+    E2E = 0x01
+    P2P = 0x02
+    NO_MECHANISM = 0xFE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimeProperties:
+    """The members of timePropertiesDS that a grandmaster announces (IEEE 1588-2019 8.2.4)."""
+
+    current_utc_offset: int = 37
+    current_utc_offset_valid: bool = False
+    leap59: bool = False
+    leap61: bool = False
+    time_traceable: bool = False
+    frequency_traceable: bool = False
+    ptp_timescale: bool = True
+    time_source: TimeSource = TimeSource.INTERNAL_OSCILLATOR
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InstanceSettings:
+    """Configurable members of defaultDS and its neighbours (IEEE 1588-2019 8.2.1)."""
+
+    clock_identity: ClockIdentity
+    domain_number: int = 0
+    sdo_id: int = 0x000
+    priority1: int = 128
+    priority2: int = 128
+    slave_only: bool = False
+    clock_quality: ClockQuality = ClockQuality(248, 0xFE, 0xFFFF)
+    time_properties: TimeProperties = field(default_factory=TimeProperties)
+    path_trace_enabled: bool = False
+    max_steps_removed: int = 255
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PortSettings:
+    """Configurable members of portDS and timestampCorrectionPortDS (IEEE 1588-2019 8.2.15, 8.2.16)."""
+
+    port_number: int
+    delay_mechanism: DelayMechanism = DelayMechanism.E2E
+    master_only: bool = False
+    minor_version_number: int = 1
+    log_announce_interval: int = 1
+    announce_receipt_timeout: int = 3
+    log_sync_interval: int = 0
+    log_min_delay_req_interval: int = 0
+    log_min_pdelay_req_interval: int = 0
+    delay_asymmetry: TimeInterval = 0
+    ingress_latency: TimeInterval = 0
+    egress_latency: TimeInterval = 0

@@ -1,0 +1,44 @@
+"""The one interface behind which every servo lives: samples in, a clock command out.
+
+A servo never touches a clock: the daemon carries the command out and tells every holder of stored
+stamps what changed. Offsets are local − master.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Protocol
+
+from ptpstack.time import LocalTime, TimeInterval
+
+
+class ServoState(IntEnum):
+    """How far a servo is, in linuxptp's numbering (s0 … s3)."""
+
+    UNLOCKED = 0
+    JUMP = 1
+    LOCKED = 2
+    LOCKED_STABLE = 3
+
+
+@dataclass(frozen=True, slots=True)
+class ClockCommand:
+    """What the clock is to do now: run at *frequency_ppb* (positive: faster) after moving by *step*."""
+
+    state: ServoState
+    frequency_ppb: float
+    step: TimeInterval = 0
+
+
+class Servo(Protocol):
+    """A clock discipline."""
+
+    def sample(self, offset: TimeInterval, local: LocalTime, weight: float = 1.0) -> ClockCommand:
+        """Take one offset measured at *local* and return the command that follows from it."""
+
+    def set_sync_interval(self, interval: TimeInterval) -> None:
+        """Say how far apart samples will come from now on."""
+
+    def reset(self) -> None:
+        """Forget the samples (a new master, a step by another hand), keep the learnt frequency."""
