@@ -1,0 +1,82 @@
+"""``python3 -m lab test [pytest arguments]``: style, types, imports, then the test suite.
+
+What lives here: which checks run, in which order, and which Debian packages the tests' peers come from.
+What does not: the tests (`tests/`), and what a skip means where skipping is not allowed (`tests/conftest.py`).
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+
+from lab import namespaces
+
+PEERS = {"ptp4l": "linuxptp", "tshark": "tshark", "ip": "iproute2", "ethtool": "ethtool"}
+"""A program that tests call, and the Debian package that brings it."""
+
+CHECKS = (
+    ("style", ["ruff", "check", "."]),
+    ("format", ["ruff", "format", "--check", "."]),
+    ("types", ["mypy"]),
+    ("imports", ["lint-imports"]),
+)
+
+_PRESEED = "wireshark-common wireshark-common/install-setuid boolean false\n"
+_SYSTEM_PATH = "/usr/sbin:/sbin"  # where Debian keeps ptp4l and ip, outside a plain user's PATH
+
+
+def main(arguments: list[str]) -> int:
+    """Run every check, then pytest, whose closing line comes last; return non-zero when anything failed."""
+    os.environ["PATH"] += os.pathsep + _SYSTEM_PATH
+    install_missing(PEERS)
+    failed = [name for name, command in CHECKS if not _passes(name, command)]
+    if failed:
+        print(f"lab: failed before the tests: {', '.join(failed)}", flush=True)
+    try:
+        namespaces.enter()
+    except namespaces.NamespaceError as error:
+        print(f"lab: tests that need network namespaces will skip: {error}", file=sys.stderr)
+    tests = subprocess.run([sys.executable, "-m", "pytest", *arguments], check=False).returncode
+    return tests or (1 if failed else 0)
+
+
+def install_missing(packages: dict[str, str]) -> None:
+    """Install the Debian *packages* (program: package) whose program is missing, or say which those are."""
+    missing = sorted({package for program, package in packages.items() if shutil.which(program) is None})
+    if not missing:
+        return
+    if os.geteuid() != 0 or shutil.which("apt-get") is None:
+        print(f"lab: tests that need these packages will skip: {' '.join(missing)}", file=sys.stderr)
+        print(f"  next: sudo apt-get install {' '.join(missing)}", file=sys.stderr)
+        return
+    print(f"lab: installing {' '.join(missing)}", file=sys.stderr, flush=True)
+    quiet = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
+    steps: list[tuple[list[str], str]] = [
+        (["debconf-set-selections"], _PRESEED),
+        (["apt-get", "update", "-q"], ""),
+        (["apt-get", "install", "-q", "-y", "--no-install-recommends", *missing], ""),
+    ]
+    for command, text in steps:
+        done = subprocess.run(command, input=text, env=quiet, capture_output=True, text=True, check=False)
+        if done.returncode:
+            tail = "\n".join(f"  | {line}" for line in (done.stdout + done.stderr).splitlines()[-10:])
+            print(f"lab: {' '.join(command)} failed; tests that need it will skip\n{tail}", file=sys.stderr)
+            return
+
+
+def _passes(name: str, command: list[str]) -> bool:
+    """Run one check; print one line when it passed, all it said when it did not."""
+    start = time.monotonic()
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+    verdict = "ok" if done.returncode == 0 else "FAILED"
+    print(f"{name:<8} {verdict:<6} {' '.join(command)}  ({time.monotonic() - start:.1f} s)", flush=True)
+    if done.returncode:
+        print(done.stdout, flush=True)
+    return done.returncode == 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
