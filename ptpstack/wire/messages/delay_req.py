@@ -1,0 +1,30 @@
+"""Delay_Req (IEEE 1588-2019 13.6)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from ptpstack.time import PtpTime
+from ptpstack.wire.fields import EPOCH, TIMESTAMP, timestamp_from_fields, timestamp_to_fields
+from ptpstack.wire.header import HEADER, Message
+from ptpstack.wire.types import MessageType
+
+
+@dataclass(slots=True)
+class DelayReq(Message):
+    """From a slave: when did this arrive? ``origin_timestamp`` is 0 or an estimate within 1 s."""
+
+    message_type: ClassVar[MessageType] = MessageType.DELAY_REQ
+    body_layout = TIMESTAMP
+
+    control_field: int = 1
+    origin_timestamp: PtpTime = EPOCH
+
+    def read_body(self, payload: bytes | memoryview) -> None:
+        """Read origin_timestamp."""
+        self.origin_timestamp = timestamp_from_fields(*TIMESTAMP.unpack_from(payload, HEADER.size))
+
+    def body(self) -> bytes:
+        """Write origin_timestamp."""
+        return TIMESTAMP.pack(*timestamp_to_fields(self.origin_timestamp))

@@ -1,0 +1,26 @@
+"""The TLVs that are known by name. Importing this package registers them."""
+
+from ptpstack.wire.tlvs.alternate_time_offset_indicator import AlternateTimeOffsetIndicator
+from ptpstack.wire.tlvs.management import ManagementErrorStatus, ManagementTlv
+from ptpstack.wire.tlvs.organization_extension import OrganizationExtension
+from ptpstack.wire.tlvs.pad import Pad
+from ptpstack.wire.tlvs.path_trace import PathTrace
+from ptpstack.wire.tlvs.unicast import (
+    AcknowledgeCancelUnicastTransmission,
+    CancelUnicastTransmission,
+    GrantUnicastTransmission,
+    RequestUnicastTransmission,
+)
+
+__all__ = [
+    "AcknowledgeCancelUnicastTransmission",
+    "AlternateTimeOffsetIndicator",
+    "CancelUnicastTransmission",
+    "GrantUnicastTransmission",
+    "ManagementErrorStatus",
+    "ManagementTlv",
+    "OrganizationExtension",
+    "Pad",
+    "PathTrace",
+    "RequestUnicastTransmission",
+]
