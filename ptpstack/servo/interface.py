@@ -1,7 +1,7 @@
 """The one interface behind which every servo lives: samples in, a clock command out.
 
 A servo never touches a clock: the daemon carries the command out and tells every holder of stored
-stamps what changed. Offsets are local − master.
+stamps what changed. Offsets are local - master.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Protocol
 
+from ptpstack.events import Event
 from ptpstack.time import LocalTime, TimeInterval
 
 
@@ -24,11 +25,15 @@ class ServoState(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class ClockCommand:
-    """What the clock is to do now: run at *frequency_ppb* (positive: faster) after moving by *step*."""
+    """What the clock is to do now: run at *frequency_ppb* (positive: faster) after moving by *step*.
+
+    *step* is not zero in ``JUMP`` only. *events* say what the servo decided on this sample, and why.
+    """
 
     state: ServoState
     frequency_ppb: float
     step: TimeInterval = 0
+    events: tuple[Event, ...] = ()
 
 
 class Servo(Protocol):
@@ -41,4 +46,4 @@ class Servo(Protocol):
         """Say how far apart samples will come from now on."""
 
     def reset(self) -> None:
-        """Forget the samples (a new master, a step by another hand), keep the learnt frequency."""
+        """Forget the samples (the clock was moved by another hand), keep the learnt frequency."""
