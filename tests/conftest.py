@@ -1,0 +1,37 @@
+"""What every test may count on: where CI can install what a test needs, a skip is a failure."""
+
+import os
+from collections.abc import Generator
+
+import pytest
+
+ALLOWED_SKIPS = (
+    "no /dev/ptp",  # a clock in hardware cannot be installed
+    "no /dev/kvm",
+    "this kernel",  # nor can another kernel: the rest of the reason says what it lacks
+)
+"""How the reason of a skip may begin that CI can do nothing about."""
+
+
+def _forbid_skip(report: pytest.TestReport | pytest.CollectReport) -> None:
+    if not report.skipped or hasattr(report, "wasxfail") or os.environ.get("CI") != "true":
+        return
+    reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+    reason = reason.removeprefix("Skipped: ")
+    if not reason.startswith(ALLOWED_SKIPS):
+        report.outcome = "failed"
+        report.longrepr = f"skipped where everything can be installed: {reason}"
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    _forbid_skip(report)
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    report = yield
+    _forbid_skip(report)
+    return report
