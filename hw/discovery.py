@@ -244,15 +244,12 @@ def read_bonds(proc: Path) -> dict[str, Bond]:
 
 
 def _bond(lines: Iterable[str]) -> Bond:
-    pairs = [
-        (key.strip(), value.strip()) for key, separator, value in (line.partition(":") for line in lines) if separator
-    ]
-    words = dict(reversed(pairs)).get("Bonding Mode", "")  # a fail_over_mac remark may follow the words
-    mode = next((name for name, proc_words in BOND_MODES.values() if words.startswith(proc_words)), words)
-    active = dict(pairs).get("Currently Active Slave", "None")
-    return Bond(
-        mode, tuple(value for key, value in pairs if key == "Slave Interface"), "" if active == "None" else active
-    )
+    pairs = [[part.strip() for part in line.split(":", 1)] for line in lines if ":" in line]
+    first = dict(reversed(pairs))  # before the members' own paragraphs
+    words, active = first.get("Bonding Mode", ""), first.get("Currently Active Slave", "None")
+    mode = next((name for name, in_proc in BOND_MODES.values() if words.startswith(in_proc)), words)
+    members = tuple(value for key, value in pairs if key == "Slave Interface")
+    return Bond(mode, members, "" if active == "None" else active)
 
 
 def _kind(own_driver: Driver, flags: int) -> str:

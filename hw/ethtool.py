@@ -39,7 +39,16 @@ class Capability(IntFlag):
     RAW_HARDWARE = 1 << 6
 
 
-class TxType(IntEnum):
+class EthtoolEnum(IntEnum):
+    """An enumeration whose members `ethtool -T` spells as words."""
+
+    @property
+    def word(self) -> str:
+        """As ethtool spells it: ptpv2-event."""
+        return self.name.lower().replace("ptp_v", "ptpv").replace("_", "-")
+
+
+class TxType(EthtoolEnum):
     """HWTSTAMP_TX_*: which departures the hardware stamps."""
 
     OFF = 0
@@ -48,7 +57,7 @@ class TxType(IntEnum):
     ONESTEP_P2P = 3
 
 
-class RxFilter(IntEnum):
+class RxFilter(EthtoolEnum):
     """HWTSTAMP_FILTER_*: which arrivals the hardware stamps."""
 
     NONE = 0
@@ -69,6 +78,15 @@ class RxFilter(IntEnum):
     NTP_ALL = 15
 
 
+CAPABILITY_WORDS = {  # as `ethtool -T` spells them
+    Capability.TX_HARDWARE: "hardware-transmit",
+    Capability.TX_SOFTWARE: "software-transmit",
+    Capability.RX_HARDWARE: "hardware-receive",
+    Capability.RX_SOFTWARE: "software-receive",
+    Capability.SOFTWARE: "software-system-clock",
+    Capability.SYS_HARDWARE: "hardware-legacy-clock",
+    Capability.RAW_HARDWARE: "hardware-raw-clock",
+}
 NOTHING = Capability(0)
 SOFTWARE_STAMPS = Capability.TX_SOFTWARE | Capability.RX_SOFTWARE | Capability.SOFTWARE
 HARDWARE_STAMPS = Capability.TX_HARDWARE | Capability.RX_HARDWARE | Capability.RAW_HARDWARE
