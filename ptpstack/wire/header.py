@@ -57,7 +57,8 @@ class Message:
     """
 
     message_type: ClassVar[MessageType]
-    body_layout: ClassVar[Struct]
+    body_end: ClassVar[int]
+    """Octets of header and body: where the TLVs begin."""
 
     major_sdo_id: int = 0
     minor_version_ptp: int = 1

@@ -28,7 +28,6 @@ _CLASSES: dict[int, type[Message]] = {
         messages.Management,
     )
 }
-_LENGTHS = {kind: HEADER.size + message_class.body_layout.size for kind, message_class in _CLASSES.items()}
 
 
 def decode(payload: bytes | memoryview) -> Message:
@@ -55,16 +54,14 @@ def decode(payload: bytes | memoryview) -> Message:
     ) = HEADER.unpack_from(payload)
     if version & 0x0F != 2:
         raise WireError(f"versionPTP is {version & 0x0F}", why="only PTP version 2 (2.0 and 2.1) is understood")
-    message_type = sdo_and_type & 0x0F
-    if message_type not in _CLASSES:
-        raise WireError(
-            f"messageType 0x{message_type:X} is reserved", why="IEEE 1588-2019 Table 36 has no such message"
-        )
-    body_end = _LENGTHS[message_type]
+    message_class = _CLASSES.get(sdo_and_type & 0x0F)
+    if message_class is None:
+        raise WireError(f"messageType 0x{sdo_and_type & 0x0F:X} is reserved", why="IEEE 1588-2019 Table 36")
+    body_end = message_class.body_end
     if length < body_end or length > len(payload):
-        raise _length_error(message_type, length, len(payload))
+        raise _length_error(message_class, length, len(payload))
     try:
-        message = _CLASSES[message_type](
+        message = message_class(
             sdo_and_type >> 4,
             version >> 4,
             2,
@@ -81,40 +78,38 @@ def decode(payload: bytes | memoryview) -> Message:
         )
         message.read_body(payload)
     except WireError as error:
-        error.where = f"{_CLASSES[message_type].__name__} from {port_identity(source_clock, source_port)}"
+        error.where = f"{message_class.__name__} from {port_identity(source_clock, source_port)}"
         raise
     return message
 
 
 def encode(message: Message) -> bytes:
     """Return the octets of *message*. Raises ``ValueError`` where a field's value does not fit its place."""
+    if message.version_ptp != 2:
+        raise ValueError(f"version_ptp is {message.version_ptp}: only version 2 can be written")
     try:
-        body_and_tlvs = message.body() + encode_tlvs(message.tlvs) if message.tlvs else message.body()
-        if message.version_ptp != 2:
-            raise ValueError(f"version_ptp is {message.version_ptp}: only version 2 can be written")
-        return (
-            HEADER.pack(
-                message.major_sdo_id << 4 | message.message_type,
-                message.minor_version_ptp << 4 | 2,
-                HEADER.size + len(body_and_tlvs),
-                message.domain_number,
-                message.minor_sdo_id,
-                message.flag_field,
-                message.correction_field,
-                message.message_type_specific,
-                *message.source_port_identity,
-                message.sequence_id,
-                message.control_field,
-                message.log_message_interval,
-            )
-            + body_and_tlvs
+        body = message.body() + encode_tlvs(message.tlvs) if message.tlvs else message.body()
+        header = HEADER.pack(
+            message.major_sdo_id << 4 | message.message_type,
+            message.minor_version_ptp << 4 | 2,
+            HEADER.size + len(body),
+            message.domain_number,
+            message.minor_sdo_id,
+            message.flag_field,
+            message.correction_field,
+            message.message_type_specific,
+            *message.source_port_identity,
+            message.sequence_id,
+            message.control_field,
+            message.log_message_interval,
         )
     except (struct.error, OverflowError) as error:
         raise ValueError(f"a field does not fit its place: {error} in {message}") from error
+    return header + body
 
 
-def _length_error(message_type: int, length: int, received: int) -> WireError:
-    name = _CLASSES[message_type].__name__
+def _length_error(message_class: type[Message], length: int, received: int) -> WireError:
+    name = message_class.__name__
     if length > received:
         return WireError(f"messageLength is {length}", where=name, why=f"only {received} octets were received")
-    return WireError(f"messageLength is {length}", where=name, why=f"header and body have {_LENGTHS[message_type]}")
+    return WireError(f"messageLength is {length}", where=name, why=f"header and body have {message_class.body_end}")

@@ -48,7 +48,7 @@ class Tlv:
 
     @property
     def propagates(self) -> bool:
-        """Whether a boundary clock forwards this TLV of an Announce (IEEE 1588-2019 14.2.2.2, Table 52)."""
+        """Whether a boundary clock forwards this TLV of an Announce (IEEE 1588-2019 Table 52)."""
         return 0x4000 <= self.tlv_type < 0x8000 or self.tlv_type in _PROPAGATE_BELOW_0X4000
 
     @classmethod
@@ -122,7 +122,7 @@ def decode_tlvs(octets: bytes) -> tuple[Tlv, ...]:
         tlv_type, length = _FRAME.unpack_from(octets, offset)
         start, offset = offset + 4, offset + 4 + length
         if length % 2:
-            raise WireError(f"TLV 0x{tlv_type:04X} has the odd length {length}", why="lengths are even (14.1.2)")
+            raise WireError(f"TLV 0x{tlv_type:04X} has the odd length {length}", why="lengths are even (5.3.8)")
         if offset > len(octets):
             raise WireError(
                 f"TLV 0x{tlv_type:04X} claims {length} octets where {len(octets) - start} are left",
@@ -139,7 +139,7 @@ def encode_tlvs(tlvs: tuple[Tlv, ...]) -> bytes:
     for tlv in tlvs:
         value = tlv.to_value()
         if len(value) % 2:
-            raise ValueError(f"{tlv} has {len(value)} octets: TLV lengths are even (IEEE 1588-2019 14.1.2)")
+            raise ValueError(f"{tlv} has {len(value)} octets: TLV lengths are even (IEEE 1588-2019 5.3.8)")
         octets += _FRAME.pack(tlv.tlv_type, len(value)) + value
     return bytes(octets)
 

@@ -11,7 +11,7 @@ from typing import NamedTuple, Self
 
 
 class ClockIdentity(bytes):
-    """Eight octets that name a PTP Instance, ordered as the standard compares them (IEEE 1588-2019 7.5.2.2).
+    """Eight octets that name a PTP Instance, ordered as the standard compares them (IEEE 1588-2019 7.5.2).
 
     Raises ``ValueError`` on any other length.
     """

@@ -23,7 +23,7 @@ class Announce(Message):
     """
 
     message_type: ClassVar[MessageType] = MessageType.ANNOUNCE
-    body_layout = _BODY
+    body_end = HEADER.size + _BODY.size
 
     log_message_interval: int = 0
     origin_timestamp: PtpTime = EPOCH

@@ -16,14 +16,15 @@ class DelayReq(Message):
     """From a slave: when did this arrive? ``origin_timestamp`` is 0 or an estimate within 1 s."""
 
     message_type: ClassVar[MessageType] = MessageType.DELAY_REQ
-    body_layout = TIMESTAMP
+    body_end = HEADER.size + TIMESTAMP.size
 
     control_field: int = 1
     origin_timestamp: PtpTime = EPOCH
 
     def read_body(self, payload: bytes | memoryview) -> None:
         """Read origin_timestamp."""
-        self.origin_timestamp = timestamp_from_fields(*TIMESTAMP.unpack_from(payload, HEADER.size))
+        high, low, nanoseconds = TIMESTAMP.unpack_from(payload, HEADER.size)
+        self.origin_timestamp = timestamp_from_fields(high, low, nanoseconds)
 
     def body(self) -> bytes:
         """Write origin_timestamp."""

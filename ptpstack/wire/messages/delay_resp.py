@@ -22,7 +22,7 @@ class DelayResp(Message):
     """From the master: when the Delay_Req of this port and sequenceId arrived."""
 
     message_type: ClassVar[MessageType] = MessageType.DELAY_RESP
-    body_layout = TIMESTAMP_AND_PORT_IDENTITY
+    body_end = HEADER.size + TIMESTAMP_AND_PORT_IDENTITY.size
 
     control_field: int = 3
     log_message_interval: int = 0

@@ -16,7 +16,7 @@ class FollowUp(Message):
     """From a two-step master: when the Sync of this sequenceId left."""
 
     message_type: ClassVar[MessageType] = MessageType.FOLLOW_UP
-    body_layout = TIMESTAMP
+    body_end = HEADER.size + TIMESTAMP.size
 
     control_field: int = 2
     log_message_interval: int = 0
@@ -24,7 +24,8 @@ class FollowUp(Message):
 
     def read_body(self, payload: bytes | memoryview) -> None:
         """Read precise_origin_timestamp."""
-        self.precise_origin_timestamp = timestamp_from_fields(*TIMESTAMP.unpack_from(payload, HEADER.size))
+        high, low, nanoseconds = TIMESTAMP.unpack_from(payload, HEADER.size)
+        self.precise_origin_timestamp = timestamp_from_fields(high, low, nanoseconds)
 
     def body(self) -> bytes:
         """Write precise_origin_timestamp."""

@@ -29,7 +29,7 @@ class Management(Message):
     """``action_field`` is one of :class:`Action` or a reserved number; ``reserved_bits`` share its octet."""
 
     message_type: ClassVar[MessageType] = MessageType.MANAGEMENT
-    body_layout = _BODY
+    body_end = HEADER.size + _BODY.size
 
     control_field: int = 4
     target_port_identity: PortIdentity = ALL_PORTS

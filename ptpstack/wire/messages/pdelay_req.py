@@ -19,7 +19,7 @@ class PdelayReq(Message):
     """To the neighbour: when did this arrive? ``reserved`` makes it as long as its answer."""
 
     message_type: ClassVar[MessageType] = MessageType.PDELAY_REQ
-    body_layout = _BODY
+    body_end = HEADER.size + _BODY.size
 
     origin_timestamp: PtpTime = EPOCH
     reserved: bytes = bytes(10)

@@ -22,7 +22,7 @@ class PdelayResp(Message):
     """From the neighbour: when your Pdelay_Req arrived (two-step), or 0 with the turnaround in the correction."""
 
     message_type: ClassVar[MessageType] = MessageType.PDELAY_RESP
-    body_layout = TIMESTAMP_AND_PORT_IDENTITY
+    body_end = HEADER.size + TIMESTAMP_AND_PORT_IDENTITY.size
 
     request_receipt_timestamp: PtpTime = EPOCH
     requesting_port_identity: PortIdentity = NO_PORT

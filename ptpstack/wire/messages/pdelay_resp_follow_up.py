@@ -22,7 +22,7 @@ class PdelayRespFollowUp(Message):
     """From a two-step neighbour: when its Pdelay_Resp left."""
 
     message_type: ClassVar[MessageType] = MessageType.PDELAY_RESP_FOLLOW_UP
-    body_layout = TIMESTAMP_AND_PORT_IDENTITY
+    body_end = HEADER.size + TIMESTAMP_AND_PORT_IDENTITY.size
 
     response_origin_timestamp: PtpTime = EPOCH
     requesting_port_identity: PortIdentity = NO_PORT

@@ -15,7 +15,7 @@ class Signaling(Message):
     """An envelope: what it says is in its TLVs."""
 
     message_type: ClassVar[MessageType] = MessageType.SIGNALING
-    body_layout = PORT_IDENTITY
+    body_end = HEADER.size + PORT_IDENTITY.size
 
     target_port_identity: PortIdentity = ALL_PORTS
 

@@ -16,7 +16,7 @@ class Sync(Message):
     """From the master: your clock should have read ``origin_timestamp`` (+ correction) when I left."""
 
     message_type: ClassVar[MessageType] = MessageType.SYNC
-    body_layout = TIMESTAMP
+    body_end = HEADER.size + TIMESTAMP.size
 
     control_field: int = 0
     log_message_interval: int = 0
@@ -24,7 +24,8 @@ class Sync(Message):
 
     def read_body(self, payload: bytes | memoryview) -> None:
         """Read origin_timestamp."""
-        self.origin_timestamp = timestamp_from_fields(*TIMESTAMP.unpack_from(payload, HEADER.size))
+        high, low, nanoseconds = TIMESTAMP.unpack_from(payload, HEADER.size)
+        self.origin_timestamp = timestamp_from_fields(high, low, nanoseconds)
 
     def body(self) -> bytes:
         """Write origin_timestamp."""
