@@ -1,0 +1,134 @@
+"""What the sockets of every transport share: two descriptors, draining, stamps, errors."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+from abc import ABC, abstractmethod
+from collections.abc import Hashable, Sequence
+from typing import Any, NamedTuple
+
+from hw.sockets.errors import runtime_error
+from hw.sockets.keys import StampedSends, TransmitStamp, kernel_takes_keys
+from hw.timestamping import Granted, stamp_from
+
+_FRAMES_PER_CALL = 128
+_FRAME_SIZE = 2048
+_CONTROL_SIZE = 256
+_BUFFER_BYTES = 4 << 20
+"""Frames *and* waiting transmit stamps are charged to the receive buffer: the default holds just 255 stamps."""
+
+_SO_RCVBUFFORCE = 33
+
+
+class Received(NamedTuple):
+    """One frame: *source* can be given back as the destination of a unicast answer.
+
+    *stamp_ns* is the ingress stamp in ns of the stamping clock, None if the frame came without one.
+    *vlan_id* is that of a frame which carried a VLAN tag although it came in by the parent interface.
+    """
+
+    payload: bytes
+    stamp_ns: int | None
+    source: Hashable
+    vlan_id: int | None = None
+
+
+class PortSocket(ABC):
+    """The sockets of one port. Addresses are text: ``01:1b:19:00:00:00``, ``224.0.1.129``, ``ff0e::181``.
+
+    Nothing blocks. Every method may raise ``InterfaceGone`` or ``InterfaceDown``; the sends also ``TransmitFailed``.
+    """
+
+    def __init__(
+        self, interface: str, index: int, sockets: tuple[socket.socket, socket.socket], granted: Granted
+    ) -> None:
+        self.interface = interface
+        self.granted = granted
+        self._index = index
+        self._event, self._general = sockets
+        self._sends = StampedSends(self._event, granted.timestamping, give_keys=kernel_takes_keys())
+
+    def event_fileno(self) -> int:
+        """Return the descriptor that is readable when an event frame or a transmit stamp waits."""
+        return self._event.fileno()
+
+    def general_fileno(self) -> int:
+        """Return the descriptor that is readable when a general frame waits."""
+        return self._general.fileno()
+
+    def send_event(self, payload: bytes, destination: Hashable) -> int:
+        """Send an event frame and return the key under which its stamp will come (or not, if it gets lost)."""
+        buffers, address = self._frame(payload, destination, event=True)
+        try:
+            return self._sends.send(buffers, address)
+        except OSError as error:
+            raise self._error(error) from error
+
+    def send_general(self, payload: bytes, destination: Hashable) -> None:
+        """Send a general frame."""
+        buffers, address = self._frame(payload, destination, event=False)
+        try:
+            self._general.sendmsg(buffers, [], 0, address)
+        except OSError as error:
+            raise self._error(error) from error
+
+    def transmit_stamps(self) -> list[TransmitStamp]:
+        """Return the transmit stamps that have arrived; ignore keys that are no longer awaited."""
+        try:
+            return self._sends.stamps()
+        except OSError as error:
+            raise self._error(error) from error
+
+    def receive_event(self) -> list[Received]:
+        """Return the event frames that wait, at most 128 a call so that a flood cannot hold the caller."""
+        return self._drain(self._event)
+
+    def receive_general(self) -> list[Received]:
+        """Return the general frames that wait, at most 128 a call."""
+        return self._drain(self._general)
+
+    def close(self) -> None:
+        """Close both sockets, which leaves the groups."""
+        self._event.close()
+        self._general.close()
+
+    @abstractmethod
+    def _frame(self, payload: bytes, destination: Hashable, *, event: bool) -> tuple[Sequence[bytes], Any]:
+        """Return what to hand to ``sendmsg``: buffers and address."""
+
+    @abstractmethod
+    def _received(self, data: bytes, control: list[tuple[int, int, bytes]], address: Any) -> Received | None:  # noqa: ANN401 (as of each family)
+        """Return the frame in what ``recvmsg`` gave, None if it is not one."""
+
+    def _drain(self, sock: socket.socket) -> list[Received]:
+        frames: list[Received] = []
+        for _ in range(_FRAMES_PER_CALL):
+            try:
+                data, control, _, address = sock.recvmsg(_FRAME_SIZE, _CONTROL_SIZE)
+            except BlockingIOError:
+                break
+            except OSError as error:
+                raise self._error(error) from error
+            frame = self._received(data, control, address)
+            if frame is not None:
+                frames.append(frame)
+        return frames
+
+    def _stamp(self, control: list[tuple[int, int, bytes]]) -> int | None:
+        return stamp_from(control, self.granted.timestamping)
+
+    def _error(self, error: OSError) -> Exception:
+        return runtime_error(error, self._event, self.interface, self._index)
+
+
+def set_common_options(sock: socket.socket, *, priority: int | None) -> None:
+    """Set what every socket of a port has: never blocking, a large buffer, a transmit priority if one is given."""
+    sock.setblocking(False)
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, _BUFFER_BYTES)
+    except PermissionError:  # the system's limit (net.core.rmem_max) is the best that can be had
+        with contextlib.suppress(OSError):
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _BUFFER_BYTES)
+    if priority is not None:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_PRIORITY, priority)

@@ -1,0 +1,103 @@
+"""Event sends and their stamps, matched by SOF_TIMESTAMPING_OPT_ID.
+
+A key numbers each frame. Since Linux 6.13 the key goes along with the frame (SCM_TS_OPT_ID), so a failed
+send cannot confuse anything. Older kernels count the frames of a socket themselves, and whether a send
+that failed was counted depends on where it failed. There, every failure restarts the kernel's count from
+zero (by switching OPT_ID off and on), and the stamps still on their way then are discarded when they
+come: a failure may cost a stamp but never gives a frame the stamp of another.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import struct
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from hw.timestamping import SO_TIMESTAMPING, SocketFlags, Timestamping, key_from, socket_flags, stamp_from
+
+_SCM_TS_OPT_ID = 81
+_KEY = struct.Struct("=I")
+_KEY_MASK = 0xFFFF_FFFF
+_CONTROL_SIZE = 512
+_STAMPS_PER_CALL = 256
+_ON_THEIR_WAY = 256
+"""How many unstamped frames can still have a stamp coming; the older ones are lost."""
+
+
+class TransmitStamp(NamedTuple):
+    """The egress stamp of the frame that ``send_event`` numbered *key*, in ns of the stamping clock."""
+
+    key: int
+    stamp_ns: int
+
+
+def kernel_takes_keys() -> bool:
+    """Tell whether the running kernel knows SCM_TS_OPT_ID."""
+    major, minor = os.uname().release.split(".")[:2]
+    return (int(major), int(minor.split("-")[0])) >= (6, 13)
+
+
+class StampedSends:
+    """The sending half of an event socket."""
+
+    def __init__(self, sock: socket.socket, timestamping: Timestamping, *, give_keys: bool) -> None:
+        self._socket = sock
+        self._timestamping = timestamping
+        self._flags = socket_flags(timestamping)
+        self._give_keys = give_keys
+        self._next_key = 0
+        self._counted = 0  # how many frames the kernel counted since its count restarted
+        self._stamped = 0  # of these, how many have their stamp or will never have one
+        self._discard: set[int] = set()  # the kernel's numbers of stamps from before the restart
+        self._restart_count()
+
+    def send(self, buffers: Sequence[bytes], address: Any = None) -> int:  # noqa: ANN401 (as of each family)
+        """Send one frame and return its key. Raises ``OSError``."""
+        key = self._next_key
+        if self._give_keys:
+            self._next_key = (key + 1) & _KEY_MASK
+            control = [(socket.SOL_SOCKET, _SCM_TS_OPT_ID, _KEY.pack(key))]
+            self._socket.sendmsg(buffers, control, 0, address)
+            return key
+        try:
+            self._socket.sendmsg(buffers, [], 0, address)
+        except OSError:
+            self._restart_count()
+            raise
+        self._counted += 1
+        self._next_key = (key + 1) & _KEY_MASK
+        return key
+
+    def stamps(self) -> list[TransmitStamp]:
+        """Return the stamps that have arrived, at most 256 a call, without waiting. Raises ``OSError``."""
+        stamps: list[TransmitStamp] = []
+        for _ in range(_STAMPS_PER_CALL):
+            try:
+                _, control, _, _ = self._socket.recvmsg(0, _CONTROL_SIZE, socket.MSG_ERRQUEUE)
+            except BlockingIOError:
+                break
+            number, stamp_ns = key_from(control), stamp_from(control, self._timestamping)
+            if number is None or stamp_ns is None:
+                continue
+            key = number if self._give_keys else self._key_of(number)
+            if key is not None:
+                stamps.append(TransmitStamp(key, stamp_ns))
+        return stamps
+
+    def _key_of(self, number: int) -> int | None:
+        """Return the key of the frame that the kernel counted as *number*."""
+        if number in self._discard:
+            self._discard.remove(number)
+            return None
+        self._stamped = max(self._stamped, number + 1)
+        return (self._first_key + number) & _KEY_MASK
+
+    def _restart_count(self) -> None:
+        awaited = range(max(self._stamped, self._counted - _ON_THEIR_WAY), self._counted)
+        self._discard.update(awaited)
+        self._counted = self._stamped = 0
+        self._first_key = self._next_key
+        self._socket.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPING, self._flags & ~SocketFlags.OPT_ID)
+        self._socket.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPING, self._flags)

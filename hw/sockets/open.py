@@ -1,0 +1,56 @@
+"""The way in: which transport, which stamps, which groups."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Sequence
+from enum import Enum
+
+from hw.sockets.base import PortSocket
+from hw.sockets.errors import open_error
+from hw.sockets.raw import open_raw
+from hw.sockets.udp import open_udp
+from hw.timestamping import Timestamping
+
+
+class Transport(Enum):
+    """What carries the frames."""
+
+    L2 = "L2"
+    UDPV4 = "UDPv4"
+    UDPV6 = "UDPv6"
+
+
+def open_socket(
+    interface: str,
+    *,
+    transport: Transport,
+    timestamping: Timestamping,
+    groups: Sequence[str],
+    ethertype: int,
+    event_port: int,
+    general_port: int,
+    ttl: int = 1,
+    dscp: int = 0,
+    priority: int | None = None,
+) -> PortSocket:
+    """Open the sockets of one port on *interface*, member of all *groups* (MAC or IP addresses as text).
+
+    *ethertype* serves L2; *event_port*, *general_port*, *ttl* and *dscp* serve UDP; *priority* is SO_PRIORITY.
+    Raises ``InterfaceGone``, ``InterfaceDown``, or ``HardwareError`` with the next step.
+    """
+    try:
+        if transport is Transport.L2:
+            return open_raw(interface, timestamping=timestamping, groups=groups, ethertype=ethertype, priority=priority)
+        return open_udp(
+            interface,
+            family=socket.AF_INET if transport is Transport.UDPV4 else socket.AF_INET6,
+            timestamping=timestamping,
+            groups=groups,
+            ports=(event_port, general_port),
+            ttl=ttl,
+            dscp=dscp,
+            priority=priority,
+        )
+    except OSError as error:
+        raise open_error(error, interface) from error
