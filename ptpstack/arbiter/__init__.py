@@ -1,0 +1,1 @@
+"""Which instance steers which clock, and which measurements may."""

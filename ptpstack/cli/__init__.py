@@ -1,0 +1,1 @@
+"""The commands: `ptpstack run`, `status`, `why`, `check`, `nics`."""

@@ -1,0 +1,1 @@
+"""Events, status and statistics: what the process tells about itself, and in which formats."""

@@ -1,0 +1,213 @@
+"""The control socket: one JSON request a line, answered by JSON lines; nothing a client does can hold up the loop.
+
+Requests: ``{"get": "status"}``, ``{"get": "events", "last": 50, "follow": true}``. Answers: ``{"status": …}``,
+``{"event": …}`` lines and then ``{"end": true}`` unless following; ``{"error": "…"}`` for anything else.
+
+What lives here: the server. What does not: what a status says (``observe/status.py``), the client (``cli``).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import json
+import os
+import socket
+import stat
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from ptpstack.daemon.loop import Loop
+from ptpstack.errors import PtpstackError
+from ptpstack.observe.recorder import Record, Recorder
+
+REQUEST_MAX = 4096
+WAITING_MAX = 1 << 20
+CLIENTS_MAX = 16
+
+
+class ControlError(PtpstackError):
+    """The control socket cannot be served."""
+
+
+class ControlServer:
+    """Serve *status* and the recorder's events at the UNIX stream socket *path*, readable as *mode* says.
+
+    Raises :class:`ControlError` when a live process serves it already, or the path cannot be used.
+    """
+
+    def __init__(
+        self, loop: Loop, path: str, *, mode: int, status: Callable[[], dict[str, Any]], recorder: Recorder
+    ) -> None:
+        self._loop = loop
+        self._path = Path(path)
+        self.status = status
+        self.recorder = recorder
+        self._clients: set[_Client] = set()
+        self._socket = _listen(self._path, mode)
+        self._inode = self._path.stat().st_ino
+        loop.watch(self._socket.fileno(), self._accept)
+
+    def close(self) -> None:
+        """Drop every client and remove the socket file, unless another process has replaced it."""
+        for client in list(self._clients):
+            client.close()
+        self._loop.unwatch(self._socket.fileno())
+        self._socket.close()
+        with contextlib.suppress(OSError):
+            if self._path.stat().st_ino == self._inode:
+                self._path.unlink()
+
+    def forget(self, client: _Client) -> None:
+        """*client* is gone."""
+        self._clients.discard(client)
+
+    def _accept(self) -> None:
+        try:
+            connection, _ = self._socket.accept()
+        except OSError:
+            return  # gone again, or out of descriptors: the client sees it
+        if len(self._clients) >= CLIENTS_MAX:
+            connection.close()
+            return
+        self._clients.add(_Client(self._loop, self, connection))
+
+
+class _Client:
+    """One connection: one request a round of the loop, and none while an answer waits to be read."""
+
+    def __init__(self, loop: Loop, server: ControlServer, connection: socket.socket) -> None:
+        self._loop = loop
+        self._server = server
+        self._connection = connection
+        self._received = b""
+        self._waiting = bytearray()
+        connection.setblocking(False)
+        loop.watch(connection.fileno(), self._on_readable)
+
+    def close(self) -> None:
+        """End the connection."""
+        self._server.recorder.remove_sink(self._send_event)
+        self._loop.unwatch(self._connection.fileno())
+        self._connection.close()
+        self._server.forget(self)
+
+    def _on_readable(self) -> None:
+        try:
+            data = self._connection.recv(REQUEST_MAX)
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b""
+        self._received += data
+        if not data or (len(self._received) > REQUEST_MAX and b"\n" not in self._received):
+            self.close()
+            return
+        self._answer_next()
+
+    def _on_writable(self) -> None:
+        self._flush()
+        if not self._waiting:
+            self._answer_next()
+
+    def _answer_next(self) -> None:
+        line, newline, rest = self._received.partition(b"\n")
+        if newline:
+            self._received = rest
+            self._answer(line)
+        self._wait()
+
+    def _answer(self, line: bytes) -> None:
+        try:
+            request = json.loads(line)
+        except (ValueError, RecursionError):
+            request = None
+        match request:
+            case {"get": "status"}:
+                self._send({"status": self._server.status()})
+            case {"get": "events"}:
+                last = request.get("last", 0)
+                for record in self._server.recorder.last(last if isinstance(last, int) else 0):
+                    self._send({"event": record.as_dict()})
+                self._server.recorder.remove_sink(self._send_event)
+                if request.get("follow") is True:
+                    self._server.recorder.add_sink(self._send_event)
+                else:
+                    self._send({"end": True})
+            case _:
+                self._send({"error": 'not a request: send {"get": "status"} or {"get": "events"} as one line'})
+
+    def _send_event(self, record: Record) -> None:
+        self._send({"event": record.as_dict()})
+        self._wait()
+
+    def _send(self, answer: dict[str, Any]) -> None:
+        if self._connection.fileno() < 0:
+            return
+        self._waiting += json.dumps(answer, separators=(",", ":")).encode() + b"\n"
+        self._flush()
+        if len(self._waiting) > WAITING_MAX:
+            self.close()  # a reader this slow gets nothing more
+
+    def _flush(self) -> None:
+        try:
+            del self._waiting[: self._connection.send(self._waiting)]
+        except BlockingIOError:
+            pass
+        except OSError:
+            self.close()
+
+    def _wait(self) -> None:
+        """Wait for the reader while it owes us room or a request of its is left, else for its next request."""
+        fd = self._connection.fileno()
+        if fd < 0:
+            return
+        if self._waiting or b"\n" in self._received:
+            self._loop.watch(fd, None, self._on_writable)
+        else:
+            self._loop.watch(fd, self._on_readable)
+
+
+def _listen(path: Path, mode: int) -> socket.socket:
+    where = str(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.exists() and not stat.S_ISSOCK(path.stat().st_mode):
+            raise ControlError("is a file, not a socket", where=where, next_step="choose another [control] socket")
+        if path.exists():
+            _remove_stale(path)
+        listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+        mask = os.umask(0o777 & ~mode)
+        try:
+            listener.bind(where)
+        finally:
+            os.umask(mask)
+        listener.listen(CLIENTS_MAX)
+    except OSError as error:
+        raise ControlError(
+            "cannot serve the control socket",
+            where=where,
+            why=error.strerror or str(error),
+            next_step="set [control] socket to a path this user may write, or to an empty one for no socket",
+        ) from error
+    return listener
+
+
+def _remove_stale(path: Path) -> None:
+    """Unlink a socket file that nobody listens at; raise ControlError when somebody does."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK) as probe:
+        try:
+            probe.connect(str(path))
+        except OSError as error:
+            if error.errno == errno.ECONNREFUSED:
+                path.unlink()
+                return
+            if error.errno != errno.EAGAIN:  # EAGAIN: somebody listens, but its queue is full
+                raise
+    raise ControlError(
+        "another ptpstack is running",
+        where=str(path),
+        why="it answers at this control socket",
+        next_step="stop it, or give this one another [control] socket",
+    )

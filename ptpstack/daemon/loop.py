@@ -1,0 +1,223 @@
+"""The timing process's own loop: descriptors, absolute deadlines and signals, one callback at a time.
+
+What lives here: waiting. What does not: what is waited for. A descriptor that reports an error (a transmit
+stamp on a socket's error queue) counts as readable. Standard-library ``selectors``: epoll where it is
+allowed, else poll; deadlines by a timerfd where there is one, else by the selector's timeout, whose
+millisecond makes them up to 1 ms late.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import select
+import selectors
+import signal
+import socket
+import struct
+import sys
+import time
+from collections.abc import Callable
+
+from ptpstack.time import NANOSECOND, MonotonicTime
+
+Callback = Callable[[], None]
+
+
+def monotonic_now() -> MonotonicTime:
+    """Return the host's CLOCK_MONOTONIC."""
+    return MonotonicTime(time.monotonic_ns() * NANOSECOND)
+
+
+class Timer:
+    """One deadline that can be moved; made by :meth:`Loop.timer`, it fires once each time it is set."""
+
+    __slots__ = ("_callback", "_loop", "deadline")
+
+    def __init__(self, loop: Loop, callback: Callback) -> None:
+        self._loop = loop
+        self._callback = callback
+        self.deadline: MonotonicTime | None = None
+
+    def set(self, deadline: MonotonicTime | None) -> None:
+        """Fire at *deadline* instead of any earlier one; ``None``: not at all."""
+        self.deadline = deadline
+
+    def close(self) -> None:
+        """Leave the loop for good."""
+        self.deadline = None
+        self._loop.forget(self)
+
+    def fire(self) -> None:
+        """Clear the deadline and call back."""
+        self.deadline = None
+        self._callback()
+
+
+class Loop:
+    """Run callbacks for descriptors, timers and signals until :meth:`stop`.
+
+    An exception of a callback goes to *on_error* and the loop goes on; without one it ends :meth:`run`.
+    """
+
+    def __init__(self, on_error: Callable[[Exception], None] | None = None) -> None:
+        self._on_error = on_error
+        self._selector = _make_selector()
+        self._timers: list[Timer] = []
+        self._alarm = _make_alarm()
+        self._stopped = False
+        self._signals: dict[int, Callback] = {}
+        self._signal_pair: tuple[socket.socket, socket.socket] | None = None
+        if self._alarm is not None:
+            self.watch(self._alarm.fileno(), self._alarm.acknowledge)
+
+    def watch(self, fd: int, on_readable: Callback | None, on_writable: Callback | None = None) -> None:
+        """Call *on_readable* while *fd* has data or an error, *on_writable* while it takes data; give at least one.
+
+        Watching a descriptor again replaces its callbacks.
+        """
+        wanted = (selectors.EVENT_READ if on_readable else 0) | (selectors.EVENT_WRITE if on_writable else 0)
+        if fd in self._selector.get_map():
+            self._selector.modify(fd, wanted, (on_readable, on_writable))
+        else:
+            self._selector.register(fd, wanted, (on_readable, on_writable))
+
+    def unwatch(self, fd: int) -> None:
+        """Forget *fd*; do so before closing it. Nothing happens when it is not watched."""
+        with contextlib.suppress(KeyError, ValueError):
+            self._selector.unregister(fd)
+
+    def timer(self, callback: Callback) -> Timer:
+        """Return a timer without a deadline."""
+        timer = Timer(self, callback)
+        self._timers.append(timer)
+        return timer
+
+    def forget(self, timer: Timer) -> None:
+        """Remove *timer* (see :meth:`Timer.close`)."""
+        with contextlib.suppress(ValueError):
+            self._timers.remove(timer)
+
+    def on_signal(self, number: int, callback: Callback) -> None:
+        """Call back in the loop, not in the handler, when signal *number* comes. Main thread only."""
+        if self._signal_pair is None:
+            self._signal_pair = socket.socketpair()
+            for end in self._signal_pair:
+                end.setblocking(False)
+            signal.set_wakeup_fd(self._signal_pair[1].fileno(), warn_on_full_buffer=False)
+            self.watch(self._signal_pair[0].fileno(), self._take_signals)
+        self._signals[number] = callback
+        signal.signal(number, lambda _number, _frame: None)
+
+    def run(self) -> None:
+        """Serve until :meth:`stop`."""
+        self._stopped = False
+        while not self._stopped:
+            self.run_once()
+
+    def run_once(self) -> None:
+        """Wait for whatever comes first, and serve everything that is due then."""
+        for key, mask in self._selector.select(self._timeout_s()):
+            if key.fd not in self._selector.get_map():
+                continue  # an earlier callback of this round closed it
+            on_readable, on_writable = key.data
+            if mask & selectors.EVENT_READ and on_readable is not None:
+                self._call(on_readable)
+            if mask & selectors.EVENT_WRITE and on_writable is not None and key.fd in self._selector.get_map():
+                self._call(on_writable)
+        now = monotonic_now()
+        for timer in [t for t in self._timers if t.deadline is not None and t.deadline <= now]:
+            if timer.deadline is not None and timer.deadline <= now:  # not moved by one that fired before it
+                self._call(timer.fire)
+
+    def stop(self) -> None:
+        """End :meth:`run` after the current round."""
+        self._stopped = True
+
+    def close(self) -> None:
+        """Give back descriptors and signal handlers."""
+        if self._signal_pair is not None:
+            signal.set_wakeup_fd(-1)
+            for number in self._signals:
+                signal.signal(number, signal.SIG_DFL)
+            for end in self._signal_pair:
+                end.close()
+        self._selector.close()
+        if self._alarm is not None:
+            self._alarm.close()
+
+    def _call(self, callback: Callback) -> None:
+        try:
+            callback()
+        except Exception as error:
+            if self._on_error is None:
+                raise
+            self._on_error(error)
+
+    def _timeout_s(self) -> float | None:
+        deadlines = [timer.deadline for timer in self._timers if timer.deadline is not None]
+        deadline = min(deadlines) if deadlines else None
+        if self._alarm is not None:
+            self._alarm.set(deadline)
+            return None
+        return None if deadline is None else max(0.0, (deadline - monotonic_now()) / (NANOSECOND * 1_000_000_000))
+
+    def _take_signals(self) -> None:
+        assert self._signal_pair is not None
+        for number in self._signal_pair[0].recv(64):
+            if number in self._signals:
+                self._signals[number]()
+
+
+def _make_selector() -> selectors.BaseSelector:
+    """Return epoll's selector, or poll's where a sandbox refuses epoll."""
+    try:
+        return selectors.EpollSelector()
+    except (AttributeError, OSError):
+        return selectors.PollSelector() if hasattr(select, "poll") else selectors.SelectSelector()
+
+
+class _Alarm:
+    """A timerfd on CLOCK_MONOTONIC that is told one absolute deadline at a time."""
+
+    def __init__(self) -> None:
+        self._deadline: MonotonicTime | None = None
+        if sys.version_info >= (3, 13):
+            self._fd = os.timerfd_create(time.CLOCK_MONOTONIC, flags=os.TFD_NONBLOCK | os.TFD_CLOEXEC)
+        else:
+            self._settime = ctypes.CDLL(None, use_errno=True).timerfd_settime
+            create = ctypes.CDLL(None, use_errno=True).timerfd_create
+            self._fd = int(create(time.CLOCK_MONOTONIC, os.O_NONBLOCK | os.O_CLOEXEC))
+            if self._fd < 0:
+                raise OSError(ctypes.get_errno(), "timerfd_create")
+
+    def fileno(self) -> int:
+        return self._fd
+
+    def set(self, deadline: MonotonicTime | None) -> None:
+        if deadline == self._deadline:
+            return
+        self._deadline = deadline
+        deadline_ns = 0 if deadline is None else max(1, -(-int(deadline) // NANOSECOND))  # 0 would disarm
+        if sys.version_info >= (3, 13):
+            os.timerfd_settime_ns(self._fd, flags=os.TFD_TIMER_ABSTIME, initial=deadline_ns)
+        else:
+            seconds, nanoseconds = divmod(deadline_ns, 1_000_000_000)
+            self._settime(self._fd, 1, struct.pack("@4l", 0, 0, seconds, nanoseconds), None)  # 1: TFD_TIMER_ABSTIME
+
+    def acknowledge(self) -> None:
+        self._deadline = None
+        with contextlib.suppress(BlockingIOError):
+            os.read(self._fd, 8)
+
+    def close(self) -> None:
+        os.close(self._fd)
+
+
+def _make_alarm() -> _Alarm | None:
+    """Return a timerfd, or ``None`` where a sandbox or kernel has none."""
+    try:
+        return _Alarm()
+    except (AttributeError, OSError):
+        return None

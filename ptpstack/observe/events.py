@@ -1,0 +1,34 @@
+"""The event every accepted Sync ends in: what was measured and what the clock was told."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from ptpstack.events import Event, Severity
+from ptpstack.servo.interface import ServoState
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OffsetSample(Event):
+    """One measurement: the offset is local - master, the frequency what *clock* runs at after it.
+
+    *steering* is false when the arbiter lets another instance, or nobody, steer the clock.
+    """
+
+    severity: ClassVar[Severity] = Severity.DEBUG
+
+    clock: str
+    port_number: int
+    offset_ns: float
+    mean_delay_ns: float
+    frequency_ppb: float
+    state: ServoState
+    log_sync_interval: int
+    steering: bool = True
+
+    def __str__(self) -> str:
+        return (
+            f"port {self.port_number}: offset {self.offset_ns:+.0f} ns (local - master), "
+            f"{self.clock} {self.frequency_ppb:+.1f} ppb, delay {self.mean_delay_ns:.0f} ns"
+        )

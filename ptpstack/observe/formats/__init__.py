@@ -1,0 +1,1 @@
+"""How events look: each module turns records into lines of one format."""
