@@ -1,0 +1,113 @@
+"""Profiles are data: this module turns one TOML file into a typed, checked :class:`Profile`."""
+
+from __future__ import annotations
+
+import difflib
+import functools
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeAlias
+
+import msgspec
+
+from ptpstack.errors import ConfigError
+
+FOLDER = Path(__file__).parent
+
+BMCA_VARIANTS = frozenset({"default"})
+"""The best master clock algorithms that ``ptpstack.core`` has code for."""
+
+DelayMechanismName: TypeAlias = Literal["e2e", "p2p", "none"]
+TransportName: TypeAlias = Literal["l2", "udpv4", "udpv6"]
+AttributeName: TypeAlias = Literal[
+    "domain_number",
+    "priority1",
+    "priority2",
+    "max_steps_removed",
+    "log_announce_interval",
+    "announce_receipt_timeout",
+    "log_sync_interval",
+    "log_min_delay_req_interval",
+    "log_min_pdelay_req_interval",
+]
+
+
+class ProfileError(ConfigError):
+    """A profile that does not exist or whose data cannot be used."""
+
+
+class Attribute(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a profile says of one attribute: its initial value and the range an operator may choose from."""
+
+    default: int
+    min: int
+    max: int
+
+    def __post_init__(self) -> None:
+        if not self.min <= self.default <= self.max:
+            raise ValueError(f"default {self.default} is outside {self.min} to {self.max}")
+
+
+class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A PTP profile (IEEE 1588-2019 clause 20.3): data that names registered code.
+
+    The first of ``transports`` and ``delay_mechanisms`` is the default. ``unverified`` names what could not
+    be confirmed from the standard's text: ``NAME``, ``NAME.default`` or ``NAME.range``.
+    """
+
+    ident: str
+    title: str
+    reference: str
+    profile_identifier: Annotated[str, msgspec.Meta(pattern="^([0-9A-F]{2}-){5}[0-9A-F]{2}$")]
+    sdo_id: Annotated[int, msgspec.Meta(ge=0, le=0xFFF)]
+    bmca: str
+    delay_mechanisms: Annotated[tuple[DelayMechanismName, ...], msgspec.Meta(min_length=1)]
+    transports: Annotated[tuple[TransportName, ...], msgspec.Meta(min_length=1)]
+    attributes: dict[AttributeName, Attribute]
+    aliases: tuple[str, ...] = ()
+    unverified: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.bmca not in BMCA_VARIANTS:
+            raise ValueError(f"bmca {self.bmca!r} is not registered (registered: {', '.join(sorted(BMCA_VARIANTS))})")
+        known = {*self.__struct_fields__, *self.attributes}
+        for mark in self.unverified:
+            name, _, part = mark.partition(".")
+            if name not in known or part not in {"", "default", "range"}:
+                raise ValueError(f"unverified {mark!r} names nothing in this profile")
+
+    def is_unverified(self, name: str, part: Literal["default", "range"]) -> bool:
+        """Whether the *part* of *name* is of low confidence and must be shown so."""
+        return name in self.unverified or f"{name}.{part}" in self.unverified
+
+
+def profile_names() -> list[str]:
+    """Return the idents of all profiles that ship, sorted."""
+    return sorted(path.stem for path in FOLDER.glob("*.toml"))
+
+
+@functools.cache
+def load_profile(name: str) -> Profile:
+    """Return the profile of ident or alias *name*; raise :class:`ProfileError` if there is none or it is unusable."""
+    path = FOLDER / f"{name}.toml"
+    if name in profile_names():
+        return parse_profile(path.read_text(encoding="utf-8"), origin=str(path))
+    for candidate in map(load_profile, profile_names()):
+        if name in candidate.aliases:
+            return candidate
+    names = profile_names()
+    nearest = difflib.get_close_matches(name, names, n=1)
+    hint = f"did you mean {nearest[0]}?" if nearest else ""
+    raise ProfileError(f"no profile {name!r}", why=f"there are {', '.join(names)}", next_step=hint)
+
+
+def parse_profile(text: str, *, origin: str) -> Profile:
+    """Return the profile written in *text*; *origin* is the file that errors name."""
+    try:
+        table: dict[str, Any] = tomllib.loads(text)
+        profile = msgspec.convert(table, Profile)
+    except (tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
+        raise ProfileError("not a usable profile", where=origin, why=str(error)) from error
+    if profile.ident != Path(origin).stem:
+        raise ProfileError("not a usable profile", where=origin, why=f"ident {profile.ident!r} is not the file's name")
+    return profile

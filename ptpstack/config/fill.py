@@ -1,0 +1,77 @@
+"""What the file leaves open is decided here: by the profile, or else by the standard."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+import msgspec
+from msgspec import UNSET
+
+from profiles.loader import AttributeName, Profile, load_profile
+from ptpstack.config.model import Config, Instance, Port
+
+_Table = TypeVar("_Table", Instance, Port)
+
+STANDARD: dict[AttributeName, int] = {
+    "domain_number": 0,
+    "priority1": 128,
+    "priority2": 128,
+    "max_steps_removed": 255,
+    "log_announce_interval": 1,
+    "announce_receipt_timeout": 3,
+    "log_sync_interval": 0,
+    "log_min_delay_req_interval": 0,
+    "log_min_pdelay_req_interval": 0,
+}
+"""Initial values for attributes that a profile does not mention (IEEE 1588-2019 8.2, Annex I.3)."""
+
+DEFAULT_CLOCK_CLASS, SLAVE_ONLY_CLOCK_CLASS = 248, 255
+"""IEEE 1588-2019 Table 4."""
+
+ONLY_WITH_MECHANISM = {"log_min_delay_req_interval": "e2e", "log_min_pdelay_req_interval": "p2p"}
+"""Port attributes that mean something with one delay mechanism only."""
+
+
+def fill(config: Config) -> Config:
+    """Return *config* with every open value decided, save what only the interface can tell (clock_identity)."""
+    instances = {name: fill_instance(instance) for name, instance in config.instance.items()}
+    return msgspec.structs.replace(config, instance=instances)
+
+
+def fill_instance(instance: Instance) -> Instance:
+    """Return *instance* with its open values decided; raises ``ProfileError`` where the profile is unknown."""
+    profile = load_profile(instance.profile)
+    decided: dict[str, Any] = {
+        "sdo_id": profile.sdo_id,
+        "clock_class": SLAVE_ONLY_CLOCK_CLASS if instance.slave_only else DEFAULT_CLOCK_CLASS,
+        **_attributes_of(Instance, profile),
+    }
+    filled = _replace_unset(instance, decided)
+    return msgspec.structs.replace(filled, port=tuple(_fill_port(port, profile) for port in instance.port))
+
+
+def _fill_port(port: Port, profile: Profile) -> Port:
+    decided: dict[str, Any] = {
+        "transport": profile.transports[0],
+        "delay_mechanism": profile.delay_mechanisms[0],
+        **_attributes_of(Port, profile),
+    }
+    mechanism = decided["delay_mechanism"] if port.delay_mechanism is UNSET else port.delay_mechanism
+    for name, needed in ONLY_WITH_MECHANISM.items():
+        if mechanism != needed:
+            del decided[name]
+    return _replace_unset(port, decided)
+
+
+def _attributes_of(table: type[Instance | Port], profile: Profile) -> dict[str, int]:
+    return {
+        name: attribute.default if (attribute := profile.attributes.get(name)) else standard
+        for name, standard in STANDARD.items()
+        if name in table.__struct_fields__
+    }
+
+
+def _replace_unset(table: _Table, decided: Mapping[str, Any]) -> _Table:
+    still_open = {name: value for name, value in decided.items() if getattr(table, name) is UNSET}
+    return msgspec.structs.replace(table, **still_open)

@@ -1,0 +1,266 @@
+"""The one typed model of the configuration: every key with its type, range, default and meaning.
+
+TOML is converted into these structs, and ``ptpstack check --schema`` and docs/config.md are made from them.
+``UNSET`` means that the profile, or else the standard, decides (``resolve.fill``).
+What does not live here: reading files and saying what is wrong (``load``), rules between keys (``rules``).
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, TypeAlias
+
+from msgspec import UNSET, Meta, Struct, UnsetType, field
+
+from profiles.loader import DelayMechanismName, TransportName
+
+LogInterval: TypeAlias = Annotated[int, Meta(ge=-10, le=10)]
+Octet: TypeAlias = Annotated[int, Meta(ge=0, le=0xFF)]
+Nanoseconds: TypeAlias = Annotated[int, Meta(ge=-1_000_000_000, le=1_000_000_000)]
+Dscp: TypeAlias = Annotated[int, Meta(ge=0, le=63)]
+TimestampingName: TypeAlias = Literal["auto", "hardware", "software"]
+TimeSourceName: TypeAlias = Literal[
+    "atomic_clock",
+    "gnss",
+    "terrestrial_radio",
+    "serial_time_code",
+    "ptp",
+    "ntp",
+    "hand_set",
+    "other",
+    "internal_oscillator",
+]
+
+ALIASES = {"time_receiver_only": "slave_only", "time_transmitter_only": "master_only"}
+"""IEEE 1588g-2022 spellings that are read as the key they stand for."""
+
+
+class _Table(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What all tables of the file share."""
+
+
+class Port(_Table, frozen=True):
+    """One PTP port of an instance: `[[instance.NAME.port]]`."""
+
+    interface: Annotated[str, Meta(min_length=1, max_length=15, description="The network interface.")]
+    transport: Annotated[
+        TransportName | UnsetType, Meta(description="Ethernet frames (l2, 0x88F7), or UDP over IPv4 or IPv6.")
+    ] = UNSET
+    delay_mechanism: Annotated[
+        DelayMechanismName | UnsetType,
+        Meta(description="How the path delay is measured: end to end, peer to peer, or not at all."),
+    ] = UNSET
+    timestamping: Annotated[
+        TimestampingName, Meta(description="Who stamps frames: the NIC, the kernel, or the NIC where it can (auto).")
+    ] = "auto"
+    master_only: Annotated[bool, Meta(description="Never follow a master on this port (timeTransmitterOnly).")] = False
+    log_announce_interval: Annotated[
+        LogInterval | UnsetType, Meta(description="Announce interval of this port as a master, log2 seconds.")
+    ] = UNSET
+    announce_receipt_timeout: Annotated[
+        Annotated[int, Meta(ge=2, le=255)] | UnsetType,
+        Meta(description="Announce intervals of silence after which a master counts as gone."),
+    ] = UNSET
+    log_sync_interval: Annotated[
+        LogInterval | UnsetType, Meta(description="Sync interval of this port as a master, log2 seconds.")
+    ] = UNSET
+    log_min_delay_req_interval: Annotated[
+        LogInterval | UnsetType, Meta(description="Least interval between Delay_Req of a slave, log2 seconds (e2e).")
+    ] = UNSET
+    log_min_pdelay_req_interval: Annotated[
+        LogInterval | UnsetType, Meta(description="Least interval between Pdelay_Req, log2 seconds (p2p).")
+    ] = UNSET
+    delay_asymmetry_ns: Annotated[
+        Nanoseconds,
+        Meta(description="How much longer the way from the master is than the mean of both ways, nanoseconds."),
+    ] = 0
+    ingress_latency_ns: Annotated[
+        Nanoseconds, Meta(description="From the wire to the receive stamp, nanoseconds; taken off the stamp.")
+    ] = 0
+    egress_latency_ns: Annotated[
+        Nanoseconds, Meta(description="From the transmit stamp to the wire, nanoseconds; added to the stamp.")
+    ] = 0
+    minor_version_number: Annotated[
+        int, Meta(ge=0, le=1, description="minorVersionPTP sent: 1, or 0 for peers and NICs that know only 2.0.")
+    ] = 1
+    udp_ttl: Annotated[int, Meta(ge=1, le=255, description="Hops that multicast PTP over UDP may take.")] = 1
+    dscp_event: Annotated[Dscp, Meta(description="DiffServ code point of event messages over UDP.")] = 0
+    dscp_general: Annotated[Dscp, Meta(description="DiffServ code point of general messages over UDP.")] = 0
+
+
+class Instance(_Table, frozen=True):
+    """One PTP instance (a clock in one domain): `[instance.NAME]`, the name is free."""
+
+    profile: Annotated[str, Meta(description="The PTP profile that gives defaults and ranges.")] = "default-e2e"
+    enforce_profile: Annotated[
+        bool,
+        Meta(description="Refuse what the profile does not allow; false widens the ranges to those listed here."),
+    ] = True
+    domain_number: Annotated[Octet | UnsetType, Meta(description="The domain.")] = UNSET
+    sdo_id: Annotated[
+        Annotated[int, Meta(ge=0, le=0xFFF)] | UnsetType,
+        Meta(description="majorSdoId and minorSdoId as one number; isolates profiles from each other."),
+    ] = UNSET
+    priority1: Annotated[
+        Octet | UnsetType, Meta(description="First rank in the choice of the grandmaster; lower wins.")
+    ] = UNSET
+    priority2: Annotated[Octet | UnsetType, Meta(description="Rank among clocks of equal quality; lower wins.")] = UNSET
+    slave_only: Annotated[bool, Meta(description="Never be a master (timeReceiverOnly).")] = False
+    clock_class: Annotated[
+        Octet | UnsetType, Meta(description="clockClass when grandmaster: 248, or 255 with slave_only.")
+    ] = UNSET
+    clock_accuracy: Annotated[
+        Octet, Meta(description="clockAccuracy when grandmaster, the standard's code (0x21: 100 ns, 0xFE: unknown).")
+    ] = 0xFE
+    offset_scaled_log_variance: Annotated[
+        int, Meta(ge=0, le=0xFFFF, description="offsetScaledLogVariance when grandmaster (0xFFFF: not computed).")
+    ] = 0xFFFF
+    path_trace_enabled: Annotated[bool, Meta(description="Send and check the PATH_TRACE TLV.")] = False
+    max_steps_removed: Annotated[
+        Annotated[int, Meta(ge=2, le=255)] | UnsetType,
+        Meta(description="Announce messages from this many boundary clocks away or more are ignored."),
+    ] = UNSET
+    current_utc_offset: Annotated[
+        int, Meta(ge=-0x8000, le=0x7FFF, description="TAI minus UTC that a grandmaster announces, seconds.")
+    ] = 37
+    current_utc_offset_valid: Annotated[bool, Meta(description="That current_utc_offset is known to be right.")] = False
+    ptp_timescale: Annotated[bool, Meta(description="That the grandmaster's time is TAI since 1970.")] = True
+    time_traceable: Annotated[bool, Meta(description="That the grandmaster's time is traceable to UTC.")] = False
+    frequency_traceable: Annotated[bool, Meta(description="That its frequency is traceable to a primary one.")] = False
+    time_source: Annotated[TimeSourceName, Meta(description="Where the grandmaster's time comes from.")] = (
+        "internal_oscillator"
+    )
+    clock_identity: Annotated[
+        Annotated[str, Meta(pattern="^([.:-]?[0-9A-Fa-f]){16}$")] | UnsetType,
+        Meta(description="Eight octets such as 001b19.fffe.000001; otherwise made from the first interface's address."),
+    ] = UNSET
+    clock: Annotated[
+        str,
+        Meta(
+            min_length=1,
+            description=(
+                "The clock to steer: auto (the PHC of the ports, else the system clock), system, "
+                "/dev/ptpN, or the NAME of a `[clock.NAME]`."
+            ),
+        ),
+    ] = "auto"
+    free_running: Annotated[bool, Meta(description="Measure, never steer.")] = False
+    port: Annotated[tuple[Port, ...], Meta(description="The ports, `[[instance.NAME.port]]` each.")] = ()
+
+
+class SoftClock(_Table, frozen=True):
+    """A virtual PHC over kernel software stamps, for tests and demos: `[clock.NAME]`."""
+
+    type: Annotated[Literal["soft"], Meta(description="The kind of clock.")]
+    offset_ns: Annotated[
+        int, Meta(ge=-(10**18), le=10**18, description="How far ahead of the system clock it starts, nanoseconds.")
+    ] = 0
+    frequency_error_ppb: Annotated[
+        float, Meta(ge=-1e6, le=1e6, description="How much faster than the system clock it runs, ppb.")
+    ] = 0.0
+
+
+class Servo(_Table, frozen=True):
+    """How a clock is steered: `[servo]`."""
+
+    type: Annotated[Literal["pi"], Meta(description="The servo.")] = "pi"
+    proportional_const: Annotated[
+        float, Meta(ge=0, le=10, description="Proportional gain; 0: computed from the Sync interval.")
+    ] = 0.0
+    proportional_scale: Annotated[
+        float, Meta(ge=0, le=10, description="Its scale; 0: 0.7 with hardware stamps, 0.1 with software ones.")
+    ] = 0.0
+    proportional_exponent: Annotated[float, Meta(ge=-10, le=10, description="Its power of the Sync interval.")] = -0.3
+    proportional_norm_max: Annotated[
+        float, Meta(gt=0, le=1, description="Its upper limit, times the Sync interval in seconds.")
+    ] = 0.7
+    integral_const: Annotated[
+        float, Meta(ge=0, le=10, description="Integral gain; 0: computed from the Sync interval.")
+    ] = 0.0
+    integral_scale: Annotated[
+        float, Meta(ge=0, le=10, description="Its scale; 0: 0.3 with hardware stamps, 0.001 with software ones.")
+    ] = 0.0
+    integral_exponent: Annotated[float, Meta(ge=-10, le=10, description="Its power of the Sync interval.")] = 0.4
+    integral_norm_max: Annotated[
+        float, Meta(gt=0, le=2, description="Its upper limit, times the Sync interval in seconds.")
+    ] = 0.3
+    first_step_threshold_ns: Annotated[
+        int, Meta(ge=0, description="Step, at the first lock only, an offset larger than this; 0: never.")
+    ] = 20_000
+    step_threshold_ns: Annotated[
+        int, Meta(ge=0, description="Step at any time an offset larger than this; 0: never.")
+    ] = 0
+    max_frequency_ppb: Annotated[
+        int, Meta(ge=1, le=900_000_000, description="The largest correction; the clock's own limit holds as well.")
+    ] = 900_000_000
+    sanity_freq_limit_ppb: Annotated[
+        int, Meta(ge=0, le=1_000_000_000, description="Distrust a clock this far off CLOCK_MONOTONIC_RAW; 0: no check.")
+    ] = 200_000_000
+    delay_filter: Annotated[
+        Literal["median", "mean", "none"], Meta(description="Filter of the measured path delay.")
+    ] = "median"
+    delay_filter_length: Annotated[int, Meta(ge=1, le=1000, description="Its length in measurements.")] = 10
+
+
+class Log(_Table, frozen=True):
+    """What is written about decisions: `[log]`."""
+
+    format: Annotated[
+        Literal["text", "json", "linuxptp"], Meta(description="Lines for people, JSON objects, or ptp4l's lines.")
+    ] = "text"
+    level: Annotated[
+        Literal["error", "warning", "notice", "info", "debug"], Meta(description="The least severity written.")
+    ] = "info"
+    event_file: Annotated[str, Meta(description="Also append every event to this file as JSON lines; empty: no.")] = ""
+
+
+class Control(_Table, frozen=True):
+    """The socket of `ptpstack status`: `[control]`."""
+
+    socket: Annotated[str, Meta(description="Path of the UNIX socket; empty: none.")] = "/run/ptpstack/control.sock"
+    mode: Annotated[int, Meta(ge=0, le=0o777, description="Its file mode (0o660: owner and group).")] = 0o660
+
+
+class State(_Table, frozen=True):
+    """What is kept over restarts: `[state]`."""
+
+    directory: Annotated[str, Meta(description="Where learnt frequencies are kept; empty: nowhere.")] = (
+        "/var/lib/ptpstack"
+    )
+
+
+class Realtime(_Table, frozen=True):
+    """How the timing process is scheduled: `[realtime]`."""
+
+    priority: Annotated[
+        int, Meta(ge=0, le=99, description="SCHED_FIFO priority of the timing loop; 0: normal scheduling.")
+    ] = 0
+    lock_memory: Annotated[bool, Meta(description="Lock the process in memory (mlockall).")] = False
+
+
+class Config(_Table, frozen=True):
+    """A whole configuration file."""
+
+    instance: Annotated[dict[str, Instance], Meta(description="The PTP instances, `[instance.NAME]` each.")] = field(
+        default_factory=dict
+    )
+    clock: Annotated[dict[str, SoftClock], Meta(description="Virtual clocks, `[clock.NAME]` each.")] = field(
+        default_factory=dict
+    )
+    servo: Servo = field(default_factory=Servo)
+    log: Log = field(default_factory=Log)
+    control: Control = field(default_factory=Control)
+    state: State = field(default_factory=State)
+    realtime: Realtime = field(default_factory=Realtime)
+
+
+TABLES: dict[str, type[Struct]] = {
+    "[instance.NAME]": Instance,
+    "[[instance.NAME.port]]": Port,
+    "[clock.NAME]": SoftClock,
+    "[servo]": Servo,
+    "[log]": Log,
+    "[control]": Control,
+    "[state]": State,
+    "[realtime]": Realtime,
+}
+"""Every table of the file by the header that opens it."""

@@ -1,0 +1,103 @@
+"""From a checked :class:`Config` to what the engine (``ptpstack.core.settings``) and ``hw`` take."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import Any
+
+from msgspec import UNSET
+
+from profiles.loader import Profile, TransportName, load_profile
+from ptpstack.config.fill import fill_instance
+from ptpstack.config.model import Config, Instance, Port, TimestampingName
+from ptpstack.core.settings import DelayMechanism, InstanceSettings, PortSettings, TimeProperties
+from ptpstack.time import interval_from_ns
+from ptpstack.wire.types import ClockIdentity, ClockQuality, TimeSource
+
+DELAY_MECHANISMS = {"e2e": DelayMechanism.E2E, "p2p": DelayMechanism.P2P, "none": DelayMechanism.NO_MECHANISM}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResolvedPort:
+    """One port: the engine's settings, and what its socket needs."""
+
+    settings: PortSettings
+    interface: str
+    transport: TransportName
+    timestamping: TimestampingName
+    udp_ttl: int
+    dscp_event: int
+    dscp_general: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResolvedInstance:
+    """One instance with nothing left open but an identity that comes from the hardware (``None`` then).
+
+    ``clock`` is ``auto``, ``system``, ``/dev/ptpN`` or a name in ``Config.clock``.
+    """
+
+    name: str
+    profile: Profile
+    clock: str
+    free_running: bool
+    clock_identity: ClockIdentity | None
+    ports: tuple[ResolvedPort, ...]
+    values: Instance
+
+    def instance_settings(self, clock_identity: ClockIdentity | None = None) -> InstanceSettings:
+        """Return the engine's settings; *clock_identity* is used where the configuration gives none."""
+        identity = self.clock_identity or clock_identity
+        if identity is None:
+            raise ValueError(f"instance {self.name} has no clock identity yet")
+        values = self.values
+        quality = ClockQuality(values.clock_class or 0, values.clock_accuracy, values.offset_scaled_log_variance)
+        properties = _shared(values, TimeProperties) | {"time_source": TimeSource[values.time_source.upper()]}
+        members = _shared(values, InstanceSettings) | {
+            "clock_identity": identity,
+            "clock_quality": quality,
+            "time_properties": TimeProperties(**properties),
+        }
+        return InstanceSettings(**members)
+
+
+def resolve(config: Config) -> list[ResolvedInstance]:
+    """Return the instances of *config* (checked by ``load``) joined with their profiles; ports count from 1."""
+    return [_resolve_instance(name, fill_instance(instance)) for name, instance in config.instance.items()]
+
+
+def _resolve_instance(name: str, values: Instance) -> ResolvedInstance:
+    return ResolvedInstance(
+        name=name,
+        profile=load_profile(values.profile),
+        clock=values.clock,
+        free_running=values.free_running,
+        clock_identity=ClockIdentity.from_text(values.clock_identity) if values.clock_identity else None,
+        ports=tuple(_resolve_port(number, port) for number, port in enumerate(values.port, start=1)),
+        values=values,
+    )
+
+
+def _resolve_port(port_number: int, port: Port) -> ResolvedPort:
+    members = _shared(port, PortSettings) | {
+        "port_number": port_number,
+        "delay_mechanism": DELAY_MECHANISMS[port.delay_mechanism or "e2e"],
+        "delay_asymmetry": interval_from_ns(port.delay_asymmetry_ns),
+        "ingress_latency": interval_from_ns(port.ingress_latency_ns),
+        "egress_latency": interval_from_ns(port.egress_latency_ns),
+    }
+    return ResolvedPort(
+        settings=PortSettings(**members),
+        interface=port.interface,
+        transport=port.transport or "l2",
+        timestamping=port.timestamping,
+        udp_ttl=port.udp_ttl,
+        dscp_event=port.dscp_event,
+        dscp_general=port.dscp_general,
+    )
+
+
+def _shared(values: Instance | Port, settings: type) -> dict[str, Any]:
+    """Return the members that the model and *settings* call by the same name, as far as they are decided."""
+    names = [field.name for field in fields(settings)]
+    return {name: value for name in names if (value := getattr(values, name, UNSET)) is not UNSET}

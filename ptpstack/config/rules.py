@@ -1,0 +1,172 @@
+"""What a well-formed configuration must not say: values outside the profile, and keys that contradict each other."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Container, Iterator, Mapping
+from itertools import combinations
+from typing import Any, get_args
+
+from msgspec import UNSET
+
+from profiles.loader import DelayMechanismName, Profile, ProfileError, TransportName, load_profile, profile_names
+from ptpstack.config.fill import ONLY_WITH_MECHANISM, fill_instance
+from ptpstack.config.model import Instance, Port
+from ptpstack.config.problems import Path, Problem, key_of, nearest
+from ptpstack.config.source import Source
+
+LAST_CLOCK_CLASS_OF_MASTERS = 127
+"""A clock of class 1 to 127 never follows another (IEEE 1588-2019 Table 4, 9.3.3)."""
+
+
+def profile_problems(source: Source, misfits: Container[str] = ()) -> Iterator[Problem]:
+    """Yield each profile that does not exist and each value that the instance's profile does not allow.
+
+    Reads the plain tables, so that these problems come together with those of structure, whose keys are *misfits*.
+    """
+    for name, table in _tables(source.table.get("instance")):
+        path: Path = ("instance", name)
+        ident = table.get("profile", Instance(port=()).profile)
+        if not isinstance(ident, str):
+            continue
+        try:
+            profile = load_profile(ident)
+        except ProfileError as error:
+            hint = nearest(ident, profile_names())
+            yield source.problem((*path, "profile"), error.what, why=error.why, next_step=hint)
+            continue
+        if table.get("enforce_profile", True) is True:
+            yield from _outside_profile(table, path, profile, source, misfits)
+            for index, port in _tables(table.get("port")):
+                yield from _outside_profile(port, (*path, "port", index), profile, source, misfits)
+
+
+def _tables(value: object) -> Iterator[tuple[Any, dict[str, Any]]]:
+    """Yield the tables in a table or array of tables, by name or index."""
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, item in items:
+        if isinstance(item, dict):
+            yield key, item
+
+
+def _outside_profile(
+    table: Mapping[str, Any], path: Path, profile: Profile, source: Source, misfits: Container[str]
+) -> Iterator[Problem]:
+    ranges: dict[str, tuple[int, int]] = {
+        name: (attribute.min, attribute.max) for name, attribute in profile.attributes.items()
+    }
+    ranges |= {"sdo_id": (profile.sdo_id, profile.sdo_id)}
+    choices: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+        "delay_mechanism": (get_args(DelayMechanismName), profile.delay_mechanisms),
+        "transport": (get_args(TransportName), profile.transports),
+    }
+    by_profile = f"by profile {profile.ident}, {profile.reference}"
+    for key, value in table.items():
+        leave = "" if key_of((*path, key)) in misfits else "enforce_profile = false in the instance lets it pass"
+        if key in ranges and type(value) is int:
+            low, high = ranges[key]
+            if not low <= value <= high:
+                allowed = f"{low} to {high}" if low < high else f"{low}"
+                why = f"allowed: {allowed} {by_profile}"
+                yield source.problem((*path, key), f"{value} is out of range", why=why, next_step=leave)
+        elif key in choices and value in choices[key][0] and value not in choices[key][1]:
+            why = f"allowed: {', '.join(choices[key][1])} {by_profile}"
+            yield source.problem((*path, key), f'"{value}" is not a choice', why=why, next_step=leave)
+
+
+def contradictions(instances: Mapping[str, Instance], source: Source) -> Iterator[Problem]:
+    """Yield what well-formed *instances* say that cannot all be true."""
+    if not source.table.get("instance"):
+        yield source.problem((), "no instance", next_step="write [instance.main] and [[instance.main.port]]")
+    filled: dict[str, Instance] = {}
+    for name, instance in instances.items():
+        with contextlib.suppress(ProfileError):  # told by profile_problems
+            filled[name] = fill_instance(instance)
+    for name, instance in filled.items():
+        path: Path = ("instance", name)
+        yield from _within_instance(instance, path, source)
+        yield from _clock_name(instance, path, source)
+        for index, port in enumerate(instance.port):
+            yield from _within_port(instance, port, (*path, "port", index), source)
+    for (name, first), (other, second) in combinations(filled.items(), 2):
+        yield from _between(first, second, name, ("instance", other), source)
+    for name, _ in _tables(source.table.get("clock")):
+        if name in {"auto", "system"} or name.startswith("/"):
+            yield source.problem(("clock", name), "is a name with a meaning of its own", next_step="choose another")
+    yield from _same_port_twice(filled, source)
+
+
+def _within_instance(instance: Instance, path: Path, source: Source) -> Iterator[Problem]:
+    if not instance.port:
+        header = f"[[{'.'.join(map(str, path))}.port]]"
+        yield source.problem(path, "has no port", next_step=f'write {header} and interface = "NAME" below it')
+    clock_class = instance.clock_class or 0
+    if instance.slave_only and clock_class <= LAST_CLOCK_CLASS_OF_MASTERS:
+        yield source.problem(
+            (*path, "clock_class"),
+            f"{clock_class} contradicts slave_only",
+            why=f"a clock of class {LAST_CLOCK_CLASS_OF_MASTERS} or less is never a slave, IEEE 1588-2019 Table 4",
+            next_step="leave clock_class out: it is 255 then",
+        )
+
+
+def _clock_name(instance: Instance, path: Path, source: Source) -> Iterator[Problem]:
+    clock, soft = instance.clock, [name for name, _ in _tables(source.table.get("clock"))]
+    path = (*path, "clock")
+    if clock in soft:
+        for index, port in enumerate(instance.port):
+            if port.timestamping == "hardware":
+                port_path = (*path[:-1], "port", index, "timestamping")
+                yield source.problem(
+                    port_path, f'"hardware" contradicts clock = "{clock}"', why="a soft clock reads the kernel's stamps"
+                )
+    elif clock not in {"auto", "system"} and not clock.startswith("/dev/"):
+        known = ["auto", "system", *soft]
+        why = f"there are {', '.join(known)} and /dev/ptpN"
+        yield source.problem(path, f'no clock "{clock}"', why=why, next_step=nearest(clock, known))
+
+
+def _within_port(instance: Instance, port: Port, path: Path, source: Source) -> Iterator[Problem]:
+    if instance.slave_only and port.master_only:
+        yield source.problem((*path, "master_only"), "contradicts slave_only of the instance")
+    for name, mechanism in ONLY_WITH_MECHANISM.items():
+        if getattr(port, name) is not UNSET and port.delay_mechanism != mechanism:
+            why = f'it belongs to {mechanism}, and delay_mechanism is "{port.delay_mechanism}"'
+            yield source.problem((*path, name), "has no effect", why=why)
+
+
+def _between(first: Instance, second: Instance, first_name: str, path: Path, source: Source) -> Iterator[Problem]:
+    """Two instances may share a clock only when at most one steers it."""
+    if not (_steers(first) and _steers(second)):
+        return
+    if shared := sorted(_clocks_of(first) & _clocks_of(second)):
+        yield source.problem(
+            (*path, "clock"),
+            f"instance {first_name} steers the same clock",
+            why=shared[0],
+            next_step="set free_running = true in one of them, or give each its own clock",
+        )
+
+
+def _steers(instance: Instance) -> bool:
+    return not instance.free_running and not all(port.master_only for port in instance.port)
+
+
+def _clocks_of(instance: Instance) -> set[str]:
+    """Return the clock by name; ``auto`` is the PHC of an interface, or the system clock under software stamps."""
+    if instance.clock != "auto":
+        return {instance.clock}
+    return {"system" if port.timestamping == "software" else f"the clock of {port.interface}" for port in instance.port}
+
+
+def _same_port_twice(instances: Mapping[str, Instance], source: Source) -> Iterator[Problem]:
+    seen: dict[tuple[object, ...], str] = {}
+    for name, instance in instances.items():
+        for index, port in enumerate(instance.port):
+            path: Path = ("instance", name, "port", index)
+            identity = (port.interface, port.transport, instance.domain_number, instance.sdo_id)
+            if identity in seen:
+                why = f"{port.interface}, {port.transport}, domain {instance.domain_number}: as {seen[identity]}"
+                yield source.problem(path, "is the same port again", why=why)
+            else:
+                seen[identity] = f"instance.{name}.port[{index}]"
