@@ -34,17 +34,27 @@ class Rule:
 
 
 @dataclass(frozen=True)
-class Verdict:
-    """The worst use of all rules that apply, and their texts."""
+class Finding:
+    """A rule that applied, its texts filled in."""
 
-    use: Use
-    rules: tuple[str, ...]
+    rule: str
     text: str
     advice: str
 
     def __str__(self) -> str:
-        """One line."""
         return f"{self.text} ({self.advice})" if self.advice else self.text
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The worst use of all rules that apply, and what they found."""
+
+    use: Use
+    findings: tuple[Finding, ...]
+
+    def __str__(self) -> str:
+        """One line."""
+        return "; ".join(map(str, self.findings))
 
 
 L2_FILTERS = (RxFilter.ALL, RxFilter.PTP_V2_EVENT, RxFilter.PTP_V2_L2_EVENT)
@@ -159,11 +169,11 @@ RULES = (
         "no software timestamps either",
     ),
     # What stands in the way, or is good to know: any number of these.
-    Rule("no address", lambda i: i.kind != "loopback" and not i.mac, Use.UNUSABLE, "no Ethernet address"),
-    Rule("down", lambda i: not i.up, Use.UNUSABLE, "down", "ip link set {i.name} up"),
+    Rule("no address", lambda i: _can_be_port(i) and not i.mac, Use.UNUSABLE, "no Ethernet address"),
+    Rule("down", lambda i: _can_be_port(i) and not i.up, Use.UNUSABLE, "down", "ip link set {i.name} up"),
     Rule(
         "no carrier",
-        lambda i: i.up and not i.carrier,
+        lambda i: _can_be_port(i) and i.up and not i.carrier,
         Use.UNUSABLE,
         "no carrier",
         "plug in the cable, or bring the other end up",
@@ -201,7 +211,7 @@ RULES = (
 
 
 def judge(interface: Interface) -> Verdict:
-    """What to think of ``interface``: all rules that apply, joined, and the worst use among them."""
+    """What to think of ``interface``: all rules that apply, and the worst use among them."""
     rules = [rule for rule in RULES if rule.applies(interface)]
     words = {
         "i": interface,
@@ -210,8 +220,6 @@ def judge(interface: Interface) -> Verdict:
         "filters": ", ".join(kind.word for kind in sorted(interface.timestamping.rx_filters)) or "none",
     }
     return Verdict(
-        max((rule.use for rule in rules), default=Use.UNUSABLE),
-        tuple(rule.name for rule in rules),
-        "; ".join(rule.verdict.format(**words) for rule in rules),
-        "; ".join(rule.advice.format(**words) for rule in rules if rule.advice),
+        max(rule.use for rule in rules),
+        tuple(Finding(rule.name, rule.verdict.format(**words), rule.advice.format(**words)) for rule in rules),
     )
