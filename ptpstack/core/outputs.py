@@ -15,6 +15,7 @@ from typing import TypeAlias
 from ptpstack.events import Event
 from ptpstack.time import LocalTime, PtpTime, TimeInterval
 from ptpstack.wire.message import Message
+from ptpstack.wire.types import PortIdentity
 
 
 class Destination(Enum):
@@ -49,6 +50,7 @@ class Measurement:
     """
 
     port_number: int
+    parent_port_identity: PortIdentity
     t1: PtpTime
     t2: LocalTime
     offset_from_master: TimeInterval

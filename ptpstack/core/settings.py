@@ -44,7 +44,7 @@ class InstanceSettings:
     priority1: int = 128
     priority2: int = 128
     slave_only: bool = False
-    clock_quality: ClockQuality = ClockQuality(248, 0xFE, 0xFFFF)
+    clock_quality: ClockQuality = field(default=ClockQuality(248, 0xFE, 0xFFFF))
     time_properties: TimeProperties = field(default_factory=TimeProperties)
     path_trace_enabled: bool = False
     max_steps_removed: int = 255

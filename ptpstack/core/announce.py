@@ -1,0 +1,71 @@
+"""Sending Announce messages in MASTER state (IEEE 1588-2019 9.5.8, 13.5, 16.2)."""
+
+from __future__ import annotations
+
+from ptpstack.core.context import PortContext
+from ptpstack.core.settings import TimeProperties
+from ptpstack.core.timers import Timer, following
+from ptpstack.time import MonotonicTime, interval_from_log2_seconds
+from ptpstack.wire.message import Flag
+from ptpstack.wire.messages.announce import Announce
+from ptpstack.wire.tlvs.path_trace import PathTrace
+from ptpstack.wire.types import ClockIdentity
+
+PATH_TRACE_CAPACITY = 179
+"""Identities that fit in an Announce within 1500 octets; a longer list is not extended (16.2.4)."""
+
+
+class AnnounceTransmitter:
+    """Announces the data sets at the announce interval."""
+
+    def __init__(self, context: PortContext, *, path_trace_enabled: bool) -> None:
+        self._context = context
+        self._path_trace_enabled = path_trace_enabled
+
+    def start(self, now: MonotonicTime) -> None:
+        """Announce now, and at the interval from then on."""
+        self._context.timers.start(Timer.ANNOUNCE, now)
+
+    def stop(self) -> None:
+        """Announce no more."""
+        self._context.timers.stop(Timer.ANNOUNCE)
+
+    def on_timer(self, deadline: MonotonicTime, now: MonotonicTime) -> None:
+        """Send one Announce and arm the next."""
+        context = self._context
+        interval = interval_from_log2_seconds(context.port_ds.log_announce_interval)
+        context.timers.start(Timer.ANNOUNCE, following(deadline, interval, now))
+        parent = context.data_sets.parent_ds
+        properties = context.data_sets.time_properties_ds
+        context.send_general(
+            context.new(
+                Announce,
+                flags=_flags(properties),
+                log_message_interval=context.port_ds.log_announce_interval,
+                current_utc_offset=properties.current_utc_offset,
+                grandmaster_priority1=parent.grandmaster_priority1,
+                grandmaster_clock_quality=parent.grandmaster_clock_quality,
+                grandmaster_priority2=parent.grandmaster_priority2,
+                grandmaster_identity=parent.grandmaster_identity,
+                steps_removed=context.data_sets.current_ds.steps_removed,
+                time_source=properties.time_source,
+                tlvs=(PathTrace(self._path()),) if self._path_trace_enabled else (),
+            )
+        )
+
+    def _path(self) -> tuple[ClockIdentity, ...]:
+        path = self._context.data_sets.path_trace
+        own = self._context.data_sets.default_ds.clock_identity
+        return (*path, own) if len(path) < PATH_TRACE_CAPACITY else path
+
+
+def _flags(properties: TimeProperties) -> int:
+    """Return the flagField octet that carries timePropertiesDS (Table 37)."""
+    return (
+        Flag.LEAP61 * properties.leap61
+        | Flag.LEAP59 * properties.leap59
+        | Flag.CURRENT_UTC_OFFSET_VALID * properties.current_utc_offset_valid
+        | Flag.PTP_TIMESCALE * properties.ptp_timescale
+        | Flag.TIME_TRACEABLE * properties.time_traceable
+        | Flag.FREQUENCY_TRACEABLE * properties.frequency_traceable
+    )

@@ -1,0 +1,154 @@
+"""Receiving Announce messages: which are let in, and when their silence counts (IEEE 1588-2019 9.3.2.5, 9.5.3)."""
+
+from __future__ import annotations
+
+from ptpstack.core.comparison import ComparisonSet
+from ptpstack.core.context import PortContext
+from ptpstack.core.datasets import ParentDS
+from ptpstack.core.events import (
+    AnnounceIntervalMismatch,
+    ForeignMasterExpired,
+    ForeignMasterQualified,
+    ForeignMasterSeen,
+)
+from ptpstack.core.foreign_masters import FOREIGN_MASTER_TIME_WINDOW, ForeignMasters
+from ptpstack.core.port_states import RECEIVING_STATES, PortState
+from ptpstack.core.timers import Timer
+from ptpstack.time import MonotonicTime, TimeInterval, interval_from_log2_seconds
+from ptpstack.wire.messages.announce import Announce
+from ptpstack.wire.tlvs.path_trace import PathTrace
+from ptpstack.wire.types import ClockIdentity, PortIdentity
+
+LATE_WINDOW = 16
+"""How far behind the newest sequenceId an Announce counts as late or doubled."""
+
+
+class AnnounceReceiver:
+    """The foreign masters of one port and the announce receipt timeout."""
+
+    def __init__(self, context: PortContext, *, path_trace_enabled: bool) -> None:
+        self._context = context
+        self._path_trace_enabled = path_trace_enabled
+        self._foreign_masters = ForeignMasters(context.port_ds.port_identity)
+        self.receipt_timeout: TimeInterval = 0
+
+    # -- intervals -----------------------------------------------------------------------------------
+
+    def _interval(self) -> TimeInterval:
+        return interval_from_log2_seconds(self._context.port_ds.log_announce_interval)
+
+    def _window(self) -> TimeInterval:
+        return FOREIGN_MASTER_TIME_WINDOW * self._interval()
+
+    def arm_receipt_timeout(self, now: MonotonicTime) -> None:
+        """Wait announceReceiptTimeout intervals from now, and up to one more so that ports differ (9.2.6.12)."""
+        intervals = self._context.port_ds.announce_receipt_timeout + self._context.random()
+        self.receipt_timeout = round(intervals * self._interval())
+        self._context.timers.start(Timer.ANNOUNCE_RECEIPT, now + self.receipt_timeout)
+
+    # -- the records ----------------------------------------------------------------------------------
+
+    def clear(self) -> None:
+        """Forget all foreign masters."""
+        self._foreign_masters.clear()
+        self._context.timers.stop(Timer.FOREIGN_MASTER)
+
+    def best(self) -> ComparisonSet | None:
+        """Return Erbest."""
+        return self._foreign_masters.best()
+
+    def newest_of(self, sender: PortIdentity) -> Announce | None:
+        """Return the last Announce of *sender*."""
+        record = self._foreign_masters.get(sender)
+        return record.announce if record else None
+
+    def receive(self, announce: Announce, state: PortState, parent: ParentDS, now: MonotonicTime) -> bool:
+        """Let *announce* in, unless a rule forbids; return whether a state decision is due."""
+        sender = announce.source_port_identity
+        reason = self._rejection(announce)
+        if reason:
+            self._context.discard(announce, reason)
+            return False
+        known = self._foreign_masters.get(sender)
+        was_qualified = known is not None and known.qualified
+        record = self._foreign_masters.record(announce, now, self._window())
+        self._arm_expiry(now)
+        if known is None:
+            self._greet(announce)
+        if record.qualified and not was_qualified:
+            self._context.tell(ForeignMasterQualified, port_identity=sender)
+        if self._is_watched(sender, state, parent):
+            self.arm_receipt_timeout(now)
+        return record.qualified or was_qualified
+
+    def _greet(self, announce: Announce) -> None:
+        sender, configured = announce.source_port_identity, self._context.port_ds.log_announce_interval
+        self._context.tell(ForeignMasterSeen, port_identity=sender, grandmaster_identity=announce.grandmaster_identity)
+        if announce.log_message_interval not in (configured, 0x7F):
+            self._context.tell(
+                AnnounceIntervalMismatch,
+                port_identity=sender,
+                announced_log_interval=announce.log_message_interval,
+                configured_log_interval=configured,
+            )
+
+    def _is_watched(self, sender: PortIdentity, state: PortState, parent: ParentDS) -> bool:
+        """The parent's silence counts in UNCALIBRATED and SLAVE, the best master's in PASSIVE."""
+        if state in RECEIVING_STATES:
+            return sender == parent.parent_port_identity
+        best = self.best()
+        return state is PortState.PASSIVE and best is not None and best.sender == sender
+
+    def _rejection(self, announce: Announce) -> str:
+        """Return why *announce* may not be considered, or nothing (9.3.2.5, 16.2.3)."""
+        context = self._context
+        if context.port_ds.master_only:
+            return "this port is master only"
+        if announce.alternate_master_flag:
+            return "alternateMasterFlag is set"
+        if announce.steps_removed >= context.data_sets.default_ds.max_steps_removed:
+            return "stepsRemoved is too large"
+        if self._path_trace_enabled and context.data_sets.default_ds.clock_identity in path_of(announce):
+            return "it came through this clock (path trace)"
+        known = self._foreign_masters.get(announce.source_port_identity)
+        if known is not None and (known.announce.sequence_id - announce.sequence_id) & 0xFFFF < LATE_WINDOW:
+            return "late or duplicate"
+        return ""
+
+    def drop_silent(self, state: PortState, parent: ParentDS) -> PortIdentity | None:
+        """Forget the master whose silence made the receipt timeout expire and return it, if there was one."""
+        silent = None
+        if state in RECEIVING_STATES:
+            silent = parent.parent_port_identity
+        elif state is PortState.PASSIVE and (best := self.best()) is not None:
+            silent = best.sender
+        if silent is not None:
+            self._foreign_masters.drop(silent)
+        return silent
+
+    # -- ageing ----------------------------------------------------------------------------------------
+
+    def _arm_expiry(self, now: MonotonicTime) -> None:
+        expiry = self._foreign_masters.next_expiry(self._window())
+        if expiry is not None:
+            self._context.timers.start(Timer.FOREIGN_MASTER, max(expiry, now))
+
+    def expire(self, now: MonotonicTime) -> bool:
+        """Forget masters that were silent for the whole window; return whether there were any."""
+        expired = self._foreign_masters.expire(now, self._window())
+        for sender in expired:
+            self._context.tell(
+                ForeignMasterExpired,
+                port_identity=sender,
+                reason=f"silent for {FOREIGN_MASTER_TIME_WINDOW} announce intervals",
+            )
+        self._arm_expiry(now)
+        return bool(expired)
+
+
+def path_of(announce: Announce) -> tuple[ClockIdentity, ...]:
+    """Return the identities of the PATH_TRACE TLV, none where it is absent (16.2)."""
+    for tlv in announce.tlvs:
+        if isinstance(tlv, PathTrace):
+            return tlv.path_sequence
+    return ()

@@ -1,0 +1,134 @@
+"""The data sets of a PTP instance, member by member as the standard names them (IEEE 1588-2019 8.2).
+
+They hold what *is*; what was *set* is in ``settings.py``. Only the instance and its ports write them.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+from ptpstack.core.port_states import PortState
+from ptpstack.core.settings import DelayMechanism, InstanceSettings, PortSettings, TimeProperties
+from ptpstack.time import TimeInterval
+from ptpstack.wire.types import ClockIdentity, ClockQuality, PortIdentity
+
+
+@dataclass(slots=True, kw_only=True)
+class DefaultDS:
+    """IEEE 1588-2019 8.2.1."""
+
+    clock_identity: ClockIdentity
+    number_ports: int
+    clock_quality: ClockQuality
+    priority1: int
+    priority2: int
+    domain_number: int
+    sdo_id: int
+    slave_only: bool
+    max_steps_removed: int
+    two_step_flag: bool = True
+
+    @classmethod
+    def of(cls, settings: InstanceSettings, number_ports: int) -> DefaultDS:
+        """Return the data set that *settings* initialize; a slave-only clock has class 255 (7.6.2.5)."""
+        quality = settings.clock_quality
+        if settings.slave_only:
+            quality = quality._replace(clock_class=255)
+        return cls(
+            clock_identity=settings.clock_identity,
+            number_ports=number_ports,
+            clock_quality=quality,
+            priority1=settings.priority1,
+            priority2=settings.priority2,
+            domain_number=settings.domain_number,
+            sdo_id=settings.sdo_id,
+            slave_only=settings.slave_only,
+            max_steps_removed=settings.max_steps_removed,
+        )
+
+
+@dataclass(slots=True, kw_only=True)
+class CurrentDS:
+    """IEEE 1588-2019 8.2.2. ``offset_from_master`` is local − master."""
+
+    steps_removed: int = 0
+    offset_from_master: TimeInterval = 0
+    mean_delay: TimeInterval = 0
+
+
+@dataclass(slots=True, kw_only=True)
+class ParentDS:
+    """IEEE 1588-2019 8.2.3."""
+
+    parent_port_identity: PortIdentity
+    grandmaster_identity: ClockIdentity
+    grandmaster_clock_quality: ClockQuality
+    grandmaster_priority1: int
+    grandmaster_priority2: int
+
+    @classmethod
+    def of(cls, default: DefaultDS) -> ParentDS:
+        """Return the data set of a clock that is its own grandmaster (Table 30)."""
+        return cls(
+            parent_port_identity=PortIdentity(default.clock_identity, 0),
+            grandmaster_identity=default.clock_identity,
+            grandmaster_clock_quality=default.clock_quality,
+            grandmaster_priority1=default.priority1,
+            grandmaster_priority2=default.priority2,
+        )
+
+
+@dataclass(slots=True, kw_only=True)
+class PortCounters:
+    """What passed through a port: by message type name, and what was dropped by reason."""
+
+    received: Counter[str] = field(default_factory=Counter)
+    sent: Counter[str] = field(default_factory=Counter)
+    discarded: Counter[str] = field(default_factory=Counter)
+
+
+@dataclass(slots=True, kw_only=True)
+class PortDS:
+    """IEEE 1588-2019 8.2.15. The intervals are those in use, which a master may have changed."""
+
+    port_identity: PortIdentity
+    port_state: PortState = PortState.INITIALIZING
+    delay_mechanism: DelayMechanism
+    log_announce_interval: int
+    announce_receipt_timeout: int
+    log_sync_interval: int
+    log_min_delay_req_interval: int
+    log_min_pdelay_req_interval: int
+    mean_link_delay: TimeInterval = 0
+    version_number: int = 2
+    minor_version_number: int
+    delay_asymmetry: TimeInterval
+    master_only: bool
+
+    @classmethod
+    def of(cls, settings: PortSettings, clock_identity: ClockIdentity) -> PortDS:
+        """Return the data set that *settings* initialize."""
+        return cls(
+            port_identity=PortIdentity(clock_identity, settings.port_number),
+            delay_mechanism=settings.delay_mechanism,
+            log_announce_interval=settings.log_announce_interval,
+            announce_receipt_timeout=settings.announce_receipt_timeout,
+            log_sync_interval=settings.log_sync_interval,
+            log_min_delay_req_interval=settings.log_min_delay_req_interval,
+            log_min_pdelay_req_interval=settings.log_min_pdelay_req_interval,
+            minor_version_number=settings.minor_version_number,
+            delay_asymmetry=settings.delay_asymmetry,
+            master_only=settings.master_only,
+        )
+
+
+@dataclass(slots=True)
+class DataSets:
+    """Everything an instance's ports share."""
+
+    default_ds: DefaultDS
+    current_ds: CurrentDS
+    parent_ds: ParentDS
+    time_properties_ds: TimeProperties
+    path_trace: tuple[ClockIdentity, ...] = ()

@@ -1,0 +1,173 @@
+"""The slave's side of the delay request-response mechanism (IEEE 1588-2019 11.3).
+
+The standard's formula takes t1 and t2 of a Sync near the Delay_Req and thereby assumes that both clocks
+run alike in between. A clock that is not yet disciplined does not: at 50 ppm, half a second apart is an
+error of 12 µs. So the master's time of a Sync that would have arrived just at t3 is interpolated between
+the Syncs before and after it; the formula is then (t4 − t1(t3)) / 2 and no frequency enters.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+
+from ptpstack.core.context import LOG_INTERVAL_UNSPECIFIED, DelayFilter, PortContext
+from ptpstack.core.events import DelayKnown, DelayMissing, IntervalChanged
+from ptpstack.core.sync_receiver import CORRECTION_OVERFLOW, SyncPoint
+from ptpstack.core.timers import Timer
+from ptpstack.time import LocalTime, MonotonicTime, PtpTime, TimeInterval, interval_from_log2_seconds
+from ptpstack.wire.messages.delay_req import DelayReq
+from ptpstack.wire.messages.delay_resp import DelayResp
+from ptpstack.wire.types import PortIdentity
+
+REQUEST_VARIABILITY = 0.3
+"""Requests are spread over ±30 % of the interval, so that slaves do not beat (9.5.11.2)."""
+
+UNANSWERED_REPORTED = frozenset({3, 30, 300, 3000})
+PLAUSIBLE_LOG_INTERVALS = range(-10, 11)
+SYNC_POINTS_KEPT = 4
+EXCHANGES_KEPT = 16
+
+
+@dataclass(slots=True)
+class Exchange:
+    """One Delay_Req under way: its egress stamp and its answer may come in either order."""
+
+    sequence_id: int
+    t3: LocalTime | None = None
+    t4: PtpTime | None = None
+
+
+class EndToEndDelay:
+    """Measures the mean path delay to the parent."""
+
+    def __init__(self, context: PortContext, delay_filter: DelayFilter) -> None:
+        self._context = context
+        self._filter = delay_filter
+        self._sync_points: deque[SyncPoint] = deque(maxlen=SYNC_POINTS_KEPT)
+        self._complete: deque[tuple[LocalTime, PtpTime]] = deque(maxlen=EXCHANGES_KEPT)
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget everything: a new parent."""
+        self._context.timers.stop(Timer.DELAY_REQ)
+        self._filter.reset()
+        self._sync_points.clear()
+        self._complete.clear()
+        self._exchange: Exchange | None = None
+        self._unanswered = 0
+        self.mean: TimeInterval | None = None
+        self.last_exchange: tuple[LocalTime, PtpTime] | None = None
+
+    def clock_stepped(self, delta: TimeInterval) -> None:
+        """Carry stored local instants over a step; the request under way is lost."""
+        self._exchange = None
+        self._sync_points = deque(
+            (SyncPoint(point.t1, point.t2 + delta) for point in self._sync_points), maxlen=SYNC_POINTS_KEPT
+        )
+        self._complete = deque(((t3 + delta, t4) for t3, t4 in self._complete), maxlen=EXCHANGES_KEPT)
+        if self.last_exchange is not None:
+            self.last_exchange = self.last_exchange[0] + delta, self.last_exchange[1]
+
+    # -- requests --------------------------------------------------------------------------------
+
+    def _interval(self) -> TimeInterval:
+        return interval_from_log2_seconds(self._context.port_ds.log_min_delay_req_interval)
+
+    def on_timer(self, now: MonotonicTime) -> None:
+        """Send one Delay_Req and arm the next."""
+        context = self._context
+        spread = 1 + REQUEST_VARIABILITY * (2 * context.random() - 1)
+        context.timers.start(Timer.DELAY_REQ, now + round(self._interval() * spread))
+        if self._exchange is not None:
+            self._note_unanswered()
+        request = context.new(
+            DelayReq,
+            log_message_interval=LOG_INTERVAL_UNSPECIFIED,
+            correction_field=-context.settings.delay_asymmetry,
+        )
+        exchange = self._exchange = Exchange(request.sequence_id)
+
+        def sent(egress: LocalTime, _now: MonotonicTime) -> None:
+            exchange.t3 = egress
+            self._try_complete(exchange)
+
+        context.send_event(request, sent)
+
+    def _note_unanswered(self) -> None:
+        self._unanswered += 1
+        self._context.counters.discarded["Delay_Req unanswered"] += 1
+        if self._unanswered in UNANSWERED_REPORTED:
+            self._context.tell(
+                DelayMissing,
+                message="Delay_Req",
+                requests=self._unanswered,
+                advice="does the master use the same delay mechanism (e2e), and do multicasts pass both ways?",
+            )
+
+    def receive_response(self, response: DelayResp, parent: PortIdentity) -> None:
+        """Take a Delay_Resp; those to others are theirs."""
+        context, exchange = self._context, self._exchange
+        if response.requesting_port_identity != context.port_ds.port_identity:
+            return
+        if response.source_port_identity != parent:
+            context.discard(response, "not from the parent")
+            return
+        if exchange is None or response.sequence_id != exchange.sequence_id or exchange.t4 is not None:
+            context.discard(response, "late or duplicate")
+            return
+        if response.correction_field == CORRECTION_OVERFLOW:
+            context.discard(response, "correctionField overflow")
+            return
+        self._adopt_interval(response)
+        exchange.t4 = response.receive_timestamp - response.correction_field
+        self._try_complete(exchange)
+
+    def _adopt_interval(self, response: DelayResp) -> None:
+        """The master says how often it may be asked (9.5.12.2)."""
+        old, new = self._context.port_ds.log_min_delay_req_interval, response.log_message_interval
+        if new != old and new in PLAUSIBLE_LOG_INTERVALS:
+            self._context.port_ds.log_min_delay_req_interval = new
+            self._context.tell(IntervalChanged, message="Delay_Req", old_log_interval=old, new_log_interval=new)
+
+    # -- the measurement --------------------------------------------------------------------------
+
+    def add_sync_point(self, point: SyncPoint, now: MonotonicTime) -> None:
+        """Take a corrected Sync; the first one starts the requests, within one interval."""
+        self._sync_points.append(point)
+        if not self._context.timers.running(Timer.DELAY_REQ):
+            first = min(self._interval(), interval_from_log2_seconds(0))
+            self._context.timers.start(Timer.DELAY_REQ, now + round(first * self._context.random()))
+        self._measure()
+
+    def _try_complete(self, exchange: Exchange) -> None:
+        if exchange is not self._exchange or exchange.t3 is None or exchange.t4 is None:
+            return
+        self._exchange = None
+        self._unanswered = 0
+        self._complete.append((exchange.t3, exchange.t4))
+        self._measure()
+
+    def _measure(self) -> None:
+        """Finish every exchange that has a Sync on both sides."""
+        while self._complete and self._sync_points:
+            t3, t4 = self._complete[0]
+            if t3 > self._sync_points[-1].t2:
+                return
+            self._complete.popleft()
+            origin = self._origin_at(t3)
+            if origin is None:
+                continue
+            self.last_exchange = t3, t4
+            first = self.mean is None
+            self.mean = self._context.data_sets.current_ds.mean_delay = self._filter.update((t4 - origin) // 2)
+            if first:
+                self._context.tell(DelayKnown, mechanism="end-to-end", delay=self.mean)
+
+    def _origin_at(self, t3: LocalTime) -> PtpTime | None:
+        """Return when a Sync that came in at *t3* would have left the master."""
+        points = list(self._sync_points)
+        for before, after in zip(points, points[1:], strict=False):
+            if before.t2 <= t3 <= after.t2 and after.t2 > before.t2:
+                return before.t1 + (t3 - before.t2) * (after.t1 - before.t1) // (after.t2 - before.t2)
+        return None

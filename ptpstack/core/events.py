@@ -1,0 +1,220 @@
+"""What the engine decided or noticed, each with its inputs and the rule applied.
+
+Offsets and delays are shown in ns, local − master. Repeated observations (a drop, a lost stamp) are
+counted in ``PortCounters`` as well; the recorder limits how often they are printed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from ptpstack.core.port_states import PortEvent, PortState
+from ptpstack.events import Event, Severity
+from ptpstack.time import TimeInterval, interval_to_ns
+from ptpstack.wire.types import ClockIdentity, PortIdentity
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PortEventRecord(Event):
+    """The base of events that belong to one port."""
+
+    port_number: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PortStateChanged(PortEventRecord):
+    """The port state machine moved (IEEE 1588-2019 9.2.5)."""
+
+    severity: ClassVar[Severity] = Severity.NOTICE
+    old_state: PortState
+    new_state: PortState
+    cause: PortEvent
+    reason: str = ""
+
+    def __str__(self) -> str:
+        because = f": {self.reason}" if self.reason else ""
+        return f"port {self.port_number}: {self.old_state.name} to {self.new_state.name} on {self.cause.name}{because}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BestMasterSelected(Event):
+    """The best master clock algorithm chose another grandmaster, parent, or the local clock (9.3.3)."""
+
+    severity: ClassVar[Severity] = Severity.NOTICE
+    grandmaster_identity: ClockIdentity
+    parent_port_identity: PortIdentity | None
+    port_number: int | None
+    decision: str
+    rule: str
+
+    def __str__(self) -> str:
+        if self.parent_port_identity is None:
+            return f"selected the local clock {self.grandmaster_identity} as best master ({self.decision}): {self.rule}"
+        return (
+            f"selected best master clock {self.grandmaster_identity} by {self.parent_port_identity}"
+            f" on port {self.port_number} ({self.decision}): {self.rule}"
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ForeignMasterSeen(PortEventRecord):
+    """A first Announce of a master that has no record yet (9.3.2.4)."""
+
+    port_identity: PortIdentity
+    grandmaster_identity: ClockIdentity
+
+    def __str__(self) -> str:
+        return (
+            f"port {self.port_number}: new foreign master {self.port_identity},"
+            f" announcing grandmaster {self.grandmaster_identity}"
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ForeignMasterQualified(PortEventRecord):
+    """A foreign master announced often enough to be compared (9.3.2.5)."""
+
+    port_identity: PortIdentity
+
+    def __str__(self) -> str:
+        return f"port {self.port_number}: foreign master {self.port_identity} qualified"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ForeignMasterExpired(PortEventRecord):
+    """A foreign master's Announces became too few or stopped (9.3.2.5)."""
+
+    port_identity: PortIdentity
+    reason: str
+
+    def __str__(self) -> str:
+        return f"port {self.port_number}: foreign master {self.port_identity} is out: {self.reason}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnnounceReceiptTimeout(PortEventRecord):
+    """The parent, or any master at all, was not heard for the announce receipt timeout (9.2.6.12)."""
+
+    severity: ClassVar[Severity] = Severity.WARNING
+    port_identity: PortIdentity | None
+    timeout: TimeInterval
+
+    def __str__(self) -> str:
+        whom = f"from {self.port_identity} " if self.port_identity else ""
+        return f"port {self.port_number}: no Announce {whom}within {interval_to_ns(self.timeout) / 1e9:.3g} s"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SynchronizationLost(PortEventRecord):
+    """The parent still announces, but no Sync could be used for too long."""
+
+    severity: ClassVar[Severity] = Severity.WARNING
+    port_identity: PortIdentity
+    silence: TimeInterval
+    reason: str
+
+    def __str__(self) -> str:
+        seconds = interval_to_ns(self.silence) / 1e9
+        return f"port {self.port_number}: no usable Sync from {self.port_identity} for {seconds:.3g} s ({self.reason})"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MessageDiscarded(PortEventRecord):
+    """A well-formed message that a rule of the standard rejects."""
+
+    severity: ClassVar[Severity] = Severity.DEBUG
+    message: str
+    port_identity: PortIdentity
+    reason: str
+
+    def __str__(self) -> str:
+        return f"port {self.port_number}: {self.message} from {self.port_identity} discarded: {self.reason}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TransmitStampLost(PortEventRecord):
+    """An event message left without an egress stamp: that one exchange is lost, the port goes on."""
+
+    severity: ClassVar[Severity] = Severity.WARNING
+    message: str
+    sequence_id: int
+    total: int
+
+    def __str__(self) -> str:
+        return (
+            f"port {self.port_number}: no transmit stamp for {self.message} {self.sequence_id}"
+            f" ({self.total} lost so far): one sample lost"
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DelayKnown(PortEventRecord):
+    """The first path delay of this parent or peer: offsets can be corrected from now on."""
+
+    mechanism: str
+    delay: TimeInterval
+
+    def __str__(self) -> str:
+        return f"port {self.port_number}: {self.mechanism} path delay is {interval_to_ns(self.delay):.0f} ns"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DelayMissing(PortEventRecord):
+    """Delay requests stay unanswered."""
+
+    severity: ClassVar[Severity] = Severity.WARNING
+    message: str
+    requests: int
+    advice: str
+
+    def __str__(self) -> str:
+        return (
+            f"port {self.port_number}: {self.requests} {self.message} in a row without a complete answer: {self.advice}"
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MultiplePeers(PortEventRecord):
+    """Several clocks answered one Pdelay_Req: the link is not point to point (11.4.2)."""
+
+    severity: ClassVar[Severity] = Severity.WARNING
+    responders: tuple[PortIdentity, ...]
+
+    def __str__(self) -> str:
+        names = ", ".join(str(responder) for responder in self.responders)
+        return (
+            f"port {self.port_number}: {len(self.responders)} clocks answered one Pdelay_Req ({names}):"
+            " the peer delay mechanism needs a link between two ports; use delay mechanism e2e or a switch that speaks PTP"
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IntervalChanged(PortEventRecord):
+    """A master's logMessageInterval replaced the configured one (IEEE 1588-2019 7.7.2)."""
+
+    message: str
+    old_log_interval: int
+    new_log_interval: int
+
+    def __str__(self) -> str:
+        return (
+            f"port {self.port_number}: the master's interval for {self.message} is 2^{self.new_log_interval} s"
+            f" (was 2^{self.old_log_interval} s)"
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnnounceIntervalMismatch(PortEventRecord):
+    """A master announces at another rate than this port expects, which qualification and timeouts use."""
+
+    severity: ClassVar[Severity] = Severity.WARNING
+    port_identity: PortIdentity
+    announced_log_interval: int
+    configured_log_interval: int
+
+    def __str__(self) -> str:
+        return (
+            f"port {self.port_number}: {self.port_identity} announces every 2^{self.announced_log_interval} s,"
+            f" this port expects 2^{self.configured_log_interval} s: set log_announce_interval alike on both"
+        )

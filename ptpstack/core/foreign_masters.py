@@ -1,0 +1,111 @@
+"""The foreign master data set of one port: who announces, how often, and who is fit to be compared.
+
+IEEE 1588-2019 9.3.2.4 and 9.3.2.5. A record qualifies with FOREIGN_MASTER_THRESHOLD Announces within
+FOREIGN_MASTER_TIME_WINDOW announce intervals. The set is bounded: a flood of identities evicts the
+record that is silent for longest and not qualified, never the parent.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+
+from ptpstack.core.comparison import ComparisonSet, compare
+from ptpstack.time import MonotonicTime, TimeInterval
+from ptpstack.wire.messages.announce import Announce
+from ptpstack.wire.types import PortIdentity
+
+FOREIGN_MASTER_TIME_WINDOW = 4
+FOREIGN_MASTER_THRESHOLD = 2
+CAPACITY = 32
+
+
+@dataclass(slots=True)
+class ForeignMaster:
+    """One record: the newest Announce of a sender and when the last ones came."""
+
+    announce: Announce
+    arrivals: deque[MonotonicTime] = field(default_factory=lambda: deque(maxlen=FOREIGN_MASTER_THRESHOLD))
+    qualified: bool = False
+
+    def has_threshold(self, now: MonotonicTime, window: TimeInterval) -> bool:
+        """Enough Announces came within the *window* that ends now."""
+        return len(self.arrivals) == FOREIGN_MASTER_THRESHOLD and now - self.arrivals[0] < window
+
+
+class ForeignMasters:
+    """The records of one port."""
+
+    def __init__(self, receiver: PortIdentity) -> None:
+        self._receiver = receiver
+        self._records: dict[PortIdentity, ForeignMaster] = {}
+
+    def __contains__(self, sender: PortIdentity) -> bool:
+        return sender in self._records
+
+    def __len__(self) -> int:
+        return len(self._records)
+
+    def get(self, sender: PortIdentity) -> ForeignMaster | None:
+        """Return the record of *sender*, if there is one."""
+        return self._records.get(sender)
+
+    def record(self, announce: Announce, now: MonotonicTime, window: TimeInterval) -> ForeignMaster:
+        """Enter *announce* and return its record, made if this sender is new."""
+        sender = announce.source_port_identity
+        record = self._records.get(sender)
+        if record is None:
+            if len(self._records) >= CAPACITY:
+                self._evict()
+            record = self._records[sender] = ForeignMaster(announce)
+        record.announce = announce
+        record.arrivals.append(now)
+        record.qualified = record.has_threshold(now, window)
+        return record
+
+    def _evict(self) -> None:
+        """Make room: drop the unqualified record that is silent for longest, else the worst of all."""
+        unqualified = [
+            (record.arrivals[-1], sender) for sender, record in self._records.items() if not record.qualified
+        ]
+        if unqualified:
+            self.drop(min(unqualified, key=lambda item: item[0])[1])
+            return
+        worst, *others = self._records.values()
+        for other in others:
+            if compare(self.comparison_set(worst), self.comparison_set(other)).better:
+                worst = other
+        self.drop(worst.announce.source_port_identity)
+
+    def drop(self, sender: PortIdentity) -> None:
+        """Forget *sender*, known or not."""
+        self._records.pop(sender, None)
+
+    def clear(self) -> None:
+        """Forget all."""
+        self._records.clear()
+
+    def expire(self, now: MonotonicTime, window: TimeInterval) -> list[PortIdentity]:
+        """Forget the records whose last Announce left the *window* and return their senders."""
+        expired = [sender for sender, record in self._records.items() if now - record.arrivals[-1] >= window]
+        for sender in expired:
+            self.drop(sender)
+        return expired
+
+    def next_expiry(self, window: TimeInterval) -> MonotonicTime | None:
+        """Return when :meth:`expire` will next find something."""
+        return min((record.arrivals[-1] + window for record in self._records.values()), default=None)
+
+    def comparison_set(self, record: ForeignMaster) -> ComparisonSet:
+        """Return *record* as a side of the data set comparison."""
+        return ComparisonSet.of_announce(record.announce, self._receiver)
+
+    def best(self) -> ComparisonSet | None:
+        """Return Erbest, the best qualified record of this port, if any (9.3.2.3)."""
+        best: ComparisonSet | None = None
+        for record in self._records.values():
+            if record.qualified:
+                candidate = self.comparison_set(record)
+                if best is None or compare(candidate, best).better:
+                    best = candidate
+        return best

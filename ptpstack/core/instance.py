@@ -1,0 +1,256 @@
+"""A PTP instance: the data sets, the ports, and the best master clock algorithm over them.
+
+The driver calls the input methods and carries out what each returns (``outputs.py``). ``now`` is always the
+host's monotonic time; instants of frames are on the instance's local clock. Nothing here blocks or waits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Sequence
+
+from ptpstack.core.announce_receiver import path_of
+from ptpstack.core.comparison import ComparisonSet, compare
+from ptpstack.core.context import DelayFilter, PortContext
+from ptpstack.core.datasets import CurrentDS, DataSets, DefaultDS, ParentDS
+from ptpstack.core.events import BestMasterSelected
+from ptpstack.core.outputs import Output
+from ptpstack.core.port import Port
+from ptpstack.core.port_states import ACTIVE_STATES, RECEIVING_STATES, PortEvent, PortState
+from ptpstack.core.settings import InstanceSettings, PortSettings, TimeProperties
+from ptpstack.core.state_decision import Decision, DecisionCode, best_of, decide
+from ptpstack.time import LocalTime, MonotonicTime, TimeInterval
+from ptpstack.wire.message import Message
+from ptpstack.wire.messages.announce import Announce
+from ptpstack.wire.types import ClockIdentity, PortIdentity
+
+
+class PtpInstance:
+    """An ordinary (one port) or boundary clock (several) in one domain.
+
+    *random* returns a number in [0, 1); *delay_filter* makes the filter of one port's path delays.
+    """
+
+    def __init__(
+        self,
+        settings: InstanceSettings,
+        ports: Sequence[PortSettings],
+        *,
+        random: Callable[[], float],
+        delay_filter: Callable[[], DelayFilter],
+    ) -> None:
+        default = DefaultDS.of(settings, len(ports))
+        self._settings = settings
+        self._data_sets = DataSets(default, CurrentDS(), ParentDS.of(default), settings.time_properties)
+        self._outputs: list[Output] = []
+        self._selected: PortIdentity | None = None
+        self.ports: dict[int, Port] = {
+            port.port_number: Port(
+                PortContext(port, self._data_sets, self._outputs, random),
+                path_trace_enabled=settings.path_trace_enabled,
+                delay_filter=delay_filter(),
+                decide=self._state_decision,
+            )
+            for port in ports
+        }
+
+    # -- what others read ----------------------------------------------------------------------------
+
+    @property
+    def default_ds(self) -> DefaultDS:
+        """IEEE 1588-2019 8.2.1."""
+        return self._data_sets.default_ds
+
+    @property
+    def current_ds(self) -> CurrentDS:
+        """IEEE 1588-2019 8.2.2."""
+        return self._data_sets.current_ds
+
+    @property
+    def parent_ds(self) -> ParentDS:
+        """IEEE 1588-2019 8.2.3."""
+        return self._data_sets.parent_ds
+
+    @property
+    def time_properties_ds(self) -> TimeProperties:
+        """IEEE 1588-2019 8.2.4."""
+        return self._data_sets.time_properties_ds
+
+    @property
+    def path_trace(self) -> tuple[ClockIdentity, ...]:
+        """The clocks between the grandmaster and the parent, both included (16.2)."""
+        return self._data_sets.path_trace
+
+    def next_deadline(self) -> MonotonicTime | None:
+        """Return when :meth:`handle_deadline` wants to be called, if ever."""
+        return min(
+            (deadline for port in self.ports.values() if (deadline := port.next_deadline()) is not None), default=None
+        )
+
+    # -- inputs ----------------------------------------------------------------------------------------
+
+    def start(self, now: MonotonicTime) -> list[Output]:
+        """Bring every port from INITIALIZING to LISTENING."""
+        for port in self.ports.values():
+            port.apply(PortEvent.INITIALIZATION_COMPLETE, now)
+        return self._take()
+
+    def stop(self, now: MonotonicTime) -> list[Output]:
+        """Disable every port; nothing is due afterwards."""
+        for port in self.ports.values():
+            port.apply(PortEvent.DESIGNATED_DISABLED, now)
+        return self._take()
+
+    def receive(
+        self,
+        port_number: int,
+        message: Message,
+        ingress: LocalTime | None,
+        now: MonotonicTime,
+        address: Hashable = None,
+    ) -> list[Output]:
+        """Take a decoded message that came in at *ingress* from *address*; other domains' are ignored (7.1)."""
+        default = self._data_sets.default_ds
+        if message.domain_number == default.domain_number and message.sdo_id == default.sdo_id:
+            self.ports[port_number].receive(message, ingress, now, address)
+        return self._take()
+
+    def transmitted(self, port_number: int, context: int, egress: LocalTime | None, now: MonotonicTime) -> list[Output]:
+        """Take the egress stamp of the event message sent with *context*; None says that there is none."""
+        self.ports[port_number].transmitted(context, egress, now)
+        return self._take()
+
+    def handle_deadline(self, now: MonotonicTime) -> list[Output]:
+        """Run every timer that is due by *now*."""
+        for port in self.ports.values():
+            port.handle_deadline(now)
+        return self._take()
+
+    def link_changed(self, port_number: int, up: bool, now: MonotonicTime) -> list[Output]:
+        """Take the state of a port's link: without one a port is FAULTY (9.2.5)."""
+        port = self.ports[port_number]
+        if up:
+            port.apply(PortEvent.FAULT_CLEARED, now, "link up")
+        else:
+            port.apply(PortEvent.FAULT_DETECTED, now, "link down")
+        self._state_decision(now)
+        return self._take()
+
+    def clock_stepped(self, delta: TimeInterval, local: LocalTime, now: MonotonicTime) -> list[Output]:
+        """Carry stored instants over a step of the local clock by *delta*, after which it reads *local*."""
+        for port in self.ports.values():
+            port.clock_stepped(delta, local, now)
+        return self._take()
+
+    def servo_locked(self, locked: bool, now: MonotonicTime) -> list[Output]:
+        """Take the servo's state; call it after every sample (MASTER_CLOCK_SELECTED, SYNCHRONIZATION_FAULT)."""
+        event = PortEvent.MASTER_CLOCK_SELECTED if locked else PortEvent.SYNCHRONIZATION_FAULT
+        for port in self.ports.values():
+            if port.state in RECEIVING_STATES:
+                port.apply(event, now)
+        return self._take()
+
+    def _take(self) -> list[Output]:
+        taken = self._outputs.copy()
+        self._outputs.clear()
+        return taken
+
+    # -- the best master clock algorithm ------------------------------------------------------------------
+
+    def _state_decision(self, now: MonotonicTime) -> None:
+        """Run the algorithm over all ports and let each follow its decision (9.3.3)."""
+        d0 = ComparisonSet.of_default_ds(self._data_sets.default_ds)
+        active = {number: port for number, port in self.ports.items() if port.state in ACTIVE_STATES}
+        erbest = {number: port.announces.best() for number, port in active.items()}
+        ebest = best_of(erbest)
+        decisions = {number: decide(d0, number, erbest[number], ebest) for number in active}
+        slave = next((number for number, decision in decisions.items() if decision.code is DecisionCode.S1), None)
+        if slave is not None and ebest is not None:
+            self._update_from_parent(slave, ebest[1], decisions[slave], now)
+        else:
+            self._update_from_local(d0, ebest)
+        for number, decision in decisions.items():
+            if active[number].state is not PortState.LISTENING or erbest[number] is not None:
+                self._follow(active[number], decision, now)
+
+    def _follow(self, port: Port, decision: Decision, now: MonotonicTime) -> None:
+        """Move *port* as decided; a master waits for qualification first (9.2.6.11)."""
+        before = port.state
+        match decision.code:
+            case DecisionCode.S1:
+                port.apply(PortEvent.RS_SLAVE, now, decision.rule)
+            case DecisionCode.P1 | DecisionCode.P2:
+                port.apply(PortEvent.RS_PASSIVE, now, decision.rule)
+            case DecisionCode.M1 | DecisionCode.M2:
+                port.apply(PortEvent.RS_GRAND_MASTER, now, decision.rule)
+                if port.state is PortState.PRE_MASTER is not before:
+                    port.qualify(0, now)
+            case DecisionCode.M3:
+                port.apply(PortEvent.RS_MASTER, now, decision.rule)
+                if port.state is PortState.PRE_MASTER is not before:
+                    port.qualify(self._data_sets.current_ds.steps_removed + 1, now)
+
+    def _update_from_local(self, d0: ComparisonSet, ebest: tuple[int, ComparisonSet] | None) -> None:
+        """The local clock is the grandmaster (Table 30)."""
+        data = self._data_sets
+        if self._selected == d0.sender:
+            return
+        self._selected = d0.sender
+        data.current_ds.steps_removed = data.current_ds.offset_from_master = data.current_ds.mean_delay = 0
+        data.parent_ds = ParentDS.of(data.default_ds)
+        data.time_properties_ds = self._settings.time_properties
+        data.path_trace = ()
+        rule = compare(d0, ebest[1]).rule if ebest is not None else "no other master is heard"
+        self._outputs.append(
+            BestMasterSelected(
+                grandmaster_identity=d0.grandmaster_identity,
+                parent_port_identity=None,
+                port_number=None,
+                decision="M1" if d0.grandmaster_clock_quality.clock_class < 128 else "M2",
+                rule=rule,
+            )
+        )
+
+    def _update_from_parent(self, number: int, best: ComparisonSet, decision: Decision, now: MonotonicTime) -> None:
+        """Port *number* follows *best* (Table 33)."""
+        data, port = self._data_sets, self.ports[number]
+        announce = port.announces.newest_of(best.sender)
+        assert announce is not None
+        old = data.parent_ds
+        data.current_ds.steps_removed = announce.steps_removed + 1
+        data.parent_ds = ParentDS(
+            parent_port_identity=best.sender,
+            grandmaster_identity=announce.grandmaster_identity,
+            grandmaster_clock_quality=announce.grandmaster_clock_quality,
+            grandmaster_priority1=announce.grandmaster_priority1,
+            grandmaster_priority2=announce.grandmaster_priority2,
+        )
+        data.time_properties_ds = _time_properties(announce)
+        data.path_trace = path_of(announce)
+        if self._selected != best.sender or old.grandmaster_identity != announce.grandmaster_identity:
+            self._outputs.append(
+                BestMasterSelected(
+                    grandmaster_identity=announce.grandmaster_identity,
+                    parent_port_identity=best.sender,
+                    port_number=number,
+                    decision=decision.code.value,
+                    rule=decision.rule,
+                )
+            )
+        self._selected = best.sender
+        if old.parent_port_identity != best.sender and port.state in RECEIVING_STATES:
+            port.apply(PortEvent.RS_SLAVE_NEW_MASTER, now, f"new parent {best.sender}")
+            port.follow_new_parent(now)
+
+
+def _time_properties(announce: Announce) -> TimeProperties:
+    """Return what the parent announces of its timescale."""
+    return TimeProperties(
+        current_utc_offset=announce.current_utc_offset,
+        current_utc_offset_valid=announce.current_utc_offset_valid,
+        leap59=announce.leap59,
+        leap61=announce.leap61,
+        time_traceable=announce.time_traceable,
+        frequency_traceable=announce.frequency_traceable,
+        ptp_timescale=announce.ptp_timescale,
+        time_source=announce.time_source,
+    )

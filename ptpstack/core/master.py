@@ -1,0 +1,73 @@
+"""What a port in MASTER state does besides announcing: Sync with Follow_Up, and answers to Delay_Req."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from functools import partial
+
+from ptpstack.core.context import NANOSECOND_FRACTION, PortContext
+from ptpstack.core.timers import Timer, following
+from ptpstack.time import LocalTime, MonotonicTime, interval_from_log2_seconds, ptp_from_local
+from ptpstack.wire.message import Flag
+from ptpstack.wire.messages.delay_req import DelayReq
+from ptpstack.wire.messages.delay_resp import DelayResp
+from ptpstack.wire.messages.follow_up import FollowUp
+from ptpstack.wire.messages.sync import Sync
+
+
+class SyncTransmitter:
+    """Sends two-step Syncs at the sync interval (IEEE 1588-2019 9.5.9, 9.5.10)."""
+
+    def __init__(self, context: PortContext) -> None:
+        self._context = context
+
+    def start(self, now: MonotonicTime) -> None:
+        """Send the first Sync now."""
+        self._context.timers.start(Timer.SYNC, now)
+
+    def stop(self) -> None:
+        """Send no more, nor Follow_Ups to what was sent."""
+        self._context.timers.stop(Timer.SYNC)
+
+    def on_timer(self, deadline: MonotonicTime, now: MonotonicTime) -> None:
+        """Send one Sync and arm the next."""
+        context = self._context
+        log_interval = context.port_ds.log_sync_interval
+        context.timers.start(Timer.SYNC, following(deadline, interval_from_log2_seconds(log_interval), now))
+        sync = context.new(Sync, flags=Flag.TWO_STEP, log_message_interval=log_interval)
+        context.send_event(sync, partial(self._follow_up, sync))
+
+    def _follow_up(self, sync: Sync, egress: LocalTime, _now: MonotonicTime) -> None:
+        """Tell when *sync* left (11.4.3 puts the fraction of a nanosecond into correctionField)."""
+        context = self._context
+        if not context.timers.running(Timer.SYNC):
+            return
+        origin = ptp_from_local(egress)
+        fraction = int(origin) & NANOSECOND_FRACTION
+        context.send_general(
+            context.new(
+                FollowUp,
+                sequence_id=sync.sequence_id,
+                log_message_interval=sync.log_message_interval,
+                precise_origin_timestamp=origin - fraction,
+                correction_field=fraction,
+            )
+        )
+
+
+def answer_delay_req(context: PortContext, request: DelayReq, ingress: LocalTime, address: Hashable) -> None:
+    """Send the Delay_Resp to *request* (9.5.12, 11.3.2), by unicast if it came so."""
+    receipt = ptp_from_local(ingress)
+    fraction = int(receipt) & NANOSECOND_FRACTION
+    context.send_general(
+        context.new(
+            DelayResp,
+            sequence_id=request.sequence_id,
+            flags=request.flag_field & Flag.UNICAST,
+            log_message_interval=context.port_ds.log_min_delay_req_interval,
+            receive_timestamp=receipt - fraction,
+            correction_field=request.correction_field - fraction,
+            requesting_port_identity=request.source_port_identity,
+        ),
+        address=address if request.unicast_flag else None,
+    )

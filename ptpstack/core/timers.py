@@ -1,0 +1,62 @@
+"""The timers of one port: named absolute deadlines, nothing more."""
+
+from __future__ import annotations
+
+from enum import Enum, auto
+
+from ptpstack.time import MonotonicTime
+
+
+class Timer(Enum):
+    """Every timer that a port has."""
+
+    ANNOUNCE_RECEIPT = auto()
+    QUALIFICATION = auto()
+    FOREIGN_MASTER = auto()
+    ANNOUNCE = auto()
+    SYNC = auto()
+    DELAY_REQ = auto()
+    PDELAY_REQ = auto()
+    SYNC_LOSS = auto()
+
+
+class Timers:
+    """Deadlines by timer; a timer runs once until it is started again."""
+
+    def __init__(self) -> None:
+        self._deadlines: dict[Timer, MonotonicTime] = {}
+
+    def start(self, timer: Timer, deadline: MonotonicTime) -> None:
+        """Let *timer* expire at *deadline*, whatever it was set to before."""
+        self._deadlines[timer] = deadline
+
+    def stop(self, *timers: Timer) -> None:
+        """Stop *timers*, running or not."""
+        for timer in timers:
+            self._deadlines.pop(timer, None)
+
+    def stop_all(self) -> None:
+        """Stop every timer."""
+        self._deadlines.clear()
+
+    def running(self, timer: Timer) -> bool:
+        """Tell whether *timer* will expire."""
+        return timer in self._deadlines
+
+    def next_deadline(self) -> MonotonicTime | None:
+        """Return the earliest deadline, if any timer runs."""
+        return min(self._deadlines.values(), default=None)
+
+    def take_due(self, now: MonotonicTime) -> list[tuple[Timer, MonotonicTime]]:
+        """Stop the timers that are due and return them with their deadlines, earliest first."""
+        due = [(timer, deadline) for timer, deadline in self._deadlines.items() if deadline <= now]
+        for timer, _ in due:
+            del self._deadlines[timer]
+        due.sort(key=lambda item: item[1])
+        return due
+
+
+def following(deadline: MonotonicTime, interval: int, now: MonotonicTime) -> MonotonicTime:
+    """Return the next deadline of a periodic timer: on the grid, or from *now* after a stall."""
+    after = deadline + interval
+    return after if after > now else now + interval
