@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
+from itertools import pairwise
 
 from ptpstack.core.context import LOG_INTERVAL_UNSPECIFIED, DelayFilter, PortContext
 from ptpstack.core.events import DelayKnown, DelayMissing, IntervalChanged
@@ -74,7 +75,7 @@ class EndToEndDelay:
     def _interval(self) -> TimeInterval:
         return interval_from_log2_seconds(self._context.port_ds.log_min_delay_req_interval)
 
-    def on_timer(self, now: MonotonicTime) -> None:
+    def on_timer(self, _deadline: MonotonicTime, now: MonotonicTime) -> None:
         """Send one Delay_Req and arm the next."""
         context = self._context
         spread = 1 + REQUEST_VARIABILITY * (2 * context.random() - 1)
@@ -166,8 +167,7 @@ class EndToEndDelay:
 
     def _origin_at(self, t3: LocalTime) -> PtpTime | None:
         """Return when a Sync that came in at *t3* would have left the master."""
-        points = list(self._sync_points)
-        for before, after in zip(points, points[1:], strict=False):
+        for before, after in pairwise(self._sync_points):
             if before.t2 <= t3 <= after.t2 and after.t2 > before.t2:
                 return before.t1 + (t3 - before.t2) * (after.t1 - before.t1) // (after.t2 - before.t2)
         return None

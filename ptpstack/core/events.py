@@ -185,7 +185,7 @@ class MultiplePeers(PortEventRecord):
         names = ", ".join(str(responder) for responder in self.responders)
         return (
             f"port {self.port_number}: {len(self.responders)} clocks answered one Pdelay_Req ({names}):"
-            " the peer delay mechanism needs a link between two ports; use delay mechanism e2e or a switch that speaks PTP"
+            " peer delay needs a link between two ports; use delay mechanism e2e, or a switch that speaks PTP"
         )
 
 

@@ -59,11 +59,21 @@ class Port:
         self._sync_receiver = SyncReceiver(context)
         self._end_to_end: EndToEndDelay | None = None
         self._peer_to_peer: PeerDelay | None = None
+        self._on_timer: dict[Timer, Callable[[MonotonicTime, MonotonicTime], None]] = {
+            Timer.ANNOUNCE: self._announce_transmitter.on_timer,
+            Timer.SYNC: self._sync_transmitter.on_timer,
+            Timer.QUALIFICATION: self._on_qualification_timeout,
+            Timer.FOREIGN_MASTER: self._on_foreign_master_expiry,
+            Timer.ANNOUNCE_RECEIPT: self._on_announce_receipt_timeout,
+            Timer.SYNC_LOSS: self._on_sync_loss,
+        }
         match context.settings.delay_mechanism:
             case DelayMechanism.E2E:
                 self._end_to_end = EndToEndDelay(context, delay_filter)
+                self._on_timer[Timer.DELAY_REQ] = self._end_to_end.on_timer
             case DelayMechanism.P2P:
                 self._peer_to_peer = PeerDelay(context, delay_filter)
+                self._on_timer[Timer.PDELAY_REQ] = self._peer_to_peer.on_timer
             case DelayMechanism.NO_MECHANISM:
                 pass
         self._last_usable_sync: MonotonicTime | None = None
@@ -152,10 +162,6 @@ class Port:
         self._reset_measurement()
         self.announces.arm_receipt_timeout(now)
         self._arm_sync_loss(now)
-
-    def shut(self) -> None:
-        """Stop everything, for good."""
-        self._shut()
 
     def _shut(self) -> None:
         self._context.timers.stop_all()
@@ -306,31 +312,16 @@ class Port:
     def handle_deadline(self, now: MonotonicTime) -> None:
         """Run every timer that is due."""
         for timer, deadline in self._context.timers.take_due(now):
-            self._on_timer(timer, deadline, now)
+            self._on_timer[timer](deadline, now)
 
-    def _on_timer(self, timer: Timer, deadline: MonotonicTime, now: MonotonicTime) -> None:
-        match timer:
-            case Timer.SYNC:
-                self._sync_transmitter.on_timer(deadline, now)
-            case Timer.ANNOUNCE:
-                self._announce_transmitter.on_timer(deadline, now)
-            case Timer.DELAY_REQ:
-                if self._end_to_end is not None:
-                    self._end_to_end.on_timer(now)
-            case Timer.PDELAY_REQ:
-                if self._peer_to_peer is not None:
-                    self._peer_to_peer.on_timer(deadline, now)
-            case Timer.QUALIFICATION:
-                self.apply(PortEvent.QUALIFICATION_TIMEOUT_EXPIRES, now)
-            case Timer.FOREIGN_MASTER:
-                if self.announces.expire(now):
-                    self._decide(now)
-            case Timer.ANNOUNCE_RECEIPT:
-                self._on_announce_receipt_timeout(now)
-            case Timer.SYNC_LOSS:
-                self._on_sync_loss(deadline, now)
+    def _on_qualification_timeout(self, _deadline: MonotonicTime, now: MonotonicTime) -> None:
+        self.apply(PortEvent.QUALIFICATION_TIMEOUT_EXPIRES, now)
 
-    def _on_announce_receipt_timeout(self, now: MonotonicTime) -> None:
+    def _on_foreign_master_expiry(self, _deadline: MonotonicTime, now: MonotonicTime) -> None:
+        if self.announces.expire(now):
+            self._decide(now)
+
+    def _on_announce_receipt_timeout(self, _deadline: MonotonicTime, now: MonotonicTime) -> None:
         """Drop who fell silent; take the next best on this port, else become master (9.2.6.12)."""
         silent = self.announces.drop_silent(self.state, self._context.data_sets.parent_ds)
         if silent is not None:
