@@ -1,0 +1,156 @@
+"""A world: hosts and links in virtual time, everything that happened, and the truth about every clock.
+
+world = World(seed=1)
+master = world.add_host("master")
+slave = world.add_host("slave", frequency_error_ppb=20_000, offset_ns=1e6, servo=PiServo())
+… add_instance on both …
+world.connect(master.port(), slave.port(), conditions=LinkConditions(delay_ns=500))
+world.run(60)
+world.rms_ns(slave, last_s=30, reference=master)
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from random import Random
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ptpstack.events import Event
+from ptpstack.servo.interface import Servo
+from ptpstack.sim.host import Host, Port
+from ptpstack.sim.network import Link, LinkConditions
+from ptpstack.sim.oscillator import Oscillator, VirtualClock
+from ptpstack.sim.scheduler import Scheduler
+from ptpstack.sim.stamping import Stamping
+from ptpstack.time import SECOND
+from ptpstack.wire.types import ClockIdentity
+
+E = TypeVar("E", bound=Event)
+
+SAMPLES_PER_SECOND = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """An event, and when (true time) and where it happened."""
+
+    time_s: float
+    host: str
+    domain: int | None
+    event: Event
+
+
+class World:
+    """Hosts on links. The same *seed* and the same calls give the same run."""
+
+    def __init__(self, seed: int = 0) -> None:
+        self.scheduler = Scheduler()
+        self.hosts: dict[str, Host] = {}
+        self.links: list[Link] = []
+        self.events: list[Recorded] = []
+        self._seed = seed
+
+    def add_host(
+        self,
+        name: str,
+        *,
+        frequency_error_ppb: float = 0.0,
+        white_fm_ppb: float = 0.0,
+        random_walk_fm_ppb: float = 0.0,
+        offset_ns: float = 0.0,
+        servo: Servo | None = None,
+        clock_domain: int = 0,
+        stamping: Stamping | None = None,
+        monotonic_error_ppb: float = 0.0,
+    ) -> Host:
+        """Add a host with a clock of these faults (see ``Oscillator``, ``VirtualClock`` and ``Host``)."""
+        random = self._random(name)
+        oscillator = Oscillator(
+            frequency_error_ppb,
+            white_fm_ppb=white_fm_ppb,
+            random_walk_fm_ppb=random_walk_fm_ppb,
+            seed=random.getrandbits(64),
+        )
+        number = len(self.hosts) + 1
+        host = self.hosts[name] = Host(
+            self.scheduler,
+            name,
+            clock_identity=ClockIdentity.from_mac(bytes((2, 0, 0, 0, number >> 8, number & 0xFF))),
+            clock=VirtualClock(oscillator, offset_ns),
+            random=random,
+            record=self._record,
+            servo=servo,
+            clock_domain=clock_domain,
+            stamping=stamping,
+            monotonic_error_ppb=monotonic_error_ppb,
+        )
+        return host
+
+    def connect(self, *ports: Port, conditions: LinkConditions | None = None) -> Link:
+        """Join *ports* by a link."""
+        link = Link(self.scheduler, ports, conditions or LinkConditions(), self._random(f"link {len(self.links)}"))
+        self.links.append(link)
+        for port in ports:
+            port.link = link
+        return link
+
+    def start(self) -> None:
+        """Start every host now."""
+        for host in self.hosts.values():
+            host.start()
+
+    def run(self, seconds: float) -> None:
+        """Let *seconds* of true time pass."""
+        self.scheduler.run(seconds)
+
+    @property
+    def now_s(self) -> float:
+        """True time in seconds since the world began."""
+        return self.scheduler.now_s
+
+    # -- the truth -------------------------------------------------------------------------------------
+
+    def offset_ns(self, host: Host, reference: Host | None = None) -> float:
+        """Return the true error of a clock now, *host* - *reference* (or - true time)."""
+        error = host.clock.offset_ns(self.scheduler.now)
+        return error if reference is None else error - reference.clock.offset_ns(self.scheduler.now)
+
+    def offsets_ns(
+        self, host: Host, *, last_s: float, reference: Host | None = None
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return true times (s) and true errors (ns, *host* - *reference*) over the last *last_s* seconds."""
+        times = np.arange(max(0.0, self.now_s - last_s), self.now_s, 1 / SAMPLES_PER_SECOND)
+        true = (times * SECOND).astype(np.int64)
+        offsets = host.clock.offsets_ns(true)
+        return times, offsets if reference is None else offsets - reference.clock.offsets_ns(true)
+
+    def rms_ns(self, host: Host, *, last_s: float, reference: Host | None = None) -> float:
+        """Return the root mean square of the true error over the last *last_s* seconds."""
+        _, offsets = self.offsets_ns(host, last_s=last_s, reference=reference)
+        return float(np.sqrt(np.mean(offsets**2)))
+
+    def max_ns(self, host: Host, *, last_s: float, reference: Host | None = None) -> float:
+        """Return the largest absolute true error over the last *last_s* seconds."""
+        _, offsets = self.offsets_ns(host, last_s=last_s, reference=reference)
+        return float(np.max(np.abs(offsets)))
+
+    # -- what happened -----------------------------------------------------------------------------------
+
+    def events_of(self, kind: type[E], host: Host | None = None, *, since_s: float = 0.0) -> list[E]:
+        """Return the events of a *kind*, in order."""
+        return [
+            record.event
+            for record in self.events
+            if isinstance(record.event, kind)
+            and record.time_s >= since_s
+            and (host is None or record.host == host.name)
+        ]
+
+    def _record(self, host: str, domain: int | None, event: Event) -> None:
+        self.events.append(Recorded(self.now_s, host, domain, event))
+
+    def _random(self, name: str) -> Random:
+        return Random(f"{self._seed} {name}")  # noqa: S311 (repeatable by seed, no secret)
