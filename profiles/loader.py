@@ -6,7 +6,7 @@ import difflib
 import functools
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias, get_args
 
 import msgspec
 
@@ -17,6 +17,8 @@ FOLDER = Path(__file__).parent
 BMCA_VARIANTS = frozenset({"default"})
 """The best master clock algorithms that ``ptpstack.core`` has code for."""
 
+Part: TypeAlias = Literal["default", "range"]
+PARTS: tuple[Part, ...] = get_args(Part)
 DelayMechanismName: TypeAlias = Literal["e2e", "p2p", "none"]
 TransportName: TypeAlias = Literal["l2", "udpv4", "udpv6"]
 AttributeName: TypeAlias = Literal[
@@ -73,10 +75,14 @@ class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
         known = {*self.__struct_fields__, *self.attributes}
         for mark in self.unverified:
             name, _, part = mark.partition(".")
-            if name not in known or part not in {"", "default", "range"}:
+            if name not in known or part not in {"", *PARTS}:
                 raise ValueError(f"unverified {mark!r} names nothing in this profile")
 
-    def is_unverified(self, name: str, part: Literal["default", "range"]) -> bool:
+    def decides(self, name: str) -> bool:
+        """Whether this profile gives the default and the allowed values of the setting *name*."""
+        return name in self.attributes or name in {"sdo_id", "transport", "delay_mechanism"}
+
+    def is_unverified(self, name: str, part: Part) -> bool:
         """Whether the *part* of *name* is of low confidence and must be shown so."""
         return name in self.unverified or f"{name}.{part}" in self.unverified
 

@@ -30,7 +30,7 @@ def load(path: str | os.PathLike[str]) -> Config:
 
 def from_dict(table: Mapping[str, Any], *, name: str = "configuration") -> Config:
     """Return the configuration in *table*, whose origin errors call *name*; raises as :func:`load`."""
-    return from_source(Source(name, canonical(dict(table))))
+    return from_source(Source(name, canonical(dict(table)), origin=name))
 
 
 def from_command_line(
@@ -41,11 +41,19 @@ def from_command_line(
     *overrides* are keys of an instance or of every port by their names (``slave_only=True``,
     ``transport="udpv4"``); ``None`` is left open.
     """
+    return from_source(command_line(interfaces, profile, **overrides))
+
+
+def command_line(
+    interfaces: Sequence[str], profile: str = "default-e2e", **overrides: bool | float | str | None
+) -> Source:
+    """Return what the command line says, in the shape of a file."""
     given = {key: value for key, value in overrides.items() if value is not None}
     for_ports = {key: value for key, value in given.items() if key in Port.__struct_fields__}
     instance = {key: value for key, value in given.items() if key not in for_ports}
     ports = [{"interface": interface, **for_ports} for interface in interfaces]
-    return from_dict({"instance": {"main": {"profile": profile, **instance, "port": ports}}}, name="command line")
+    main = canonical({"profile": profile, **instance, "port": ports})
+    return Source("command line", {"instance": {"main": main}}, origin="command line")
 
 
 def read(path: str | os.PathLike[str]) -> Source:

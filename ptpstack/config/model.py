@@ -7,6 +7,8 @@ What does not live here: reading files and saying what is wrong (``load``), rule
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
 from typing import Annotated, Literal, TypeAlias
 
 from msgspec import UNSET, Meta, Struct, UnsetType, field
@@ -34,12 +36,27 @@ ALIASES = {"time_receiver_only": "slave_only", "time_transmitter_only": "master_
 """IEEE 1588g-2022 spellings that are read as the key they stand for."""
 
 
+BASES: dict[str, Callable[[int], str]] = {
+    "sdo_id": hex,
+    "clock_accuracy": hex,
+    "offset_scaled_log_variance": hex,
+    "mode": oct,
+}
+"""Keys whose numbers people write in another base."""
+
+
+def written(key: str, value: str | float) -> str:
+    """Return *value* as it would be written behind *key* (a name or a path) in the file."""
+    base = BASES.get(key.rpartition(".")[2])
+    return base(value) if base and isinstance(value, int) else json.dumps(value, ensure_ascii=False)
+
+
 class _Table(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What all tables of the file share."""
 
 
 class Port(_Table, frozen=True):
-    """One PTP port of an instance: `[[instance.NAME.port]]`."""
+    """One PTP port of an instance."""
 
     interface: Annotated[str, Meta(min_length=1, max_length=15, description="The network interface.")]
     transport: Annotated[
@@ -88,7 +105,7 @@ class Port(_Table, frozen=True):
 
 
 class Instance(_Table, frozen=True):
-    """One PTP instance (a clock in one domain): `[instance.NAME]`, the name is free."""
+    """One PTP instance, which is a clock in one domain; NAME is free."""
 
     profile: Annotated[str, Meta(description="The PTP profile that gives defaults and ranges.")] = "default-e2e"
     enforce_profile: Annotated[
@@ -148,7 +165,7 @@ class Instance(_Table, frozen=True):
 
 
 class SoftClock(_Table, frozen=True):
-    """A virtual PHC over kernel software stamps, for tests and demos: `[clock.NAME]`."""
+    """A virtual PHC over kernel software stamps, for tests and demos; NAME is what `clock` of an instance says."""
 
     type: Annotated[Literal["soft"], Meta(description="The kind of clock.")]
     offset_ns: Annotated[
@@ -160,7 +177,7 @@ class SoftClock(_Table, frozen=True):
 
 
 class Servo(_Table, frozen=True):
-    """How a clock is steered: `[servo]`."""
+    """How clocks are steered."""
 
     type: Annotated[Literal["pi"], Meta(description="The servo.")] = "pi"
     proportional_const: Annotated[
@@ -202,7 +219,7 @@ class Servo(_Table, frozen=True):
 
 
 class Log(_Table, frozen=True):
-    """What is written about decisions: `[log]`."""
+    """What is written about decisions."""
 
     format: Annotated[
         Literal["text", "json", "linuxptp"], Meta(description="Lines for people, JSON objects, or ptp4l's lines.")
@@ -214,14 +231,14 @@ class Log(_Table, frozen=True):
 
 
 class Control(_Table, frozen=True):
-    """The socket of `ptpstack status`: `[control]`."""
+    """The socket of `ptpstack status`."""
 
     socket: Annotated[str, Meta(description="Path of the UNIX socket; empty: none.")] = "/run/ptpstack/control.sock"
     mode: Annotated[int, Meta(ge=0, le=0o777, description="Its file mode (0o660: owner and group).")] = 0o660
 
 
 class State(_Table, frozen=True):
-    """What is kept over restarts: `[state]`."""
+    """What is kept over restarts."""
 
     directory: Annotated[str, Meta(description="Where learnt frequencies are kept; empty: nowhere.")] = (
         "/var/lib/ptpstack"
@@ -229,7 +246,7 @@ class State(_Table, frozen=True):
 
 
 class Realtime(_Table, frozen=True):
-    """How the timing process is scheduled: `[realtime]`."""
+    """How the timing process is scheduled."""
 
     priority: Annotated[
         int, Meta(ge=0, le=99, description="SCHED_FIFO priority of the timing loop; 0: normal scheduling.")

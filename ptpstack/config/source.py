@@ -18,11 +18,12 @@ _ASSIGNMENT = re.compile(rf"^\s*({_KEY})\s*=")
 
 @dataclass(frozen=True)
 class Source:
-    """A configuration as it was given: *name* is a file's path or ``command line``."""
+    """A configuration as it was given: *name* is how errors call it, *origin* what kind of thing it is."""
 
     name: str
     table: Mapping[str, Any]
     lines: Mapping[Path, int] = field(default_factory=dict)
+    origin: str = "file"
 
     def problem(self, path: Path, what: str, *, why: str = "", next_step: str = "") -> Problem:
         """Return what is wrong at *path*, with its file and line."""

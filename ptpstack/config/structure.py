@@ -11,7 +11,7 @@ from typing import Any
 
 from msgspec import inspect
 
-from ptpstack.config.model import ALIASES, TABLES, Config
+from ptpstack.config.model import ALIASES, TABLES, Config, written
 from ptpstack.config.problems import Path, Problem, nearest
 from ptpstack.config.source import Source
 
@@ -30,7 +30,7 @@ def _check(value: object, kind: inspect.Type, path: Path, source: Source) -> Ite
         yield from _check_names(value, kind, path, source)
     elif isinstance(kind, inspect.VarTupleType):
         yield from _check_array(value, kind, path, source)
-    elif (what_why := _leaf_problem(value, kind)) is not None:
+    elif (what_why := _leaf_problem(value, kind, str(path[-1]))) is not None:
         what, why = what_why
         hint = nearest(value, map(str, kind.values)) if isinstance(kind, inspect.LiteralType) else ""
         yield source.problem(path, what, why=why, next_step=hint)
@@ -87,7 +87,7 @@ def _where_it_belongs(key: str, here: list[str]) -> str:
     return f"the keys here are {', '.join(here)}"
 
 
-def _leaf_problem(value: object, kind: inspect.Type) -> tuple[str, str] | None:
+def _leaf_problem(value: object, kind: inspect.Type, key: str) -> tuple[str, str] | None:
     """Return what is wrong with a plain value, and what is allowed; ``None`` if nothing."""
     match kind:
         case inspect.LiteralType():
@@ -96,25 +96,25 @@ def _leaf_problem(value: object, kind: inspect.Type) -> tuple[str, str] | None:
         case inspect.BoolType():
             return None if isinstance(value, bool) else (f"{_show(value)} is not a boolean", "allowed: true, false")
         case inspect.IntType() | inspect.FloatType():
-            return _number_problem(value, kind)
+            return _number_problem(value, kind, key)
         case inspect.StrType():
             return _text_problem(value, kind)
     return None
 
 
-def _number_problem(value: object, kind: inspect.IntType | inspect.FloatType) -> tuple[str, str] | None:
+def _number_problem(value: object, kind: inspect.IntType | inspect.FloatType, key: str) -> tuple[str, str] | None:
     noun, types = ("an integer", (int,)) if isinstance(kind, inspect.IntType) else ("a number", (int, float))
     if not isinstance(value, types) or isinstance(value, bool):
-        return f"{_show(value)} is not {noun}", f"allowed: {_range_of(kind)}"
+        return f"{_show(value)} is not {noun}", f"allowed: {_range_of(kind, key)}"
     high_enough = (kind.ge is None or value >= kind.ge) and (kind.gt is None or value > kind.gt)
     if not high_enough or not (kind.le is None or value <= kind.le):  # so put, NaN is outside
-        return f"{value} is out of range", f"allowed: {_range_of(kind)}"
+        return f"{written(key, value)} is out of range", f"allowed: {_range_of(kind, key)}"
     return None
 
 
-def _range_of(kind: inspect.IntType | inspect.FloatType) -> str:
-    low = f"{kind.ge}" if kind.ge is not None else f"above {kind.gt}"
-    return f"{low} to {kind.le}" if kind.le is not None else f"{low} or more"
+def _range_of(kind: inspect.IntType | inspect.FloatType, key: str) -> str:
+    low = written(key, kind.ge) if kind.ge is not None else f"above {kind.gt}"
+    return f"{low} to {written(key, kind.le)}" if kind.le is not None else f"{low} or more"
 
 
 def _text_problem(value: object, kind: inspect.StrType) -> tuple[str, str] | None:

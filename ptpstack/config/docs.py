@@ -1,0 +1,107 @@
+"""Make docs/config.md from the model and the profiles: ``python -m ptpstack.config.docs docs/config.md``."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from msgspec import UNSET
+
+from profiles.loader import PARTS, Profile, load_profile, profile_names
+from ptpstack.config.fill import fill_instance
+from ptpstack.config.model import ALIASES, TABLES, Instance, Port, written
+
+INTRODUCTION = """\
+# The configuration file
+
+Made from `ptpstack/config/model.py` and `profiles/*.toml` by `python -m ptpstack.config.docs docs/config.md`.
+
+One TOML file. An ordinary clock needs four lines:
+
+```toml
+[instance.main]
+
+[[instance.main.port]]
+interface = "eth0"
+```
+
+`ptpstack check FILE` lists everything that is wrong with a file, `ptpstack check FILE --show` every value that
+holds and who decided it, and `ptpstack check --schema` prints a JSON schema for editors.
+"""
+
+
+def document() -> str:
+    """Return the text of docs/config.md."""
+    parts = [INTRODUCTION]
+    for header, table in TABLES.items():
+        summary = " ".join((table.__doc__ or "").split())
+        parts.append(f"## `{header}`\n\n{summary}\n\n" + _markdown(_key_rows(table)))
+    aliases = ", ".join(f"`{alias}` for `{name}`" for alias, name in ALIASES.items())
+    parts.append(f"Also accepted: {aliases}.\n")
+    parts.append("## Profiles\n")
+    parts += [_profile(load_profile(name)) for name in profile_names()]
+    return "\n".join(parts)
+
+
+def _key_rows(table: type[msgspec.Struct]) -> Iterator[tuple[str, ...]]:
+    yield "key", "allowed", "default", "meaning"
+    made = msgspec.json.schema(table)["$defs"][table.__name__]
+    for name, facts in made["properties"].items():
+        if facts.get("type") == "array":
+            continue  # a table of its own
+        yield f"`{name}`", _allowed(name, facts), _default(name, facts, made["required"]), facts["description"]
+
+
+def _allowed(name: str, facts: dict[str, Any]) -> str:
+    match facts:
+        case {"enum": choices}:
+            return ", ".join(f"`{choice}`" for choice in choices)
+        case {"type": "boolean"}:
+            return "`true`, `false`"
+        case {"type": "string", "maxLength": length}:
+            return f"text, at most {length} characters"
+        case {"type": "string"}:
+            return "text"
+    low = written(name, facts["minimum"]) if "minimum" in facts else f"above {facts['exclusiveMinimum']}"
+    return f"{low} to {written(name, facts['maximum'])}" if "maximum" in facts else f"{low} or more"
+
+
+def _default(name: str, facts: dict[str, Any], required: list[str]) -> str:
+    if name in required:
+        return "(required)"
+    if "default" in facts:
+        return f"`{written(name, facts['default'])}`"
+    for profile in map(load_profile, profile_names()):
+        instance = fill_instance(Instance(profile=profile.ident, port=(Port(interface="eth0"),)))
+        for table in (instance, *instance.port):
+            if (value := getattr(table, name, UNSET)) is not UNSET:
+                return f"`{written(name, value)}`" + f" by {profile.ident}" * profile.decides(name)
+    return ""
+
+
+def _profile(profile: Profile) -> str:
+    lines = [
+        f"### `{profile.ident}`",
+        "",
+        f"{profile.title} ({profile.reference}), profileIdentifier {profile.profile_identifier},",
+        f"sdoId 0x{profile.sdo_id:03X}, BMCA {profile.bmca}, delay mechanism {' or '.join(profile.delay_mechanisms)},",
+        f"transports {', '.join(profile.transports)}.",
+        "",
+    ]
+    rows = [("attribute", "default", "range", "unverified")]
+    for name, attribute in profile.attributes.items():
+        doubts = [part for part in PARTS if profile.is_unverified(name, part)]
+        rows.append((f"`{name}`", str(attribute.default), f"{attribute.min} to {attribute.max}", ", ".join(doubts)))
+    return "\n".join(lines) + "\n" + _markdown(rows)
+
+
+def _markdown(rows: Iterable[tuple[str, ...]]) -> str:
+    head, *body = ["| " + " | ".join(row) + " |" for row in rows]
+    return "\n".join([head, "|" + "---|" * (head.count("|") - 1), *body, ""])
+
+
+if __name__ == "__main__":
+    Path(sys.argv[1] if len(sys.argv) > 1 else "docs/config.md").write_text(document(), encoding="utf-8")
