@@ -136,17 +136,19 @@ class LinkMonitor:
         if self._socket is None:
             return self._refresh()
         changes: list[LinkChange] = []
+        lost = False
         while True:
             try:
                 data = self._socket.recv(1 << 17)
             except BlockingIOError:
-                return changes
+                break
             except OSError as error:
                 if error.errno != errno.ENOBUFS:
                     raise
-                changes += self._refresh()  # what still waits in the socket is older than this look, or repeats it
-                continue
-            changes += [change for change in decode_link_messages(data) if self._is_news(change)]
+                lost = True  # what waits in the socket is older than what was lost: look when it is empty
+            else:
+                changes += [change for change in decode_link_messages(data) if self._is_news(change)]
+        return changes + self._refresh() if lost else changes
 
     def close(self) -> None:
         """Close the socket."""
