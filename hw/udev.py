@@ -61,10 +61,8 @@ class PhcMonitor:
             return self._compare()
         changes = []
         while (device := self._monitor.poll(timeout=0)) is not None:
-            if device.subsystem in SUBSYSTEMS:  # the queues of a NIC are its parent's "queues"
-                changes.append(
-                    DeviceChange(device.action or "", device.subsystem, device.sys_name, device.device_node or "")
-                )
+            node = device.device_node or ""
+            changes.append(DeviceChange(device.action or "", device.subsystem, device.sys_name, node))
         return changes
 
     def close(self) -> None:
