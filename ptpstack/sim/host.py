@@ -125,9 +125,10 @@ class Host:
 
     def step_clock(self, delta: TimeInterval) -> None:
         """Step the clock and tell every holder of stamps, as the servo's command does."""
-        self.clock.step(delta, self._scheduler.now)
+        now = self._scheduler.now
+        self.clock.step(delta, now)
         for domain, instance in tuple(self.instances.items()):
-            self._carry_out(domain, instance.clock_stepped(delta, self.monotonic()))
+            self._carry_out(domain, instance.clock_stepped(delta, self.clock.read(now), self.monotonic()))
 
     # -- reading -------------------------------------------------------------------------------------
 
@@ -137,7 +138,7 @@ class Host:
 
     def port_state(self, number: int = 1, domain: int = 0) -> PortState:
         """Return portDS.portState of a port."""
-        return self.instances[domain].port_state(number)
+        return self.instances[domain].ports[number].state
 
     # -- what the network does -----------------------------------------------------------------------
 

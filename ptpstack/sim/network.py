@@ -34,7 +34,10 @@ class LinkConditions:
 
 
 class Attachment(Protocol):
-    """The end of a link: a port of a host."""
+    """The end of a link: a port of a host. It serves as its own address."""
+
+    def __hash__(self) -> int:
+        """Tell it from the others on the link."""
 
     def frame_arrived(self, payload: bytes, source: Attachment, held_back: TimeInterval) -> None:
         """Stamp the frame now; hand it to the program after *held_back*."""
