@@ -54,7 +54,8 @@ class Verdict:
 
     def __str__(self) -> str:
         """One line."""
-        return "; ".join(map(str, self.findings))
+        line = "; ".join(map(str, self.findings))
+        return f"{line}: ready" if self.use == Use.READY else line
 
 
 L2_FILTERS = (RxFilter.ALL, RxFilter.PTP_V2_EVENT, RxFilter.PTP_V2_L2_EVENT)
@@ -101,7 +102,7 @@ RULES = (
         "ready",
         lambda i: _in_hardware(i) and _filters(i) == (True, True) and _access(i) == "read-write",
         Use.READY,
-        "hardware timestamps, PHC {i.timestamping.phc_index} ({clock}): ready",
+        "hardware timestamps, PHC {i.timestamping.phc_index} ({clock})",
     ),
     Rule(
         "UDP only",
