@@ -11,7 +11,7 @@ from msgspec import UNSET
 
 from profiles.loader import DelayMechanismName, Profile, ProfileError, TransportName, load_profile, profile_names
 from ptpstack.config.fill import ONLY_WITH_MECHANISM, fill_instance
-from ptpstack.config.model import Instance, Port
+from ptpstack.config.model import Instance, Port, written
 from ptpstack.config.problems import Path, Problem, key_of, nearest
 from ptpstack.config.source import Source
 
@@ -49,6 +49,11 @@ def _tables(value: object) -> Iterator[tuple[Any, dict[str, Any]]]:
             yield key, item
 
 
+def _soft_clocks(source: Source) -> list[str]:
+    clocks = source.table.get("clock")
+    return list(clocks) if isinstance(clocks, dict) else []
+
+
 def _outside_profile(
     table: Mapping[str, Any], path: Path, profile: Profile, source: Source, misfits: Container[str]
 ) -> Iterator[Problem]:
@@ -66,9 +71,9 @@ def _outside_profile(
         if key in ranges and type(value) is int:
             low, high = ranges[key]
             if not low <= value <= high:
-                allowed = f"{low} to {high}" if low < high else f"{low}"
+                allowed = " to ".join(written(key, limit) for limit in sorted({low, high}))
                 why = f"allowed: {allowed} {by_profile}"
-                yield source.problem((*path, key), f"{value} is out of range", why=why, next_step=leave)
+                yield source.problem((*path, key), f"{written(key, value)} is out of range", why=why, next_step=leave)
         elif key in choices and value in choices[key][0] and value not in choices[key][1]:
             why = f"allowed: {', '.join(choices[key][1])} {by_profile}"
             yield source.problem((*path, key), f'"{value}" is not a choice', why=why, next_step=leave)
@@ -90,7 +95,7 @@ def contradictions(instances: Mapping[str, Instance], source: Source) -> Iterato
             yield from _within_port(instance, port, (*path, "port", index), source)
     for (name, first), (other, second) in combinations(filled.items(), 2):
         yield from _between(first, second, name, ("instance", other), source)
-    for name, _ in _tables(source.table.get("clock")):
+    for name in _soft_clocks(source):
         if name in {"auto", "system"} or name.startswith("/"):
             yield source.problem(("clock", name), "is a name with a meaning of its own", next_step="choose another")
     yield from _same_port_twice(filled, source)
@@ -111,7 +116,7 @@ def _within_instance(instance: Instance, path: Path, source: Source) -> Iterator
 
 
 def _clock_name(instance: Instance, path: Path, source: Source) -> Iterator[Problem]:
-    clock, soft = instance.clock, [name for name, _ in _tables(source.table.get("clock"))]
+    clock, soft = instance.clock, _soft_clocks(source)
     path = (*path, "clock")
     if clock in soft:
         for index, port in enumerate(instance.port):
