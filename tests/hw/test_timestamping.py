@@ -1,0 +1,202 @@
+"""What is asked of the NIC and the socket for stamps, and how the answers are read."""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import os
+import socket
+import struct
+from collections.abc import Callable
+
+import pytest
+
+from hw import timestamping
+from hw.timestamping import (
+    L2_FILTERS,
+    L4_FILTERS,
+    SIOCGHWTSTAMP,
+    SIOCSHWTSTAMP,
+    SO_TIMESTAMPING,
+    Granted,
+    RxFilter,
+    SocketFlags,
+    Timestamping,
+    TxType,
+    enable_hardware_timestamping,
+    hardware_timestamping,
+    key_from,
+    socket_flags,
+    stamp_from,
+)
+from ptpstack.errors import HardwareError
+
+HARDWARE, SOFTWARE = Timestamping.HARDWARE, Timestamping.SOFTWARE
+
+
+class Nic:
+    """A driver's side of SIOCGHWTSTAMP and SIOCSHWTSTAMP."""
+
+    def __init__(self, *, takes: dict[RxFilter, RxFilter], now: tuple[TxType, RxFilter] | None = None) -> None:
+        self.takes = takes
+        self.now = now
+        self.requests: list[RxFilter] = []
+        self.refusal = errno.ERANGE
+
+    def ioctl(self, _sock: socket.socket, request: int, ifreq: bytes) -> None:
+        name, address = struct.unpack("16sP16x", ifreq)
+        assert name.rstrip(b"\0") == b"eth7"
+        config = (ctypes.c_int * 3).from_address(address)
+        if request == SIOCGHWTSTAMP:
+            if self.now is None:
+                raise OSError(errno.EOPNOTSUPP, "Operation not supported")
+        else:
+            assert request == SIOCSHWTSTAMP
+            self.requests.append(RxFilter(config[2]))
+            if config[2] not in self.takes:
+                raise OSError(self.refusal, os.strerror(self.refusal))
+            self.now = (TxType(config[1]), self.takes[RxFilter(config[2])])
+        config[1], config[2] = self.now
+
+
+@pytest.fixture
+def install(monkeypatch: pytest.MonkeyPatch) -> Callable[[Nic], Nic]:
+    def installer(nic: Nic) -> Nic:
+        monkeypatch.setattr(timestamping.fcntl, "ioctl", nic.ioctl)
+        return nic
+
+    return installer
+
+
+def enable(filters: tuple[RxFilter, ...]) -> Granted:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        return enable_hardware_timestamping(sock, "eth7", filters)
+
+
+@pytest.mark.parametrize(
+    ("filters", "takes", "granted", "requests"),
+    [
+        pytest.param(
+            L2_FILTERS,
+            {RxFilter.PTP_V2_EVENT: RxFilter.PTP_V2_EVENT},
+            RxFilter.PTP_V2_EVENT,
+            [RxFilter.PTP_V2_EVENT],
+            id="the first filter is taken",
+        ),
+        pytest.param(
+            L2_FILTERS,
+            {RxFilter.PTP_V2_L2_EVENT: RxFilter.PTP_V2_L2_EVENT, RxFilter.ALL: RxFilter.ALL},
+            RxFilter.PTP_V2_L2_EVENT,
+            [RxFilter.PTP_V2_EVENT, RxFilter.PTP_V2_L2_EVENT],
+            id="one for Ethernet",
+        ),
+        pytest.param(
+            L4_FILTERS,
+            {RxFilter.PTP_V2_L4_EVENT: RxFilter.PTP_V2_L4_EVENT},
+            RxFilter.PTP_V2_L4_EVENT,
+            [RxFilter.PTP_V2_EVENT, RxFilter.PTP_V2_L4_EVENT],
+            id="one for UDP",
+        ),
+        pytest.param(L4_FILTERS, {RxFilter.ALL: RxFilter.ALL}, RxFilter.ALL, list(L4_FILTERS), id="only everything"),
+        pytest.param(
+            L2_FILTERS,
+            {RxFilter.PTP_V2_EVENT: RxFilter.ALL},
+            RxFilter.ALL,
+            [RxFilter.PTP_V2_EVENT],
+            id="the driver stamps more than was asked",
+        ),
+        pytest.param(
+            L2_FILTERS,
+            {RxFilter.PTP_V2_EVENT: RxFilter.NONE, RxFilter.PTP_V2_L2_EVENT: RxFilter.SOME},
+            RxFilter.SOME,
+            [RxFilter.PTP_V2_EVENT, RxFilter.PTP_V2_L2_EVENT],
+            id="a yes that means no is not taken",
+        ),
+    ],
+)
+def test_the_narrowest_filter_that_the_driver_takes_is_granted(
+    install: Callable[[Nic], Nic],
+    filters: tuple[RxFilter, ...],
+    takes: dict[RxFilter, RxFilter],
+    granted: RxFilter,
+    requests: list[RxFilter],
+) -> None:
+    nic = install(Nic(takes=takes))
+    assert enable(filters) == Granted(HARDWARE, TxType.ON, granted)
+    assert nic.requests == requests
+
+
+def test_a_setting_that_suffices_is_left_alone(install: Callable[[Nic], Nic]) -> None:
+    nic = install(Nic(takes={}, now=(TxType.ON, RxFilter.ALL)))
+    assert enable(L2_FILTERS).rx_filter is RxFilter.ALL
+    assert nic.requests == []
+
+
+@pytest.mark.parametrize(
+    "now", [(TxType.OFF, RxFilter.ALL), (TxType.ON, RxFilter.PTP_V2_L4_EVENT), (TxType.ONESTEP_SYNC, RxFilter.ALL)]
+)
+def test_a_setting_that_does_not_suffice_is_changed(
+    install: Callable[[Nic], Nic], now: tuple[TxType, RxFilter]
+) -> None:
+    nic = install(Nic(takes={RxFilter.PTP_V2_EVENT: RxFilter.PTP_V2_EVENT}, now=now))
+    enable(L2_FILTERS)
+    assert nic.now == (TxType.ON, RxFilter.PTP_V2_EVENT)
+
+
+def test_the_setting_can_be_read_back(install: Callable[[Nic], Nic]) -> None:
+    install(Nic(takes={}, now=(TxType.ON, RxFilter.PTP_V2_EVENT)))
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        granted = hardware_timestamping(sock, "eth7")
+    assert str(granted) == "hardware stamps (transmit: on, receive: ptp_v2_event)"
+
+
+@pytest.mark.parametrize(
+    ("refusal", "sentence"),
+    [
+        (errno.ERANGE, r"took none of the receive filters ptp_v2_event, ptp_v2_l2_event, all"),
+        (errno.EOPNOTSUPP, r"no hardware timestamping[\s\S]*use software timestamping"),
+        (errno.EPERM, r"not permitted[\s\S]*CAP_NET_ADMIN"),
+        (errno.EIO, r"Input/output error[\s\S]*kernel log"),
+    ],
+)
+def test_a_refusal_says_why_and_what_next(install: Callable[[Nic], Nic], refusal: int, sentence: str) -> None:
+    install(Nic(takes={})).refusal = refusal
+    with pytest.raises(HardwareError, match=f"eth7: .*{sentence}"):
+        enable(L2_FILTERS)
+
+
+@pytest.mark.parametrize("kind", Timestamping)
+def test_event_sockets_ask_for_stamps_of_one_kind_by_id_and_without_the_payload(kind: Timestamping) -> None:
+    flags = socket_flags(kind)
+    assert SocketFlags.OPT_ID | SocketFlags.OPT_TSONLY | SocketFlags.OPT_CMSG in flags
+    assert (SocketFlags.TX_HARDWARE | SocketFlags.RX_HARDWARE | SocketFlags.RAW_HARDWARE in flags) == (kind is HARDWARE)
+    assert (SocketFlags.TX_SOFTWARE | SocketFlags.RX_SOFTWARE | SocketFlags.SOFTWARE in flags) == (kind is SOFTWARE)
+
+
+def control(*seconds: float) -> list[tuple[int, int, bytes]]:
+    longs = [part for second in seconds for part in divmod(round(second * 1e9), 1_000_000_000)]
+    return [(socket.SOL_SOCKET, 99, b"else"), (socket.SOL_SOCKET, SO_TIMESTAMPING, struct.pack("@6l", *longs))]
+
+
+def test_the_stamp_is_that_of_the_kind_asked_for() -> None:
+    both = control(1.5, 0, 2.25)
+    assert stamp_from(both, SOFTWARE) == 1_500_000_000
+    assert stamp_from(both, HARDWARE) == 2_250_000_000
+
+
+def test_a_stamp_of_the_other_kind_is_none() -> None:
+    assert stamp_from(control(1.5, 0, 0), HARDWARE) is None
+    assert stamp_from(control(0, 0, 2.25), SOFTWARE) is None
+    assert stamp_from([], SOFTWARE) is None
+
+
+@pytest.mark.parametrize("family", [(263, 16), (0, 11), (41, 25)], ids=["AF_PACKET", "IPv4", "IPv6"])
+def test_the_key_comes_from_the_extended_error_of_each_family(family: tuple[int, int]) -> None:
+    error = struct.pack("=IBBBBII", errno.ENOMSG, 4, 0, 0, 0, 0, 0xFFFF_FFFE)
+    assert key_from([*control(1, 0, 0), (*family, error + bytes(16))]) == 0xFFFF_FFFE
+
+
+def test_an_error_that_is_no_stamp_has_no_key() -> None:
+    icmp = struct.pack("=IBBBBII", errno.ECONNREFUSED, 2, 3, 3, 0, 0, 7)
+    assert key_from([(0, 11, icmp)]) is None
+    assert key_from([]) is None
