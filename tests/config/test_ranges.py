@@ -68,7 +68,7 @@ VALUES = st.one_of(
     st.floats(),
     st.text(max_size=20),
     st.sampled_from(["l2", "e2e", "p2p", "none", "system", "car", "default-p2p", "001b19.fffe.000001"]),
-    st.sampled_from([{}, [], [{}], {"main": {}}]),
+    st.sampled_from(["{}", "[]", "[{}]", '{"main": {}}']).map(msgspec.json.decode),
 )
 KEYS = sorted({name for table in TABLES.values() for name in table.__struct_fields__})
 
