@@ -47,7 +47,7 @@ NOT_A_BUS = ("", "N/A", "tap", "tun")  # what virtual drivers write where others
 
 
 @dataclass(frozen=True)
-class Phc:
+class PhcDevice:
     """A PTP hardware clock; ``access`` is read-write, read-only, refused, or missing (no such device node)."""
 
     index: int
@@ -78,7 +78,7 @@ class Interface:
     carrier: bool = True
     speed_mbps: int | None = None
     timestamping: TimestampingInfo = TimestampingInfo()  # noqa: RUF009 (frozen)
-    phc: Phc | None = None
+    phc: PhcDevice | None = None
     vlan_of: str = ""
     vlan_id: int | None = None
     parent_elsewhere: bool = False  # the parent is in another network namespace
@@ -96,39 +96,31 @@ def discover(root: Path = Path("/")) -> list[Interface]:
         links = _links_by_netlink()
     except Exception as error:  # noqa: BLE001 (pyroute2's errors share no base; whatever it is, ioctl can answer)
         links, refused = _links_by_ioctl(root), _reason(error)
-    phcs = {phc.index: phc for phc in find_phcs(root)}
-    interfaces = []
     with ExitStack() as stack:
         try:
             ask, asked_by = _timestamping_by_netlink(stack), NETLINK
         except Exception as error:  # noqa: BLE001 (the same)
             ask, asked_by, refused = _timestamping_by_ioctl, IOCTL, refused or _reason(error)
-        for link in links:
-            try:
-                info = ask(link)
-            except Exception:  # noqa: BLE001 (gone since, or it has nothing to say)
-                info = TimestampingInfo()
-            clock = phcs.get(info.phc_index, _phc(info.phc_index, root)) if info.phc_index >= 0 else None
-            interfaces.append(
-                replace(
-                    link,
-                    speed_mbps=link_speed_mbps(link.name),
-                    timestamping=info,
-                    phc=clock,
-                    timestamping_by=asked_by,
-                    refused=refused,
-                )
-            )
-    return sorted(interfaces, key=lambda interface: interface.index)
+        found = [_with_timestamping(link, ask, root) for link in sorted(links, key=lambda link: link.index)]
+    return [replace(interface, timestamping_by=asked_by, refused=refused) for interface in found]
 
 
-def find_phcs(root: Path = Path("/")) -> list[Phc]:
+def _with_timestamping(link: Interface, ask: Callable[[Interface], TimestampingInfo], root: Path) -> Interface:
+    try:
+        info = ask(link)
+    except Exception:  # noqa: BLE001 (the interface is gone since, or has nothing to say)
+        info = TimestampingInfo()
+    phc = _phc(info.phc_index, root) if info.phc_index >= 0 else None
+    return replace(link, speed_mbps=link_speed_mbps(link.name), timestamping=info, phc=phc)
+
+
+def find_phcs(root: Path = Path("/")) -> list[PhcDevice]:
     """The PTP hardware clocks in sysfs, with or without an interface (as ptp_kvm), by index."""
     names = (path.name.removeprefix("ptp") for path in (root / "sys/class/ptp").glob("ptp*"))
     return [_phc(index, root) for index in sorted(int(name) for name in names if name.isdecimal())]
 
 
-def _phc(index: int, root: Path) -> Phc:
+def _phc(index: int, root: Path) -> PhcDevice:
     node = root / f"dev/ptp{index}"
     if not node.exists():
         access = "missing"
@@ -137,7 +129,7 @@ def _phc(index: int, root: Path) -> Phc:
     else:
         access = "read-write" if os.access(node, os.W_OK) else "read-only"
     name_file = root / f"sys/class/ptp/ptp{index}/clock_name"
-    return Phc(index, f"/dev/ptp{index}", name_file.read_text().strip() if name_file.exists() else "", access)
+    return PhcDevice(index, f"/dev/ptp{index}", name_file.read_text().strip() if name_file.exists() else "", access)
 
 
 def _timestamping_by_netlink(stack: ExitStack) -> Callable[[Interface], TimestampingInfo]:

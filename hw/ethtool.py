@@ -1,7 +1,7 @@
 """What one interface can stamp, its driver and its speed: SIOCETHTOOL, without netlink.
 
-What lives here: the names and numbers of linux/net_tstamp.h and three questions of linux/ethtool.h.
-What does not: switching timestamping on (a socket's matter) and finding interfaces (discovery.py).
+What lives here: three questions of linux/ethtool.h and what their answers mean. What does not: switching timestamping
+on, and the numbers of its modes and filters (timestamping.py); finding interfaces (discovery.py).
 """
 
 from __future__ import annotations
@@ -9,10 +9,11 @@ from __future__ import annotations
 import ctypes
 import struct
 from dataclasses import dataclass
-from enum import IntEnum, IntFlag
+from enum import IntFlag
 from typing import NamedTuple
 
 from hw.link import interface_ioctl
+from hw.timestamping import RxFilter, TxType
 from ptpstack.errors import HardwareError
 
 # linux/sockios.h, linux/ethtool.h
@@ -37,45 +38,6 @@ class Capability(IntFlag):
     SOFTWARE = 1 << 4
     SYS_HARDWARE = 1 << 5
     RAW_HARDWARE = 1 << 6
-
-
-class EthtoolEnum(IntEnum):
-    """An enumeration whose members `ethtool -T` spells as words."""
-
-    @property
-    def word(self) -> str:
-        """As ethtool spells it: ptpv2-event."""
-        return self.name.lower().replace("ptp_v", "ptpv").replace("_", "-")
-
-
-class TxType(EthtoolEnum):
-    """HWTSTAMP_TX_*: which departures the hardware stamps."""
-
-    OFF = 0
-    ON = 1
-    ONESTEP_SYNC = 2
-    ONESTEP_P2P = 3
-
-
-class RxFilter(EthtoolEnum):
-    """HWTSTAMP_FILTER_*: which arrivals the hardware stamps."""
-
-    NONE = 0
-    ALL = 1
-    SOME = 2
-    PTP_V1_L4_EVENT = 3
-    PTP_V1_L4_SYNC = 4
-    PTP_V1_L4_DELAY_REQ = 5
-    PTP_V2_L4_EVENT = 6
-    PTP_V2_L4_SYNC = 7
-    PTP_V2_L4_DELAY_REQ = 8
-    PTP_V2_L2_EVENT = 9
-    PTP_V2_L2_SYNC = 10
-    PTP_V2_L2_DELAY_REQ = 11
-    PTP_V2_EVENT = 12
-    PTP_V2_SYNC = 13
-    PTP_V2_DELAY_REQ = 14
-    NTP_ALL = 15
 
 
 CAPABILITY_WORDS = {  # as `ethtool -T` spells them
@@ -131,6 +93,11 @@ class Driver(NamedTuple):
 
     name: str = ""
     bus: str = ""
+
+
+def ethtool_word(member: TxType | RxFilter) -> str:
+    """As ``ethtool -T`` spells it: ptpv2-event."""
+    return member.name.lower().replace("ptp_v", "ptpv").replace("_", "-")
 
 
 def timestamping_info(name: str) -> TimestampingInfo:

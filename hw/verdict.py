@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 from hw.discovery import Interface
-from hw.ethtool import Capability, RxFilter
+from hw.ethtool import Capability, ethtool_word
+from hw.timestamping import L2_FILTERS, L4_FILTERS
 
 
 class Use(IntEnum):
@@ -58,10 +59,6 @@ class Verdict:
         return f"{line}: ready" if self.use == Use.READY else line
 
 
-L2_FILTERS = (RxFilter.ALL, RxFilter.PTP_V2_EVENT, RxFilter.PTP_V2_L2_EVENT)
-UDP_FILTERS = (RxFilter.ALL, RxFilter.PTP_V2_EVENT, RxFilter.PTP_V2_L4_EVENT)
-
-
 def _stamps_departures(i: Interface) -> bool:
     return bool(i.timestamping.capabilities & (Capability.TX_HARDWARE | Capability.TX_SOFTWARE))
 
@@ -75,7 +72,7 @@ def _in_hardware(i: Interface) -> bool:
 
 
 def _filters(i: Interface) -> tuple[bool, bool]:
-    return i.timestamping.receives(*L2_FILTERS), i.timestamping.receives(*UDP_FILTERS)
+    return i.timestamping.receives(*L2_FILTERS), i.timestamping.receives(*L4_FILTERS)
 
 
 def _access(i: Interface) -> str:
@@ -218,7 +215,7 @@ def judge(interface: Interface) -> Verdict:
         "i": interface,
         "clock": (interface.phc.clock_name if interface.phc else "") or interface.driver or "unnamed",
         "device": interface.phc.device if interface.phc else "",
-        "filters": ", ".join(kind.word for kind in sorted(interface.timestamping.rx_filters)) or "none",
+        "filters": ", ".join(ethtool_word(kind) for kind in sorted(interface.timestamping.rx_filters)) or "none",
     }
     return Verdict(
         max(rule.use for rule in rules),

@@ -13,8 +13,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from hw.discovery import NETLINK, Interface, Phc, discover, find_phcs
-from hw.ethtool import CAPABILITY_WORDS
+from hw.discovery import NETLINK, Interface, PhcDevice, discover, find_phcs
+from hw.ethtool import CAPABILITY_WORDS, ethtool_word
 from hw.time_daemons import TimeDaemon, find_time_daemons
 from hw.verdict import Use, Verdict, judge
 from ptpstack.errors import HardwareError
@@ -57,7 +57,7 @@ def table(interfaces: Sequence[Interface], verdicts: Sequence[Verdict]) -> list[
     return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
 
 
-def notes(interfaces: Iterable[Interface], phcs: Iterable[Phc], daemons: Iterable[TimeDaemon]) -> list[str]:
+def notes(interfaces: Iterable[Interface], phcs: Iterable[PhcDevice], daemons: Iterable[TimeDaemon]) -> list[str]:
     """What concerns more than one interface: clocks of their own, a second-best way to look, other time daemons."""
     used = {interface.phc.index for interface in interfaces if interface.phc}
     lines = [
@@ -79,7 +79,7 @@ def notes(interfaces: Iterable[Interface], phcs: Iterable[Phc], daemons: Iterabl
 def as_json(
     interfaces: Iterable[Interface],
     verdicts: Iterable[Verdict],
-    phcs: Iterable[Phc],
+    phcs: Iterable[PhcDevice],
     daemons: Iterable[TimeDaemon],
 ) -> dict[str, Any]:
     """The same as plain data; capabilities, modes and filters in the words of ``ethtool -T``."""
@@ -99,8 +99,8 @@ def _interface_as_json(interface: Interface, verdict: Verdict) -> dict[str, Any]
         "timestamping": {
             "capabilities": [word for flag, word in CAPABILITY_WORDS.items() if flag in info.capabilities],
             "phc_index": info.phc_index if info.phc_index >= 0 else None,
-            "tx_types": [kind.word for kind in sorted(info.tx_types)],
-            "rx_filters": [kind.word for kind in sorted(info.rx_filters)],
+            "tx_types": [ethtool_word(kind) for kind in sorted(info.tx_types)],
+            "rx_filters": [ethtool_word(kind) for kind in sorted(info.rx_filters)],
         },
         "use": verdict.use.name.lower(),
         "verdict": str(verdict),

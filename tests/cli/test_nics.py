@@ -5,14 +5,14 @@ from dataclasses import replace
 
 import pytest
 
-from hw.discovery import Interface, Phc
+from hw.discovery import Interface, PhcDevice
 from hw.ethtool import SOFTWARE_STAMPS, TimestampingInfo
 from hw.time_daemons import TimeDaemon
 from ptpstack.cli import nics
 from ptpstack.errors import HardwareError
 
 IGB = TimestampingInfo.from_masks(0x5F, 0, 0b11, 0b11)
-PHC_0 = Phc(0, "/dev/ptp0", "igb", "read-write")
+PHC_0 = PhcDevice(0, "/dev/ptp0", "igb", "read-write")
 ETH0 = Interface("eth0", 2, bytes.fromhex("020000000001"), driver="igb", speed_mbps=1000, timestamping=IGB, phc=PHC_0)
 ETH1 = replace(ETH0, name="eth1", index=3, up=False, carrier=False, speed_mbps=None)
 LO = Interface("lo", 1, bytes(6), kind="loopback", timestamping=TimestampingInfo(SOFTWARE_STAMPS))
@@ -27,7 +27,7 @@ def run(monkeypatch: pytest.MonkeyPatch) -> Run:
     def run(
         *arguments: str,
         interfaces: tuple[Interface, ...] = (LO, ETH0, ETH1),
-        phcs: tuple[Phc, ...] = (PHC_0,),
+        phcs: tuple[PhcDevice, ...] = (PHC_0,),
         daemons: tuple[TimeDaemon, ...] = (),
     ) -> int:
         monkeypatch.setattr(nics, "discover", lambda: list(interfaces))
@@ -74,7 +74,7 @@ def test_notes_tell_of_lone_clocks_refused_netlink_and_other_daemons(
     refused = replace(ETH0, links_by="ioctl", timestamping_by="ioctl", refused="Operation not permitted")
     run(
         interfaces=(refused,),
-        phcs=(PHC_0, Phc(1, "/dev/ptp1", "KVM virtual PTP", "read-write")),
+        phcs=(PHC_0, PhcDevice(1, "/dev/ptp1", "KVM virtual PTP", "read-write")),
         daemons=(TimeDaemon(812, "chronyd", "the system clock"),),
     )
     assert capsys.readouterr().out.splitlines()[2:] == [

@@ -11,9 +11,19 @@ import pytest
 from pyroute2.netlink.rtnl.ifinfmsg import ifinfmsg
 
 from hw import discovery
-from hw.discovery import Bond, Interface, Phc, discover, find_phcs, interfaces_from_messages, read_bonds, read_vlans
+from hw.discovery import (
+    Bond,
+    Interface,
+    PhcDevice,
+    discover,
+    find_phcs,
+    interfaces_from_messages,
+    read_bonds,
+    read_vlans,
+)
 from hw.ethtool import SOFTWARE_STAMPS, TimestampingInfo
 from lab.namespaces import Node
+from tests.hw.carrier import wait_for_carrier
 from tests.hw.refuse_netlink import SOCKET_NUMBER, without_netlink
 
 UP, RUNNING, LOOPBACK = 0x1, 0x40, 0x8
@@ -149,8 +159,8 @@ class TestPhcs:
 
     def test_clocks_are_in_the_order_of_their_index_with_or_without_a_node(self, root: Path) -> None:
         assert find_phcs(root) == [
-            Phc(2, "/dev/ptp2", "igb", "read-write"),
-            Phc(10, "/dev/ptp10", "KVM virtual PTP", "missing"),
+            PhcDevice(2, "/dev/ptp2", "igb", "read-write"),
+            PhcDevice(10, "/dev/ptp10", "KVM virtual PTP", "missing"),
         ]
 
     @pytest.mark.parametrize(
@@ -177,8 +187,8 @@ class TestPhcs:
         monkeypatch.setattr(discovery, "_timestamping_by_netlink", lambda _: ask)
         found = discover(root)
         assert [interface.name for interface in found] == ["eth0", "eth1", "eth2"]
-        assert found[0].phc == Phc(2, "/dev/ptp2", "igb", "read-write")
-        assert found[1].phc == Phc(5, "/dev/ptp5", "", "missing")
+        assert found[0].phc == PhcDevice(2, "/dev/ptp2", "igb", "read-write")
+        assert found[1].phc == PhcDevice(5, "/dev/ptp5", "", "missing")
         assert found[2].phc is None
 
     def test_an_interface_that_vanishes_meanwhile_has_nothing_to_say(self, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -205,6 +215,7 @@ def populated(node: Node) -> Node:
         "tuntap add tun0 mode tun",
     ):
         node.run(["ip", *arguments.split()])
+    node.inside(lambda: wait_for_carrier("va", "vb"))
     return node
 
 

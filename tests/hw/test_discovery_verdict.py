@@ -4,12 +4,13 @@ from dataclasses import replace
 
 import pytest
 
-from hw.discovery import Bond, Interface, Phc
-from hw.ethtool import SOFTWARE_STAMPS, Capability, RxFilter, TimestampingInfo
+from hw.discovery import Bond, Interface, PhcDevice
+from hw.ethtool import SOFTWARE_STAMPS, Capability, TimestampingInfo
+from hw.timestamping import RxFilter
 from hw.verdict import RULES, Use, judge
 
 IGB = TimestampingInfo.from_masks(0x5F, 0, 0b11, 0b11)
-PHC_0 = Phc(0, "/dev/ptp0", "igb", "read-write")
+PHC_0 = PhcDevice(0, "/dev/ptp0", "igb", "read-write")
 GOOD = Interface("eth0", 2, bytes.fromhex("020000000001"), driver="igb", timestamping=IGB, phc=PHC_0)
 VETH = Interface("va", 3, bytes.fromhex("020000000002"), kind="veth", timestamping=TimestampingInfo(SOFTWARE_STAMPS))
 HARDWARE_ALONE = replace(IGB, capabilities=IGB.capabilities & ~SOFTWARE_STAMPS)

@@ -10,11 +10,11 @@ from hw.ethtool import (
     HARDWARE_STAMPS,
     SOFTWARE_STAMPS,
     Capability,
-    RxFilter,
     TimestampingInfo,
-    TxType,
+    ethtool_word,
 )
 from hw.link import interface_names
+from hw.timestamping import RxFilter, TxType
 from lab.namespaces import Node
 from ptpstack.errors import HardwareError
 
@@ -54,10 +54,10 @@ class TestMasks:
         assert not TimestampingInfo.from_masks(SOFTWARE_STAMPS & ~missing, -1, 0, 0).stamps_in_software
 
     def test_words_are_those_of_ethtool(self) -> None:
-        assert RxFilter.PTP_V2_L4_DELAY_REQ.word == "ptpv2-l4-delay-req"
-        assert RxFilter.PTP_V1_L4_EVENT.word == "ptpv1-l4-event"
-        assert RxFilter.NTP_ALL.word == "ntp-all"
-        assert TxType.ONESTEP_SYNC.word == "onestep-sync"
+        assert ethtool_word(RxFilter.PTP_V2_L4_DELAY_REQ) == "ptpv2-l4-delay-req"
+        assert ethtool_word(RxFilter.PTP_V1_L4_EVENT) == "ptpv1-l4-event"
+        assert ethtool_word(RxFilter.NTP_ALL) == "ntp-all"
+        assert ethtool_word(TxType.ONESTEP_SYNC) == "onestep-sync"
         assert set(CAPABILITY_WORDS) == set(Capability)
 
 

@@ -7,9 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hw import ethtool
-from hw.ethtool import HARDWARE_STAMPS, SOFTWARE_STAMPS, Capability, RxFilter, TimestampingInfo, TxType
+from hw.ethtool import HARDWARE_STAMPS, SOFTWARE_STAMPS, Capability, TimestampingInfo
 from hw.link import interface_index, interface_names
 from hw.netlink import EthtoolSocket, TsInfo
+from hw.timestamping import RxFilter, TxType
 from lab.namespaces import Node
 
 NESTED = 0x8000
