@@ -104,7 +104,7 @@ def load_profile(name: str) -> Profile:
     names = profile_names()
     nearest = difflib.get_close_matches(name, names, n=1)
     hint = f"did you mean {nearest[0]}?" if nearest else ""
-    raise ProfileError(f"no profile {name!r}", why=f"there are {', '.join(names)}", next_step=hint)
+    raise ProfileError(f'no profile "{name}"', why=f"there are {', '.join(names)}", next_step=hint)
 
 
 def parse_profile(text: str, *, origin: str) -> Profile:

@@ -117,7 +117,7 @@ BROKEN = [
         "no such profile",
         GOOD.replace("domain_number = 0", 'profile = "default_e2e"'),
         (
-            "ptp.toml:2: instance.main.profile: no profile 'default_e2e'",
+            'ptp.toml:2: instance.main.profile: no profile "default_e2e"',
             "there are default-e2e, default-p2p",
             "did you mean default-e2e?",
         ),

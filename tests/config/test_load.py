@@ -135,7 +135,7 @@ def test_the_command_line_is_checked_as_a_file_is() -> None:
     with pytest.raises(InvalidConfigError) as caught:
         from_command_line(["eth0"], "default-p2", log_sync_interval=-20, time_sourc="gnss")
     message = str(caught.value)
-    assert "command line: instance.main.profile: no profile 'default-p2'" in message
+    assert 'command line: instance.main.profile: no profile "default-p2"' in message
     assert "command line: instance.main.port[0].log_sync_interval: -20 is out of range (allowed: -10 to 10)" in message
     assert "command line: instance.main.time_sourc: unknown key\n  next: did you mean time_source?" in message
 

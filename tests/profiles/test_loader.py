@@ -61,7 +61,7 @@ def test_an_unverified_value_says_so() -> None:
 def test_an_unknown_profile_is_answered_with_the_nearest_and_all() -> None:
     with pytest.raises(ProfileError) as caught:
         load_profile("default_e2e")
-    assert caught.value.what == "no profile 'default_e2e'"
+    assert caught.value.what == 'no profile "default_e2e"'
     assert "default-e2e, default-p2p" in caught.value.why
     assert caught.value.next_step == "did you mean default-e2e?"
 
