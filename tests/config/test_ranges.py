@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from profiles import Profile, load_profile, profile_names
@@ -15,6 +15,9 @@ from ptpstack.config.problems import InvalidConfigError
 from ptpstack.config.source import Source
 from ptpstack.config.structure import structure_problems
 from ptpstack.wire.types import ClockIdentity
+
+UNHURRIED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+"""A busy machine is not a failure."""
 
 ATTRIBUTES = [
     pytest.param(load_profile(ident), name, id=f"{ident} {name}")
@@ -39,6 +42,7 @@ def test_inside_the_profile_is_accepted_and_reaches_the_settings(profile: Profil
         assert [getattr(part, name) for part in settings if hasattr(part, name)] == [value]
 
 
+@UNHURRIED
 @given(st.data())
 def test_outside_the_profile_is_refused_with_its_range(data: st.DataObject) -> None:
     profile, name = data.draw(st.sampled_from(ATTRIBUTES)).values
@@ -99,6 +103,7 @@ def test_the_unchanged_file_is_right() -> None:
     assert from_dict(WHOLE).clock["car"].type == "soft"
 
 
+@UNHURRIED
 @given(files())
 def test_the_walk_finds_a_problem_exactly_where_the_model_refuses(table: dict[str, Any]) -> None:
     problems = list(structure_problems(Source("x", table)))
@@ -110,6 +115,7 @@ def test_the_walk_finds_a_problem_exactly_where_the_model_refuses(table: dict[st
         assert not problems
 
 
+@UNHURRIED
 @given(files())
 def test_any_table_is_a_config_or_a_list_of_problems(table: dict[str, Any]) -> None:
     try:
