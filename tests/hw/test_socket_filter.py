@@ -60,7 +60,7 @@ def test_the_filter_lets_in_one_ethertype_behind_up_to_two_tags_and_one_kind_of_
     assert comes_through(filtered, frame) == expected
 
 
-@pytest.mark.parametrize("length", range(16))
+@pytest.mark.parametrize("length", range(15))
 def test_a_frame_cut_short_does_not_come_through(filtered: tuple[socket.socket, socket.socket], length: int) -> None:
-    whole = MACS + ETHERTYPE.to_bytes(2, "big") + b"\x00" + b"\x08"
-    assert not comes_through(filtered, whole[: min(length, 14)])
+    whole = MACS + ETHERTYPE.to_bytes(2, "big") + b"\x00"
+    assert not comes_through(filtered, whole[:length])
