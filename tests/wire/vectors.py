@@ -79,7 +79,7 @@ VECTORS = [
     Vector(
         "Sync of PTP 2.0, one-step, with all header fields in use",
         Sync(
-            major_sdo_id=1,
+            major_sdo_id=2,
             minor_version_ptp=0,
             domain_number=0xFE,
             minor_sdo_id=0x42,
@@ -93,7 +93,7 @@ VECTORS = [
             origin_timestamp=at(0x123456789ABC, 999_999_999),
         ),
         octets(
-            "10 02 002c",
+            "20 02 002c",
             "fe 42 80ff",
             "fffffffffffe8000 deadbeef",  # -1.5 ns
             "a0a1a2a3a4a5a6a7 0203",
@@ -116,7 +116,6 @@ VECTORS = [
     Vector(
         "Pdelay_Req",
         PdelayReq(
-            major_sdo_id=1,
             source_port_identity=PORT,
             sequence_id=8,
             log_message_interval=0,
@@ -124,7 +123,7 @@ VECTORS = [
             reserved=bytes.fromhex("00112233445566778899"),
         ),
         octets(
-            "12 12 0036",
+            "02 12 0036",
             "00 00 0000",
             "0000000000000000 00000000",
             "001122fffe334455 0001",
