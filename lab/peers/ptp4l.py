@@ -84,12 +84,12 @@ class Ptp4l:
             settings["uds_ro_address"] = str(directory / "ptp4lro.sock")
         lines = ["[global]", *(f"{name} {value}" for name, value in settings.items())]
         lines += [f"[{interface}]" for interface in interfaces]
-        self._configuration = directory / "ptp4l.conf"
-        self._configuration.write_text("\n".join(lines) + "\n")
+        self.configuration = directory / "ptp4l.conf"
+        self.configuration.write_text("\n".join(lines) + "\n")
 
     def start(self) -> None:
         """Start it; Ptp4lError with its own words when it refuses its configuration."""
-        self._process = self.node.start(["ptp4l", "-f", str(self._configuration)], self.log)
+        self._process = self.node.start(["ptp4l", "-f", str(self.configuration)], self.log)
         self.wait_for(r"INITIALIZING to \w+", 10)
 
     def stop(self) -> None:

@@ -1,0 +1,54 @@
+"""``python3 -m lab bench [CASE …] [--json FILE] [--rounds N]``."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+from pathlib import Path
+
+from lab import namespaces
+from lab.bench import rows
+from ptpstack.errors import PtpstackError
+
+CASES = {
+    "codec": "decode and encode, and the whole path from a Sync to a servo command",
+    "start": "from process start to the first Sync handled, and memory",
+    "serve": "Delay_Req answered: CPU time of a master per request",
+    "follow": "Sync followed: CPU time of a slave per Sync",
+    "slave": "a slave on software stamps: true offset and time to lock",
+}
+
+
+def main(arguments: list[str]) -> int:
+    parser = argparse.ArgumentParser(
+        prog="python3 -m lab bench",
+        description="Measure, side by side with ptp4l; smaller is better everywhere.",
+        epilog="\n".join(f"  {name:<8} {text}" for name, text in CASES.items()),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("case", nargs="*", default=list(CASES), help="default: all")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the rows to FILE")
+    parser.add_argument("--rounds", type=int, default=5, help="rounds per case, ours and peer in turn (default 5)")
+    options = parser.parse_args(arguments)
+    unknown = [case for case in options.case if case not in CASES]
+    if unknown:
+        parser.error(f"there is no case {unknown[0]!r}; choose from {', '.join(CASES)}")
+    try:
+        namespaces.enter()
+        print(rows.HEADING, flush=True)
+        table: list[rows.Row] = []
+        for case in options.case:
+            for row in importlib.import_module(f"lab.bench.{case}").measure(options.rounds):
+                table.append(row)
+                print(row.as_text(), flush=True)
+    except PtpstackError as error:
+        print(f"lab bench: {error}", file=sys.stderr)
+        return 1
+    if options.json:
+        rows.write_json(options.json, table)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

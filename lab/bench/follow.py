@@ -1,0 +1,36 @@
+"""A slave at 500 Sync/s: CPU time of the process for each Sync with its Follow_Up, everything included."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+
+from lab.bench import bed
+from lab.bench.rows import Row
+
+RATE = 500
+SECONDS = 6.0
+SETTLE_S = 2.0
+
+
+def measure(rounds: int) -> Iterator[Row]:
+    """Yield the rows of this case; ours and ptp4l take turns."""
+    ours, peer = [], []
+    for _ in range(rounds):
+        with bed.cable() as cable:
+            ours.append(_round(cable, bed.ours(cable, "slave_only = true")))
+        with bed.cable() as cable:
+            peer.append(_round(cable, bed.ptp4l(cable, slaveOnly=1, summary_interval=1)))
+    yield Row("follow", "CPU time per Sync followed", "µs", ours, peer, "ptp4l", limit=150)
+
+
+def _round(cable: bed.Cable, program: AbstractContextManager[int]) -> float:
+    """Return the CPU time per Sync in µs, after the slave has found its master."""
+    with program as pid:
+        traffic = bed.generator(cable, "master", SECONDS, RATE)
+        bed.settle(SETTLE_S)
+        before_s = bed.cpu_s(pid)
+        bed.settle(SECONDS - SETTLE_S - 1)
+        used_s = bed.cpu_s(pid) - before_s
+        bed.traffic_result(cable, traffic)
+    return used_s / (RATE * (SECONDS - SETTLE_S - 1)) * 1e6

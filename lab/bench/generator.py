@@ -1,0 +1,113 @@
+"""Traffic for the benches, from a node of its own: a synthetic master, or a crowd of slaves asking.
+
+``python -m lab.bench.generator master|requests INTERFACE SECONDS RATE_OR_WINDOW`` prints one JSON line.
+Frames are made once and patched: a generator must be quicker than what it measures.
+"""
+
+from __future__ import annotations
+
+import json
+import socket
+import struct
+import sys
+import time
+
+from ptpstack.wire import addresses
+from ptpstack.wire.message import Flag, encode
+from ptpstack.wire.messages import Announce, DelayReq, FollowUp, Sync
+from ptpstack.wire.types import ClockIdentity, ClockQuality, PortIdentity
+
+MASTER = PortIdentity(ClockIdentity.from_text("020000.fffe.000001"), 1)
+PEER = PortIdentity(ClockIdentity.from_text("020000.fffe.000002"), 1)
+SEQUENCE_ID_AT = 14 + 30
+TIMESTAMP_AT = 14 + 34
+TYPE_AT = 14
+DELAY_REQ, DELAY_RESP = 1, 9
+_SEQUENCE_ID = struct.Struct("!H")
+_TIMESTAMP = struct.Struct("!HLL")
+
+
+def frame(source: bytes, payload: bytes) -> bytearray:
+    """Return an Ethernet frame to the primary group."""
+    return bytearray(addresses.MAC_PRIMARY + source + addresses.ETHERTYPE.to_bytes(2, "big") + payload)
+
+
+def master(sock: socket.socket, source: bytes, seconds: float, rate: float) -> dict[str, float]:
+    """Announce and send Sync with Follow_Up *rate* times a second; tell when the first Delay_Req came."""
+    sync = frame(source, encode(Sync(source_port_identity=MASTER, flag_field=Flag.TWO_STEP, log_message_interval=-7)))
+    follow_up = frame(source, encode(FollowUp(source_port_identity=MASTER, log_message_interval=-7)))
+    announce = frame(
+        source,
+        encode(
+            Announce(
+                source_port_identity=MASTER,
+                grandmaster_identity=MASTER.clock_identity,
+                grandmaster_clock_quality=ClockQuality(6, 0x21, 0x4E5D),
+                grandmaster_priority1=1,
+                log_message_interval=-4,
+            )
+        ),
+    )
+    first_request_s, sent = 0.0, 0
+    start = time.monotonic()
+    while (now := time.monotonic()) < start + seconds:
+        due = start + sent / rate
+        if now < due:
+            sock.settimeout(due - now)
+            try:
+                received = sock.recv(256)
+            except TimeoutError:
+                continue
+            if not first_request_s and received[TYPE_AT] & 0x0F == DELAY_REQ:
+                first_request_s = time.monotonic()
+            continue
+        for message in (announce, sync, follow_up):
+            _SEQUENCE_ID.pack_into(message, SEQUENCE_ID_AT, sent & 0xFFFF)
+        seconds_since, ns = divmod(time.time_ns(), 1_000_000_000)
+        sock.send(sync)
+        _TIMESTAMP.pack_into(follow_up, TIMESTAMP_AT, seconds_since >> 32, seconds_since & 0xFFFFFFFF, ns)
+        sock.send(follow_up)
+        if sent % 8 == 0:
+            sock.send(announce)
+        sent += 1
+    return {"sent": sent, "first_request_s": first_request_s}
+
+
+def requests(sock: socket.socket, source: bytes, seconds: float, window: int) -> dict[str, float]:
+    """Keep *window* Delay_Req under way for *seconds*; tell how many were answered."""
+    request = frame(source, encode(DelayReq(source_port_identity=PEER, log_message_interval=0x7F)))
+    sent = answered = 0
+    sock.settimeout(0.05)
+    start = time.monotonic()
+    end = start + seconds
+    under_way = 0
+    while (now := time.monotonic()) < end:
+        while under_way < window:
+            _SEQUENCE_ID.pack_into(request, SEQUENCE_ID_AT, sent & 0xFFFF)
+            sock.send(request)
+            sent += 1
+            under_way += 1
+        try:
+            if sock.recv(256)[TYPE_AT] & 0x0F == DELAY_RESP:
+                answered += 1
+                under_way -= 1
+        except TimeoutError:
+            under_way = 0
+    return {"sent": sent, "answered": answered, "seconds": now - start}
+
+
+def main(arguments: list[str]) -> int:
+    kind, interface, seconds, parameter = arguments
+    with socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(addresses.ETHERTYPE)) as sock:
+        sock.bind((interface, addresses.ETHERTYPE))
+        source = sock.getsockname()[4]
+        if kind == "master":
+            result = master(sock, source, float(seconds), float(parameter))
+        else:
+            result = requests(sock, source, float(seconds), int(parameter))
+    print(json.dumps(result), flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,76 @@
+"""A slave on software stamps over veth behind ptp4l, at 8 Sync/s: the truth of its soft clock."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator
+
+from lab.bench import bed
+from lab.bench.rows import Row
+from lab.daemon import Daemon, true_offset_ns
+from lab.peers.ptp4l import Ptp4l
+
+SETTLE_S = 40
+SECONDS = 20
+CONFIGURATION = """
+[instance.main]
+enforce_profile = false
+slave_only = true
+clock = "soft"
+
+[clock.soft]
+type = "soft"
+offset_ns = 300000000
+frequency_error_ppb = 30000
+
+[[instance.main.port]]
+interface = "veth0"
+transport = "l2"
+log_announce_interval = 0
+log_sync_interval = -3
+log_min_delay_req_interval = -3
+"""
+
+
+def measure(rounds: int) -> Iterator[Row]:
+    """Yield the rows of this case. ptp4l has no clock here that it may steer, so nothing stands beside it."""
+    locked, rms, worst = [], [], []
+    for _ in range(max(1, rounds // 2)):
+        with bed.cable() as cable:
+            master = Ptp4l(
+                cable.traffic,
+                cable.directory / "ptp4l",
+                "veth1",
+                network_transport="L2",
+                logAnnounceInterval=0,
+                logSyncInterval=-3,
+                logMinDelayReqInterval=-3,
+                priority1=1,
+            )
+            master.start()
+            master.wait_for("to MASTER", 20)
+            daemon = Daemon(cable.measured, cable.directory / "ours", CONFIGURATION)
+            start = time.monotonic()
+            daemon.start()
+            daemon.wait_until(lambda daemon=daemon: _state(daemon) == "SLAVE", 60, "became SLAVE")
+            locked.append(time.monotonic() - start)
+            bed.settle(SETTLE_S)
+            offsets = [_offset_ns(daemon) for _ in range(SECONDS * 10)]
+            rms.append(math.sqrt(sum(offset * offset for offset in offsets) / len(offsets)))
+            worst.append(max(map(abs, offsets)))
+            daemon.stop()
+            master.stop()
+    yield Row("slave", "start to locked at 8 Sync/s", "s", locked, limit=15)
+    yield Row("slave", "true offset RMS at 8 Sync/s", "ns", rms, limit=2000)
+    yield Row("slave", "true offset maximum at 8 Sync/s", "ns", worst)
+
+
+def _state(daemon: Daemon) -> str:
+    port: str = daemon.status()["instances"][0]["ports"][0]["portDS"]["portState"]
+    return port
+
+
+def _offset_ns(daemon: Daemon) -> float:
+    time.sleep(0.1)
+    return true_offset_ns(daemon.status()["clocks"][0]["softClock"], time.time_ns())
