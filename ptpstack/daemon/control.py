@@ -28,7 +28,9 @@ CLIENTS_MAX = 16
 
 
 class ControlError(PtpstackError):
-    """The control socket cannot be served."""
+    """The control socket cannot be served; ``is_permission``: for lack of rights, not for a conflict."""
+
+    is_permission = False
 
 
 class ControlServer:
@@ -185,12 +187,14 @@ def _listen(path: Path, mode: int) -> socket.socket:
             os.umask(mask)
         listener.listen(CLIENTS_MAX)
     except OSError as error:
-        raise ControlError(
+        refusal = ControlError(
             "cannot serve the control socket",
             where=where,
             why=error.strerror or str(error),
             next_step="set [control] socket to a path this user may write, or to an empty one for no socket",
-        ) from error
+        )
+        refusal.is_permission = error.errno in (errno.EACCES, errno.EPERM, errno.EROFS)
+        raise refusal from error
     return listener
 
 

@@ -33,9 +33,11 @@ class TextFormat:
         key = (record.instance, sample.clock)
         since, summary = self._summaries.setdefault(key, (record.monotonic, SampleSummary.empty()))
         summary.add(sample)
-        if record.monotonic - since < self._summary_interval:
+        until = since + self._summary_interval
+        if record.monotonic < until:
             return
-        del self._summaries[key]
+        lagging = record.monotonic - until >= self._summary_interval
+        self._summaries[key] = (record.monotonic if lagging else until, SampleSummary.empty())
         yield _line(
             record,
             f"offset rms {_ns(summary.offset.rms)} max {_ns(summary.offset.max_abs)}, "

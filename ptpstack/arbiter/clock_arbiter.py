@@ -1,0 +1,116 @@
+"""For one clock: which instance may steer it, and what the clock is worth while it does.
+
+Exactly one instance steers a clock. It is the first of the candidates, in the order of the configuration,
+whose measurements come; the others measure only. One that falls silent gives way.
+
+What does not live here: servos (they only see samples that were let through) and clocks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import Enum, auto
+
+from ptpstack.arbiter.clock_state import ClockState
+from ptpstack.arbiter.events import ClockStateChanged, MeasurementRejected, WriterChosen
+from ptpstack.arbiter.sanity import implausible
+from ptpstack.core.outputs import Measurement
+from ptpstack.events import Event
+from ptpstack.servo.interface import ServoState
+from ptpstack.time import (
+    SECOND,
+    LocalTime,
+    MonotonicTime,
+    TimeInterval,
+    interval_from_log2_seconds,
+    interval_to_ns,
+)
+
+SILENCE_INTERVALS = 8
+SILENCE_MIN: TimeInterval = 2 * SECOND
+"""An instance counts as silent after this many Sync intervals, at least 2 s, without a usable measurement."""
+
+
+class Verdict(Enum):
+    """What a measurement is good for."""
+
+    STEER = auto()
+    MEASURE = auto()
+    REJECT = auto()
+
+
+class ClockArbiter:
+    """The decisions about *clock*; *candidates* are the instances that may steer it, the preferred one first."""
+
+    def __init__(self, clock: str, candidates: Sequence[str]) -> None:
+        self.clock = clock
+        self._candidates = tuple(candidates)
+        self._silent_after: dict[str, MonotonicTime] = {}
+        self.state = ClockState.FREE_RUNNING
+        self.writer: str | None = None
+        self.rule = "no measurement yet" if candidates else "every instance is configured to measure only"
+
+    def judge(
+        self, instance: str, measurement: Measurement, local_now: LocalTime, now: MonotonicTime
+    ) -> tuple[Verdict, list[Event]]:
+        """Say what *measurement* of *instance* is good for, and what was decided on the way."""
+        if reason := implausible(measurement, local_now):
+            return Verdict.REJECT, [
+                MeasurementRejected(
+                    clock=self.clock,
+                    port_number=measurement.port_number,
+                    offset_ns=interval_to_ns(measurement.offset_from_master),
+                    mean_delay_ns=interval_to_ns(measurement.mean_delay),
+                    reason=reason,
+                )
+            ]
+        if instance not in self._candidates:
+            return Verdict.MEASURE, []
+        silence = max(SILENCE_MIN, SILENCE_INTERVALS * interval_from_log2_seconds(measurement.log_sync_interval))
+        self._silent_after[instance] = now + silence
+        events = self._choose(now)
+        return Verdict.STEER if self.writer == instance else Verdict.MEASURE, events
+
+    def servo_moved(self, state: ServoState) -> list[Event]:
+        """Take the state of the writer's servo after a sample."""
+        locked = state in (ServoState.LOCKED, ServoState.LOCKED_STABLE)
+        return self._become(ClockState.LOCKED if locked else ClockState.ACQUIRING, f"the servo is {state.name}")
+
+    def next_deadline(self) -> MonotonicTime | None:
+        """Return when :meth:`check_silence` should be called, if ever."""
+        return min(self._silent_after.values(), default=None)
+
+    def check_silence(self, now: MonotonicTime) -> list[Event]:
+        """Let silent instances go; without any the clock is in holdover, or runs free if it never was locked."""
+        for instance in [name for name, deadline in self._silent_after.items() if deadline <= now]:
+            del self._silent_after[instance]
+        events = self._choose(now)
+        if self.writer is None and self.state in (ClockState.LOCKED, ClockState.HOLDOVER):
+            events += self._become(ClockState.HOLDOVER, "measurements stopped; it keeps the frequency learnt")
+        elif self.writer is None:
+            events += self._become(ClockState.FREE_RUNNING, "measurements stopped before it was locked")
+        return events
+
+    def _choose(self, now: MonotonicTime) -> list[Event]:
+        heard = [name for name in self._candidates if self._silent_after.get(name, now) > now]
+        writer = heard[0] if heard else None
+        if writer == self.writer:
+            return []
+        previous, self.writer = self.writer, writer
+        if writer is None:
+            self.rule = f"no usable measurement of instance {previous}, and no other has one"
+        elif len(self._candidates) == 1:
+            self.rule = "it is the only instance on this clock"
+        elif previous is None:
+            self.rule = "it is the first of the configuration that measures"
+        elif previous in heard:
+            self.rule = f"it measures again and stands before instance {previous}"
+        else:
+            self.rule = f"instance {previous} fell silent"
+        return [WriterChosen(clock=self.clock, writer=writer, previous=previous, rule=self.rule)]
+
+    def _become(self, state: ClockState, rule: str) -> list[Event]:
+        if state is self.state:
+            return []
+        previous, self.state = self.state, state
+        return [ClockStateChanged(clock=self.clock, previous=previous, state=state, rule=rule)]

@@ -1,0 +1,59 @@
+"""What was decided about who steers a clock, and about measurements that may not."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from ptpstack.arbiter.clock_state import ClockState
+from ptpstack.events import Event, Severity
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WriterChosen(Event):
+    """Another instance, or nobody, steers *clock* from now on."""
+
+    severity: ClassVar[Severity] = Severity.NOTICE
+
+    clock: str
+    writer: str | None
+    previous: str | None
+    rule: str
+
+    def __str__(self) -> str:
+        who = f"instance {self.writer} steers it" if self.writer else "nobody steers it"
+        return f"{self.clock}: {who}: {self.rule}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClockStateChanged(Event):
+    """A clock is acquiring, locked, in holdover or free-running now."""
+
+    severity: ClassVar[Severity] = Severity.NOTICE
+
+    clock: str
+    previous: ClockState
+    state: ClockState
+    rule: str
+
+    def __str__(self) -> str:
+        return f"{self.clock}: {self.previous.label} to {self.state.label}: {self.rule}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MeasurementRejected(Event):
+    """A measurement that no clock may follow."""
+
+    severity: ClassVar[Severity] = Severity.WARNING
+
+    clock: str
+    port_number: int
+    offset_ns: float
+    mean_delay_ns: float
+    reason: str
+
+    def __str__(self) -> str:
+        return (
+            f"port {self.port_number}: offset {self.offset_ns:+.0f} ns (local - master), "
+            f"delay {self.mean_delay_ns:.0f} ns not used for {self.clock}: {self.reason}"
+        )

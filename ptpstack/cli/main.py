@@ -1,0 +1,59 @@
+"""The command line: `ptpstack COMMAND`. Only the module of the command that is called is loaded."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+from ptpstack.errors import PtpstackError
+
+COMMANDS = {
+    "run": "run the daemon",
+    "status": "is this machine synchronized, and how far off",
+    "why": "the last decisions, and what led to them",
+    "check": "is this configuration file right",
+    "nics": "what each network interface can do",
+}
+
+EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command in *argv* (default: the process's) and return its exit code."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    try:
+        code = _run(arguments)
+        sys.stdout.flush()
+    except PtpstackError as error:
+        sys.stderr.write(f"ptpstack: {error}\n")
+        return EXIT_FAILED
+    except KeyboardInterrupt:
+        return EXIT_INTERRUPTED
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or the interpreter flushes into it again
+        return EXIT_FAILED
+    return code
+
+
+def _run(arguments: list[str]) -> int:
+    parser = argparse.ArgumentParser(prog="ptpstack", description="The time appliance for Linux.")
+    parser.add_argument("--version", action="store_true", help="print the version and stop")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
+    called = next((word for word in arguments if not word.startswith("-")), None)
+    for name, summary in COMMANDS.items():
+        command = commands.add_parser(name, help=summary)
+        if name == called:
+            import_module(f"ptpstack.cli.{name}").add_arguments(command)
+    args = parser.parse_args(arguments)
+    if args.version:
+        from importlib.metadata import version  # noqa: PLC0415 (20 ms that no other command needs)
+
+        sys.stdout.write(f"ptpstack {version('ptpstack')}\n")
+        return 0
+    if args.command is None:
+        parser.print_help(sys.stderr)
+        return EXIT_USAGE
+    return int(import_module(f"ptpstack.cli.{args.command}").run(args))

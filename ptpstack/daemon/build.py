@@ -1,0 +1,140 @@
+"""From a checked configuration to objects that are wired together and not yet started."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import partial
+
+from hw.clock import Clock
+from hw.link import interface_mac, link_is_up
+from hw.timestamping import Timestamping
+from profiles.loader import TransportName
+from ptpstack.arbiter.clock_arbiter import ClockArbiter
+from ptpstack.config.model import Config
+from ptpstack.config.model import Servo as ServoConfig
+from ptpstack.config.resolve import ResolvedInstance, ResolvedPort
+from ptpstack.core.instance import PtpInstance
+from ptpstack.daemon.clock_driver import ClockDriver, restore_frequency
+from ptpstack.daemon.clocks import clock_word, open_clock
+from ptpstack.daemon.instance_driver import InstanceDriver
+from ptpstack.daemon.loop import Loop
+from ptpstack.daemon.port_io import PortIo
+from ptpstack.daemon.state_store import StateStore
+from ptpstack.daemon.transports import open_port_socket
+from ptpstack.errors import ConfigError
+from ptpstack.observe.recorder import Recorder
+from ptpstack.servo.pi import PiSettings
+from ptpstack.servo.registry import make_filter, make_servo
+from ptpstack.servo.sanity import ClockCheck
+from ptpstack.time import interval_from_ns
+from ptpstack.wire.types import ClockIdentity
+
+FILTERS = {"median": "moving_median", "mean": "moving_average", "none": "none"}
+
+
+@dataclass(slots=True)
+class Plant:
+    """Everything that runs, by the configuration's names."""
+
+    resolved: dict[str, ResolvedInstance] = field(default_factory=dict)
+    clocks: dict[str, ClockDriver] = field(default_factory=dict)
+    clock_of: dict[str, ClockDriver] = field(default_factory=dict)
+    instances: dict[str, InstanceDriver] = field(default_factory=dict)
+    port_ios: list[PortIo] = field(default_factory=list)
+
+
+def build(config: Config, resolved: Sequence[ResolvedInstance], loop: Loop, recorder: Recorder) -> Plant:
+    """Return what *config* and its *resolved* instances describe. Raises ``HardwareError`` or ``ConfigError``."""
+    plant = Plant()
+    store = StateStore(config.state.directory)
+    words = {instance.name: clock_word(instance) for instance in resolved}
+    for word in dict.fromkeys(words.values()):
+        users = [instance for instance in resolved if words[instance.name] == word]
+        clock = open_clock(word, users, config.clock, store)
+        steered_by = [user.name for user in users if not user.free_running]
+        restored = restore_frequency(clock, store) if steered_by else None
+        if restored is not None:
+            recorder.record(restored)
+        plant.clocks[word] = ClockDriver(
+            clock,
+            make_servo(config.servo.type, _pi_settings(config.servo, clock), clock.frequency_ppb()),
+            ClockArbiter(clock.name, steered_by),
+            ClockCheck(config.servo.sanity_freq_limit_ppb),
+            store=store,
+            loop=loop,
+            recorder=recorder,
+            learnt_ppb=None if restored is None else restored.frequency_ppb,
+        )
+    shared: dict[tuple[object, ...], PortIo] = {}
+    for instance in resolved:
+        clock_driver = plant.clocks[words[instance.name]]
+        driver = _instance_driver(instance, clock_driver, config.servo, loop, recorder)
+        for port in instance.ports:
+            key = _socket_key(port, clock_driver.clock.stamping)
+            if key not in shared:
+                shared[key] = _port_io(port, clock_driver.clock.stamping, loop, recorder)
+            driver.attach(port.settings.port_number, shared[key])
+        clock_driver.users.append(driver)
+        plant.resolved[instance.name] = instance
+        plant.instances[instance.name] = driver
+        plant.clock_of[instance.name] = clock_driver
+    plant.port_ios = list(shared.values())
+    return plant
+
+
+def _pi_settings(config: ServoConfig, clock: Clock) -> PiSettings:
+    return PiSettings(
+        hardware_timestamping=clock.stamping is Timestamping.HARDWARE,
+        proportional_const=config.proportional_const,
+        integral_const=config.integral_const,
+        proportional_scale=config.proportional_scale,
+        proportional_exponent=config.proportional_exponent,
+        proportional_norm_max=config.proportional_norm_max,
+        integral_scale=config.integral_scale,
+        integral_exponent=config.integral_exponent,
+        integral_norm_max=config.integral_norm_max,
+        first_step_threshold=interval_from_ns(config.first_step_threshold_ns),
+        step_threshold=interval_from_ns(config.step_threshold_ns),
+        max_frequency_ppb=min(config.max_frequency_ppb, clock.max_frequency_ppb),
+    )
+
+
+def _instance_driver(
+    resolved: ResolvedInstance, clock: ClockDriver, servo: ServoConfig, loop: Loop, recorder: Recorder
+) -> InstanceDriver:
+    settings = resolved.instance_settings(ClockIdentity.from_mac(interface_mac(resolved.ports[0].interface)))
+    instance = PtpInstance(
+        settings,
+        [port.settings for port in resolved.ports],
+        random=random.random,
+        delay_filter=partial(make_filter, FILTERS[servo.delay_filter], servo.delay_filter_length),
+    )
+    return InstanceDriver(resolved.name, instance, clock, loop, recorder)
+
+
+def _socket_key(port: ResolvedPort, stamping: Timestamping) -> tuple[object, ...]:
+    """Ports that agree in all of these share their sockets."""
+    return (port.interface, port.transport, stamping, port.udp_ttl, port.dscp_event)
+
+
+def _port_io(port: ResolvedPort, stamping: Timestamping, loop: Loop, recorder: Recorder) -> PortIo:
+    if port.timestamping not in ("auto", stamping.value):
+        raise ConfigError(
+            f"timestamping is {port.timestamping}",
+            where=f"port on {port.interface}",
+            why=f"the clock of its instance is stamped in {stamping.value}",
+            next_step="leave timestamping open, or choose another clock for the instance",
+        )
+    transport: TransportName = port.transport
+    return PortIo(
+        loop,
+        recorder,
+        port.interface,
+        transport,
+        open_socket=partial(
+            open_port_socket, port.interface, transport, stamping, ttl=port.udp_ttl, dscp=port.dscp_event
+        ),
+        link_is_up=partial(link_is_up, port.interface),
+    )

@@ -1,0 +1,88 @@
+"""From the configuration's word for a clock to the clock: ``auto``, ``system``, ``/dev/ptpN`` or a soft clock's name.
+
+What does not live here: who may steer it (``arbiter``), and everything after it is open (``clock_driver.py``).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from functools import partial
+
+from hw.clock import Clock
+from hw.ethtool import timestamping_info
+from hw.phc import Phc
+from hw.realtime import RealtimeClock
+from hw.soft_clock import SoftClock
+from ptpstack.config.model import SoftClock as SoftClockConfig
+from ptpstack.config.resolve import ResolvedInstance
+from ptpstack.daemon.state_store import StateStore
+from ptpstack.errors import ConfigError, HardwareError
+
+SYSTEM = "system"
+
+
+def clock_word(instance: ResolvedInstance) -> str:
+    """Return what ``auto`` means for *instance*: the one PHC that stamps all its ports, else the system clock.
+
+    Any other word is returned as it is. Raises ``HardwareError`` where hardware stamps are asked for and
+    there are none.
+    """
+    if instance.clock != "auto":
+        return instance.clock
+    if any(port.timestamping == "software" for port in instance.ports):
+        return SYSTEM
+    paths = {_phc_path(port.interface) for port in instance.ports}
+    if len(paths) == 1 and (path := paths.pop()) is not None:
+        return path
+    for port in instance.ports:
+        if port.timestamping == "hardware":
+            raise HardwareError(
+                "no common hardware clock",
+                where=f"instance {instance.name}",
+                why=f"{port.interface} shall stamp in hardware, but not every port has the same PHC",
+                next_step="`ptpstack nics` shows what each interface can do",
+            )
+    return SYSTEM
+
+
+def open_clock(
+    word: str, users: Sequence[ResolvedInstance], soft_clocks: Mapping[str, SoftClockConfig], store: StateStore
+) -> Clock:
+    """Open the clock *word* (no ``auto``) for the instances *users*. Raises ``HardwareError`` or ``ConfigError``."""
+    if word in soft_clocks:
+        return _soft_clock(word, soft_clocks[word], store)
+    if word == SYSTEM:
+        properties = users[0].values
+        return RealtimeClock(tai_offset_s=properties.current_utc_offset if properties.ptp_timescale else 0)
+    if not re.fullmatch(r"/dev/ptp\d+", word):
+        raise ConfigError(
+            f"no clock is called {word!r}",
+            where=f"instance {users[0].name}",
+            next_step=f"use auto, system, /dev/ptpN, or define [clock.{word}]",
+        )
+    for user in users:
+        for port in user.ports:
+            if (path := _phc_path(port.interface)) != word:
+                raise HardwareError(
+                    f"{port.interface} is not stamped by {word}",
+                    where=f"instance {user.name}",
+                    why=f"its clock is {path or 'not a PHC'}",
+                    next_step="`ptpstack nics` shows the clock of each interface",
+                )
+    return Phc(word)
+
+
+def _soft_clock(name: str, config: SoftClockConfig, store: StateStore) -> SoftClock:
+    """Return the soft clock as an earlier run left it, or else as the configuration begins it."""
+    begin = partial(SoftClock, name, offset_ns=config.offset_ns, frequency_error_ppb=config.frequency_error_ppb)
+    try:
+        return begin(state=store.load(name).get("soft_clock"))
+    except (KeyError, TypeError, ValueError):  # not a state of ours
+        return begin()
+
+
+def _phc_path(interface: str) -> str | None:
+    """Return the PHC that can stamp *interface*, if there is one."""
+    info = timestamping_info(interface)
+    return f"/dev/ptp{info.phc_index}" if info.stamps_in_hardware else None

@@ -1,0 +1,168 @@
+"""What the daemon noticed: sockets, interfaces, clocks, its own start and end."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from ptpstack.events import Event, Severity
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DaemonStarted(Event):
+    """Everything is built; the loop runs."""
+
+    severity: ClassVar[Severity] = Severity.NOTICE
+
+    version: str
+    pid: int
+    instances: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"ptpstack {self.version} runs {', '.join(self.instances)} (pid {self.pid})"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DaemonStopping(Event):
+    """The daemon ends in order."""
+
+    severity: ClassVar[Severity] = Severity.NOTICE
+
+    reason: str
+
+    def __str__(self) -> str:
+        return f"stopping: {self.reason}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unavailable(Event):
+    """Something that was asked for cannot be had here; the rest works without it."""
+
+    severity: ClassVar[Severity] = Severity.WARNING
+
+    what: str
+    why: str
+    next_step: str = ""
+
+    def __str__(self) -> str:
+        step = f"; next: {self.next_step}" if self.next_step else ""
+        return f"{self.what}: {self.why}{step}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignalIgnored(Event):
+    """A signal that asks for what this program does not do."""
+
+    severity: ClassVar[Severity] = Severity.NOTICE
+
+    signal: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.signal} changes nothing: {self.reason}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InternalError(Event):
+    """A defect of this program: one callback was given up, the rest goes on."""
+
+    severity: ClassVar[Severity] = Severity.ERROR
+
+    error: str
+    traceback: str
+
+    def __str__(self) -> str:
+        return f"internal error, please report it: {self.error}\n{self.traceback}".rstrip()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SocketOpened(Event):
+    """A port can send and receive; what kernel and NIC agreed to stamp."""
+
+    interface: str
+    transport: str
+    granted: str
+
+    def __str__(self) -> str:
+        return f"{self.interface}: {self.transport} open, {self.granted}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InterfaceLost(Event):
+    """An interface cannot be used now; it is tried again."""
+
+    severity: ClassVar[Severity] = Severity.WARNING
+
+    interface: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.interface}: {self.reason}; waiting for it"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinkChanged(Event):
+    """An interface got or lost its carrier."""
+
+    severity: ClassVar[Severity] = Severity.NOTICE
+
+    interface: str
+    up: bool
+
+    def __str__(self) -> str:
+        return f"{self.interface}: link {'up' if self.up else 'down'}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MalformedFrame(Event):
+    """A frame that is not a PTP message; it was counted and dropped."""
+
+    severity: ClassVar[Severity] = Severity.WARNING
+
+    interface: str
+    source: str
+    length: int
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.interface}: {self.length} octets from {self.source} dropped: {self.reason}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SendFailed(Event):
+    """One frame was not sent."""
+
+    severity: ClassVar[Severity] = Severity.WARNING
+
+    interface: str
+    message: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.interface}: {self.message} not sent: {self.reason}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClockFailed(Event):
+    """A clock refused a command or a reading."""
+
+    severity: ClassVar[Severity] = Severity.ERROR
+
+    clock: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.clock}: {self.reason}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FrequencyRestored(Event):
+    """The frequency learnt before the restart is in force again."""
+
+    severity: ClassVar[Severity] = Severity.NOTICE
+
+    clock: str
+    frequency_ppb: float
+
+    def __str__(self) -> str:
+        return f"{self.clock}: runs at {self.frequency_ppb:+.1f} ppb as learnt before the restart"

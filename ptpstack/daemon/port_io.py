@@ -1,0 +1,272 @@
+"""The sockets of one interface and transport, shared by the ports of all domains on it.
+
+What lives here: frames in (decoded, routed by sdoId and domainNumber), frames out, transmit stamps matched to
+what was sent, sockets that come and go with the interface. What does not: what a message means (``core``).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
+
+from hw.link import LinkChange
+from hw.sockets import InterfaceDown, InterfaceGone, PortSocket, Received
+from profiles.loader import TransportName
+from ptpstack.core.outputs import Send
+from ptpstack.daemon.events import InterfaceLost, LinkChanged, MalformedFrame, SendFailed, SocketOpened
+from ptpstack.daemon.loop import Loop, monotonic_now
+from ptpstack.daemon.transports import GROUPS
+from ptpstack.errors import HardwareError, WireError
+from ptpstack.observe.recorder import Recorder
+from ptpstack.time import MILLISECOND, SECOND, MonotonicTime, TimeInterval
+from ptpstack.wire.message import Message, decode, encode
+
+TRANSMIT_STAMP_TIMEOUT: TimeInterval = 100 * MILLISECOND
+"""A transmit stamp that has not come by then is lost: one exchange, nothing more."""
+
+REOPEN_INTERVAL: TimeInterval = SECOND
+
+
+class Receiver(Protocol):
+    """The instance that a port belongs to, as seen from its sockets. Stamps are ns of the stamping clock."""
+
+    def receive(self, port_number: int, message: Message, stamp_ns: int | None, source: Hashable) -> None:
+        """Take a message for this instance's domain."""
+
+    def transmitted(self, port_number: int, context: int, stamp_ns: int | None) -> None:
+        """Take the stamp of what was sent with *context*; ``None``: it is lost."""
+
+    def link_changed(self, port_number: int, *, up: bool) -> None:
+        """Take whether the port can send and receive now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """One port of one instance on these sockets."""
+
+    receiver: Receiver
+    port_number: int
+
+
+class _Awaited(NamedTuple):
+    attachment: Attachment
+    context: int
+    deadline: MonotonicTime
+
+
+class PortIo:
+    """The sockets of *interface* and *transport*; *open_socket* opens them, *link_is_up* asks the interface."""
+
+    def __init__(
+        self,
+        loop: Loop,
+        recorder: Recorder,
+        interface: str,
+        transport: TransportName,
+        *,
+        open_socket: Callable[[], PortSocket],
+        link_is_up: Callable[[], bool],
+    ) -> None:
+        self.interface = interface
+        self.transport = transport
+        self.counters: Counter[str] = Counter()
+        self.granted = ""
+        self._loop = loop
+        self._recorder = recorder
+        self._open_socket = open_socket
+        self._link_is_up = link_is_up
+        self._groups = GROUPS[transport]
+        self._attached: dict[tuple[int, int], Attachment] = {}
+        self._socket: PortSocket | None = None
+        self._awaited: dict[int, _Awaited] = {}
+        self._stamp_timer = loop.timer(self._give_up_stamps)
+        self._reopen_timer = loop.timer(self._reopen)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether frames can be sent and received now."""
+        return self._socket is not None
+
+    def attach(self, receiver: Receiver, port_number: int, *, sdo_id: int, domain_number: int) -> Attachment:
+        """Route the frames of a domain to *receiver*; return what :meth:`send` wants to be told."""
+        attachment = Attachment(receiver, port_number)
+        if self._attached.setdefault((sdo_id, domain_number), attachment) is not attachment:
+            raise ValueError(f"{self.interface}: two ports in domain {domain_number} of sdoId 0x{sdo_id:03X}")
+        return attachment
+
+    def start(self) -> None:
+        """Open the sockets; a link that is down is waited for. Raises ``HardwareError`` for anything else."""
+        if not self._link_is_up():
+            self._lose("the link is down")
+            return
+        try:
+            self._open()
+        except InterfaceDown as error:
+            self._lose(error.what)
+
+    def close(self) -> None:
+        """Close the sockets for good."""
+        self._close_socket()
+        self._stamp_timer.close()
+        self._reopen_timer.close()
+
+    # -- the interface comes and goes ------------------------------------------------------------------
+
+    def take_link_change(self, change: LinkChange) -> None:
+        """Follow what the link monitor saw of this interface."""
+        if change.up and self._socket is None:
+            self._reopen()
+        elif not change.up and self._socket is not None:
+            self._lose("the link is down" if change.exists else "the interface was removed")
+
+    def _open(self) -> None:
+        port_socket = self._socket = self._open_socket()
+        self.granted = str(port_socket.granted)
+        self._loop.watch(port_socket.event_fileno(), self._on_event)
+        self._loop.watch(port_socket.general_fileno(), self._on_general)
+        self._recorder.record(SocketOpened(interface=self.interface, transport=self.transport, granted=self.granted))
+
+    def _reopen(self) -> None:
+        """Try to open what was lost; on failure try again later."""
+        if self._socket is not None:
+            return
+        try:
+            if not self._link_is_up():
+                self._reopen_timer.set(monotonic_now() + REOPEN_INTERVAL)
+                return
+            self._open()
+        except HardwareError:
+            self._reopen_timer.set(monotonic_now() + REOPEN_INTERVAL)
+            return
+        self._reopen_timer.set(None)
+        self._recorder.record(LinkChanged(interface=self.interface, up=True))
+        self._tell_link(up=True)
+
+    def _lose(self, reason: str) -> None:
+        """Close the sockets and wait for the interface."""
+        self._close_socket()
+        self._reopen_timer.set(monotonic_now() + REOPEN_INTERVAL)
+        self._recorder.record(InterfaceLost(interface=self.interface, reason=reason))
+        self._tell_link(up=False)
+
+    def _close_socket(self) -> None:
+        if self._socket is not None:
+            self._loop.unwatch(self._socket.event_fileno())
+            self._loop.unwatch(self._socket.general_fileno())
+            self._socket.close()
+            self._socket = None
+        awaited, self._awaited = self._awaited, {}
+        self._stamp_timer.set(None)
+        for sent in awaited.values():
+            self._lost_stamp(sent.attachment, sent.context)
+
+    def _tell_link(self, *, up: bool) -> None:
+        for attachment in self._attached.values():
+            attachment.receiver.link_changed(attachment.port_number, up=up)
+
+    # -- receiving -------------------------------------------------------------------------------------
+
+    def _on_event(self) -> None:
+        if self._socket is None:
+            return
+        try:
+            stamps = self._socket.transmit_stamps()
+            frames = self._socket.receive_event()
+        except HardwareError as error:
+            self._take_error(error)
+            return
+        for stamp in stamps:
+            sent = self._awaited.pop(stamp.key, None)
+            if sent is None:
+                self.counters["late transmit stamp"] += 1
+            else:
+                sent.attachment.receiver.transmitted(sent.attachment.port_number, sent.context, stamp.stamp_ns)
+        for frame in frames:
+            self._take_frame(frame)
+
+    def _on_general(self) -> None:
+        if self._socket is None:
+            return
+        try:
+            frames = self._socket.receive_general()
+        except HardwareError as error:
+            self._take_error(error)
+            return
+        for frame in frames:
+            self._take_frame(frame)
+
+    def _take_error(self, error: HardwareError) -> None:
+        if isinstance(error, InterfaceGone | InterfaceDown):
+            self._lose(error.what)
+        else:
+            self.counters["socket error"] += 1  # such as an ICMP answer to a unicast frame
+
+    def _take_frame(self, frame: Received) -> None:
+        if frame.vlan_id:
+            self.counters["other VLAN"] += 1
+            return
+        try:
+            message = decode(frame.payload)
+        except WireError as error:
+            self.counters["malformed"] += 1
+            self._recorder.record(
+                MalformedFrame(
+                    interface=self.interface,
+                    source=str(frame.source),
+                    length=len(frame.payload),
+                    reason=str(error),
+                )
+            )
+            return
+        attachment = self._attached.get((message.sdo_id, message.domain_number))
+        if attachment is None:
+            self.counters["other domain"] += 1
+            return
+        attachment.receiver.receive(attachment.port_number, message, frame.stamp_ns, frame.source)
+
+    # -- sending ---------------------------------------------------------------------------------------
+
+    def send(self, attachment: Attachment, send: Send) -> None:
+        """Carry *send* out; one that fails is counted, told, and its stamp reported as lost."""
+        if self._socket is None:
+            self.counters["not sent"] += 1
+            self._lost_stamp(attachment, send.context)
+            return
+        destination = self._groups[send.destination] if send.address is None else send.address
+        try:
+            payload = encode(send.message)
+            if send.context is None:
+                self._socket.send_general(payload, destination)
+                return
+            key = self._socket.send_event(payload, destination)
+        except (HardwareError, ValueError) as error:
+            self.counters["not sent"] += 1
+            if isinstance(error, InterfaceGone | InterfaceDown):
+                self._lose(error.what)
+            else:
+                reason = getattr(error, "why", "") or str(error)
+                self._recorder.record(
+                    SendFailed(interface=self.interface, message=send.message.message_type.name, reason=reason)
+                )
+            self._lost_stamp(attachment, send.context)
+            return
+        deadline = monotonic_now() + TRANSMIT_STAMP_TIMEOUT
+        self._awaited[key] = _Awaited(attachment, send.context, deadline)
+        if self._stamp_timer.deadline is None:
+            self._stamp_timer.set(deadline)
+
+    def _give_up_stamps(self) -> None:
+        """Report the stamps that did not come in time; the dictionary is in the order of sending."""
+        now = monotonic_now()
+        overdue = [key for key, sent in self._awaited.items() if sent.deadline <= now]
+        for key in overdue:
+            sent = self._awaited.pop(key)
+            self._lost_stamp(sent.attachment, sent.context)
+        self._stamp_timer.set(next((sent.deadline for sent in self._awaited.values()), None))
+
+    def _lost_stamp(self, attachment: Attachment, context: int | None) -> None:
+        if context is not None:
+            self.counters["transmit stamp lost"] += 1
+            attachment.receiver.transmitted(attachment.port_number, context, None)

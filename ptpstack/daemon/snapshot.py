@@ -1,0 +1,85 @@
+"""The state of everything that runs, as plain values for `ptpstack status` and the service manager."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from hw.soft_clock import SoftClock
+from ptpstack.daemon.build import Plant
+from ptpstack.daemon.clock_driver import ClockDriver
+from ptpstack.daemon.loop import monotonic_now
+from ptpstack.observe.recorder import Recorder
+from ptpstack.observe.status import data_set, exit_code, instance_data_sets, verdict
+from ptpstack.time import MonotonicTime, interval_to_seconds
+
+DECISIONS = 10
+
+
+def verdicts(plant: Plant) -> dict[str, str]:
+    """Return each instance's state in one word."""
+    return {
+        name: verdict(
+            [port.state for port in driver.instance.ports.values()],
+            plant.clock_of[name].arbiter.state,
+            measures_only=plant.resolved[name].free_running,
+        )
+        for name, driver in plant.instances.items()
+    }
+
+
+def summary(plant: Plant) -> str:
+    """Return one line for the service manager."""
+    return "; ".join(f"{name} {word}" for name, word in verdicts(plant).items())
+
+
+def snapshot(plant: Plant, recorder: Recorder, started: MonotonicTime) -> dict[str, Any]:
+    """Return the whole state; data-set members in the standard's spelling, offsets local - master."""
+    words = verdicts(plant)
+    return {
+        "pid": os.getpid(),
+        "uptime_s": round(interval_to_seconds(monotonic_now() - started), 3),
+        "exit_code": exit_code(list(words.values())),
+        "instances": {name: {"state": words[name], **_instance(plant, name)} for name in plant.instances},
+        "clocks": {word: _clock(driver) for word, driver in plant.clocks.items()},
+        "decisions": [record.as_dict() for record in recorder.last(DECISIONS)],
+    }
+
+
+def _instance(plant: Plant, name: str) -> dict[str, Any]:
+    driver, resolved = plant.instances[name], plant.resolved[name]
+    return {
+        "profile": resolved.profile.ident,
+        "clock": plant.clock_of[name].clock.name,
+        **instance_data_sets(driver.instance),
+        "ports": [
+            {
+                "interface": port.interface,
+                "transport": port.transport,
+                "open": driver.ports[port.settings.port_number].is_open,
+                "stamps": driver.ports[port.settings.port_number].granted,
+                "portDS": data_set(driver.instance.ports[port.settings.port_number].port_ds),
+                "counters": data_set(driver.instance.ports[port.settings.port_number].counters),
+                "socketCounters": dict(driver.ports[port.settings.port_number].counters),
+            }
+            for port in resolved.ports
+        ],
+    }
+
+
+def _clock(driver: ClockDriver) -> dict[str, Any]:
+    sample = driver.last_sample
+    state: dict[str, Any] = {
+        "name": driver.clock.name,
+        "state": driver.arbiter.state.label,
+        "writer": driver.arbiter.writer,
+        "why": driver.arbiter.rule,
+        "servo_state": driver.servo_state.name,
+        "frequency_ppb": driver.frequency_ppb,
+        "offset_ns": sample and sample.offset_ns,
+        "mean_delay_ns": sample and sample.mean_delay_ns,
+        "samples": driver.samples,
+    }
+    if isinstance(driver.clock, SoftClock):
+        state["soft_clock"] = driver.clock.as_dict()
+    return state
