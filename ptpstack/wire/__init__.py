@@ -1,5 +1,5 @@
-"""PTP messages as objects and as bytes (IEEE 1588-2019 clauses 5, 13 and 14). No I/O, no protocol rules.
+"""PTP messages as objects and as bytes (IEEE 1588-2019 clauses 5, 13 and 14).
 
-Start at :mod:`ptpstack.wire.message` (``decode``, ``encode``). Message types are in ``messages``, one a file; TLVs in
-``tlvs``.
+What lives here: ``message`` (``decode`` and ``encode``: start there), the message types one a file in ``messages``,
+the TLVs in ``tlvs``, ``types`` and ``addresses``. What does not: sockets, and any rule of the protocol (``core``).
 """
