@@ -3,7 +3,13 @@
 import os
 from collections.abc import Generator
 
+import hypothesis
 import pytest
+
+hypothesis.settings.register_profile(
+    "machine of any speed", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("machine of any speed")
 
 ALLOWED_SKIPS = (
     "no /dev/ptp",  # a clock in hardware cannot be installed
