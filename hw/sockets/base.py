@@ -8,7 +8,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Hashable, Sequence
 from typing import Any, NamedTuple
 
-from hw.sockets.errors import runtime_error
+from hw.sockets.errors import receive_error, transmit_error
 from hw.sockets.keys import StampedSends, TransmitStamp, kernel_takes_keys
 from hw.timestamping import Granted, stamp_from
 
@@ -63,7 +63,7 @@ class PortSocket(ABC):
         try:
             return self._sends.send(buffers, address)
         except OSError as error:
-            raise self._error(error) from error
+            raise transmit_error(error, self._event, self.interface, self._index) from error
 
     def send_general(self, payload: bytes, destination: Hashable) -> None:
         """Send a general frame."""
@@ -71,14 +71,14 @@ class PortSocket(ABC):
         try:
             self._general.sendmsg(buffers, [], 0, address)
         except OSError as error:
-            raise self._error(error) from error
+            raise transmit_error(error, self._event, self.interface, self._index) from error
 
     def transmit_stamps(self) -> list[TransmitStamp]:
         """Return the transmit stamps that have arrived; ignore keys that are no longer awaited."""
         try:
             return self._sends.stamps()
         except OSError as error:
-            raise self._error(error) from error
+            raise receive_error(error, self._event, self.interface, self._index) from error
 
     def receive_event(self) -> list[Received]:
         """Return the event frames that wait, at most 128 a call so that a flood cannot hold the caller."""
@@ -109,7 +109,7 @@ class PortSocket(ABC):
             except BlockingIOError:
                 break
             except OSError as error:
-                raise self._error(error) from error
+                raise receive_error(error, self._event, self.interface, self._index) from error
             frame = self._received(data, control, address)
             if frame is not None:
                 frames.append(frame)
@@ -117,9 +117,6 @@ class PortSocket(ABC):
 
     def _stamp(self, control: list[tuple[int, int, bytes]]) -> int | None:
         return stamp_from(control, self.granted.timestamping)
-
-    def _error(self, error: OSError) -> Exception:
-        return runtime_error(error, self._event, self.interface, self._index)
 
 
 def set_common_options(sock: socket.socket, *, priority: int | None) -> None:

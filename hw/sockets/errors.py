@@ -61,14 +61,10 @@ def require_up(sock: socket.socket, interface: str, index: int | None = None) ->
     return found
 
 
-def runtime_error(error: OSError, sock: socket.socket, interface: str, index: int) -> HardwareError:
-    """Say what a failed send or receive means: the interface gone, down, or just this frame lost."""
-    try:
-        require_up(sock, interface, index)
-    except HardwareError as reason:
+def transmit_error(error: OSError, sock: socket.socket, interface: str, index: int) -> HardwareError:
+    """Say what a failed send means: the interface gone, down, or just this frame lost."""
+    if reason := _interface_error(error, sock, interface, index):
         return reason
-    if error.errno == errno.ENETDOWN:  # it went down and came up again meanwhile
-        return InterfaceDown("the interface was down", where=interface, next_step="none: it is up again")
     if error.errno == errno.EADDRNOTAVAIL:
         why, next_step = "no usable source address", f"give {interface} an address (`ip address show dev {interface}`)"
     elif error.errno in (errno.ENOBUFS, errno.EAGAIN):
@@ -78,6 +74,23 @@ def runtime_error(error: OSError, sock: socket.socket, interface: str, index: in
     else:
         why, next_step = str(error.strerror), f"`ip address show dev {interface}` and `ip route`"
     return TransmitFailed("frame not sent", where=interface, why=why, next_step=next_step)
+
+
+def receive_error(error: OSError, sock: socket.socket, interface: str, index: int) -> HardwareError:
+    """Say what a failed receive means: the interface gone or down, hardly ever anything else."""
+    if reason := _interface_error(error, sock, interface, index):
+        return reason
+    return HardwareError("cannot receive", where=interface, why=str(error.strerror), next_step="open the socket anew")
+
+
+def _interface_error(error: OSError, sock: socket.socket, interface: str, index: int) -> HardwareError | None:
+    try:
+        require_up(sock, interface, index)
+    except HardwareError as reason:
+        return reason
+    if error.errno == errno.ENETDOWN:  # it went down and came up again meanwhile
+        return InterfaceDown("the interface was down", where=interface, next_step="none: it is up again")
+    return None
 
 
 def open_error(error: OSError, interface: str) -> HardwareError:

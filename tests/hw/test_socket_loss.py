@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 import struct
+import sys
+import textwrap
 import time
 from collections.abc import Iterator
 
@@ -39,6 +41,24 @@ def test_an_interface_that_is_down_is_told_on_opening(link: Link, transport: Tra
     link.set("a", state="down")
     with pytest.raises(InterfaceDown, match="ip link set a up"):
         link.open("a", transport)
+
+
+@pytest.mark.namespaces
+def test_a_program_without_the_right_to_open_is_told_which_it_needs(link: Link, transport: Transport) -> None:
+    attempt = f"""
+        from hw.sockets import Transport, open_socket
+        from hw.timestamping import Timestamping
+        from ptpstack.errors import HardwareError
+        try:
+            open_socket("a", transport=Transport.{transport.name}, timestamping=Timestamping.SOFTWARE, groups=[],
+                        ethertype=0x88f7, event_port=319, general_port=320)
+        except HardwareError as error:
+            print(error)
+    """
+    powerless = ["setpriv", "--bounding-set=-all", "--inh-caps=-all", "--no-new-privs"]
+    said = link.nodes["a"].run([*powerless, sys.executable, "-c", textwrap.dedent(attempt)])
+    assert "a: cannot open a socket" in said
+    assert "run as root or grant CAP_NET_RAW" in said
 
 
 @pytest.mark.namespaces
