@@ -1,8 +1,11 @@
 """Clocks for the tests of whole worlds, and the comparison of what they measure with the truth."""
 
+from collections.abc import Callable
+
 import numpy as np
 
 from ptpstack.core.settings import DelayMechanism, InstanceSettings, PortSettings
+from ptpstack.servo.filters import Filter, MovingMedian
 from ptpstack.servo.pi import PiServo
 from ptpstack.sim.host import Host
 from ptpstack.sim.stamping import Stamping
@@ -22,6 +25,7 @@ def add_clock(
     domains: tuple[int, ...] = (0,),
     stamping: Stamping = HARDWARE,
     port_settings: dict[str, object] | None = None,
+    delay_filter: Callable[[], Filter] = MovingMedian,
     **host: object,
 ) -> Host:
     """Add a host with one instance a domain, at 8 Sync/s and an Announce each second."""
@@ -31,6 +35,7 @@ def add_clock(
         added.add_instance(
             InstanceSettings(clock_identity=added.clock_identity, priority1=priority1, domain_number=domain),
             [PortSettings(port_number=number, **settings) for number in range(1, ports + 1)],
+            delay_filter=delay_filter,
         )
     return added
 
