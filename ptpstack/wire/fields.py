@@ -26,7 +26,7 @@ def timestamp_from_fields(seconds_high: int, seconds_low: int, nanoseconds: int)
         raise WireError(
             f"a timestamp has {nanoseconds} nanoseconds", why="nanosecondsField is always less than 10**9 (5.3.3)"
         )
-    return PtpTime(((seconds_high << 32 | seconds_low) * 1_000_000_000 + nanoseconds) << 16)
+    return PtpTime((seconds_high << 32 | seconds_low) * SECOND + nanoseconds * NANOSECOND)
 
 
 def timestamp_to_fields(instant: PtpTime) -> tuple[int, int, int]:
