@@ -70,7 +70,7 @@ class PortContext:
         """Append *output* to what this input gives."""
         self._outputs.append(output)
 
-    def new(self, message_type: type[M], *, sequence_id: int | None = None, flags: int = 0, **body: Any) -> M:  # noqa: ANN401
+    def new(self, message_type: type[M], *, sequence_id: int | None = None, flags: int = 0, **body: Any) -> M:  # noqa: ANN401 (the fields of each type)
         """Return a message of this port; without *sequence_id* it takes the next of its type (7.3.7)."""
         default = self.data_sets.default_ds
         if sequence_id is None:
