@@ -1,0 +1,34 @@
+# Second program of the guest, on the host's file system: prepares, runs the job, hands back its results.
+# shellcheck shell=sh
+export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+export HOME=/root LANG=C.UTF-8 PYTHONDONTWRITEBYTECODE=1 RESULTS=/run/results
+mkdir -p /dev/pts /dev/shm "$RESULTS"
+mount -t devpts devpts /dev/pts
+mount -t tmpfs tmpfs /dev/shm
+mount -t debugfs debugfs /sys/kernel/debug
+hostname ptplab
+ip link set lo up
+. /run/job/environment
+cd "$CHECKOUT" || exit
+
+code=0
+for module in ptp $MODULES; do modprobe "$module" || code=125; done
+if [ -n "$VPTP" ]; then
+	# shellcheck disable=SC2086 # several parameters
+	insmod "$VPTP" $VPTP_PARAMETERS || code=125
+fi
+
+if [ "$code" -ne 0 ]; then
+	echo 'guest: a module could not be loaded'
+elif [ -e /run/job/script ]; then
+	stty raw -echo # no carriage returns in the output
+	cp /run/job/script /run/script # every later read is from memory
+	bash /run/script </dev/null
+	code=$?
+	cp -r "$RESULTS/." /run/job/results/
+else
+	setsid -c bash -i
+fi
+echo "$code" >/run/job/exit_code
+sync
+echo b >/proc/sysrq-trigger

@@ -1,0 +1,84 @@
+"""Debian's kernel: which one the guest boots, and where its parts lie on this host.
+
+What lives here: the files of an installed linux-image and linux-headers package. The host's own running kernel plays no
+part: it may be another one, and nothing is ever loaded into it.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+from ptpstack.errors import PtpstackError
+
+
+class KernelError(PtpstackError):
+    """No kernel to boot, or one without its headers."""
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """An installed Debian kernel, named by its release (what ``uname -r`` says inside the guest)."""
+
+    release: str
+
+    @property
+    def image(self) -> Path:
+        """The compressed kernel that QEMU loads."""
+        return Path("/boot") / f"vmlinuz-{self.release}"
+
+    @property
+    def modules(self) -> Path:
+        """The folder of its modules."""
+        return Path("/lib/modules") / self.release
+
+    @property
+    def headers(self) -> Path:
+        """The folder that modules are built against."""
+        return Path("/usr/src") / f"linux-headers-{self.release}"
+
+    def module_files(self, *names: str) -> list[Path]:
+        """The files of these modules and all they need, in loading order; what is built in is left out."""
+        files = {path.name.split(".")[0].replace("-", "_"): path for path in self.modules.rglob("*.ko*")}
+        needs = {
+            Path(target).name.split(".")[0].replace("-", "_"): [
+                Path(needed).name.split(".")[0] for needed in rest.split()
+            ]
+            for target, _, rest in (
+                line.partition(":") for line in (self.modules / "modules.dep").read_text().splitlines()
+            )
+        }
+        order: list[Path] = []
+
+        def add(name: str) -> None:
+            name = name.replace("-", "_")
+            for needed in needs.get(name, []):
+                add(needed)
+            if name in files and files[name] not in order:
+                order.append(files[name])
+
+        for name in names:
+            add(name)
+        return order
+
+
+def find_kernel(release: str | None = None) -> Kernel:
+    """The installed kernel of that release, or the one that Debian's ``linux-image-amd64`` stands for today."""
+    kernel = Kernel(release or _stock_release())
+    if not kernel.image.exists() or not kernel.headers.is_dir():
+        package = release or "amd64"
+        raise KernelError(
+            f"no kernel {kernel.release} with its headers",
+            where=f"{kernel.image}, {kernel.headers}",
+            next_step=f"sudo apt-get install linux-image-{package} linux-headers-{package}",
+        )
+    return kernel
+
+
+def _stock_release() -> str:
+    query = ["dpkg-query", "--show", "--showformat=${Depends}", "linux-image-amd64"]
+    depends = subprocess.run(query, capture_output=True, text=True, check=False).stdout
+    found = re.search(r"linux-image-(\S+)", depends)
+    return found[1] if found else "(none)"
