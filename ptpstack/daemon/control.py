@@ -14,7 +14,7 @@ import json
 import os
 import socket
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ from ptpstack.observe.recorder import Record, Recorder
 REQUEST_MAX = 4096
 WAITING_MAX = 1 << 20
 CLIENTS_MAX = 16
+ANSWERS_A_ROUND = 8
 
 
 class ControlError(PtpstackError):
@@ -77,13 +78,14 @@ class ControlServer:
 
 
 class _Client:
-    """One connection: one request a round of the loop, and none while an answer waits to be read."""
+    """One connection: a few answers a round of the loop, none while earlier ones wait to be read."""
 
     def __init__(self, loop: Loop, server: ControlServer, connection: socket.socket) -> None:
         self._loop = loop
         self._server = server
         self._connection = connection
         self._received = b""
+        self._answers: Iterator[dict[str, Any]] | None = None
         self._waiting = bytearray()
         connection.setblocking(False)
         loop.watch(connection.fileno(), self._on_readable)
@@ -106,53 +108,69 @@ class _Client:
         if not data or (len(self._received) > REQUEST_MAX and b"\n" not in self._received):
             self.close()
             return
-        self._answer_next()
+        self._go_on()
 
-    def _on_writable(self) -> None:
+    def _go_on(self) -> None:
+        """Write what waits, give the next few answers, and wait for what is due after them."""
         self._flush()
-        if not self._waiting:
-            self._answer_next()
+        for _ in range(ANSWERS_A_ROUND):
+            if self._waiting or self._is_closed:
+                break
+            if self._answers is None:
+                line, newline, rest = self._received.partition(b"\n")
+                if not newline:
+                    break
+                self._received = rest
+                self._answers = self._answers_to(line)
+            answer = next(self._answers, None)
+            if answer is None:
+                self._answers = None
+            else:
+                self._send(answer)
+        self._watch()
 
-    def _answer_next(self) -> None:
-        line, newline, rest = self._received.partition(b"\n")
-        if newline:
-            self._received = rest
-            self._answer(line)
-        self._wait()
-
-    def _answer(self, line: bytes) -> None:
+    def _answers_to(self, line: bytes) -> Iterator[dict[str, Any]]:
         try:
             request = json.loads(line)
         except (ValueError, RecursionError):
             request = None
         match request:
             case {"get": "status"}:
-                self._send({"status": self._server.status()})
+                yield {"status": self._server.status()}
             case {"get": "events"}:
                 last = request.get("last", 0)
-                for record in self._server.recorder.last(last if isinstance(last, int) else 0):
-                    self._send({"event": record.as_dict()})
-                self._server.recorder.remove_sink(self._send_event)
-                if request.get("follow") is True:
-                    self._server.recorder.add_sink(self._send_event)
-                else:
-                    self._send({"end": True})
+                yield from self._events(last if isinstance(last, int) else 0, follow=request.get("follow") is True)
             case _:
-                self._send({"error": 'not a request: send {"get": "status"} or {"get": "events"} as one line'})
+                yield {"error": 'not a request: send {"get": "status"} or {"get": "events"} as one line'}
+
+    def _events(self, last: int, *, follow: bool) -> Iterator[dict[str, Any]]:
+        recorder = self._server.recorder
+        newest = recorder.last(1)
+        sequence = newest[-1].sequence if newest else 0
+        for record in recorder.last(last):
+            yield {"event": record.as_dict()}
+        if not follow:
+            yield {"end": True}
+            return
+        for record in recorder.last():
+            if record.sequence > sequence:  # it came while the others were written
+                yield {"event": record.as_dict()}
+        recorder.remove_sink(self._send_event)
+        recorder.add_sink(self._send_event)
 
     def _send_event(self, record: Record) -> None:
         self._send({"event": record.as_dict()})
-        self._wait()
+        self._watch()
 
     def _send(self, answer: dict[str, Any]) -> None:
-        if self._connection.fileno() < 0:
-            return
         self._waiting += json.dumps(answer, separators=(",", ":")).encode() + b"\n"
         self._flush()
         if len(self._waiting) > WAITING_MAX:
             self.close()  # a reader this slow gets nothing more
 
     def _flush(self) -> None:
+        if not self._waiting:
+            return
         try:
             del self._waiting[: self._connection.send(self._waiting)]
         except BlockingIOError:
@@ -160,15 +178,19 @@ class _Client:
         except OSError:
             self.close()
 
-    def _wait(self) -> None:
-        """Wait for the reader while it owes us room or a request of its is left, else for its next request."""
-        fd = self._connection.fileno()
-        if fd < 0:
+    @property
+    def _is_closed(self) -> bool:
+        return self._connection.fileno() < 0
+
+    def _watch(self) -> None:
+        """Wait for room while something is to be said, else for the next request."""
+        if self._is_closed:
             return
-        if self._waiting or b"\n" in self._received:
-            self._loop.watch(fd, None, self._on_writable)
+        busy = self._waiting or self._answers is not None or b"\n" in self._received
+        if busy:
+            self._loop.watch(self._connection.fileno(), None, self._go_on)
         else:
-            self._loop.watch(fd, self._on_readable)
+            self._loop.watch(self._connection.fileno(), self._on_readable)
 
 
 def _listen(path: Path, mode: int) -> socket.socket:

@@ -1,0 +1,90 @@
+"""``ptpstack status``: is this machine synchronized, and how far off. The exit code says it too."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+from ptpstack.cli.client import DEFAULT_SOCKET, NotReachableError, ask
+
+EXIT_NOT_REACHABLE = 3
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    parser.description = "Say what every instance and clock of the running daemon does."
+    parser.epilog = (
+        "Exit code: 0 locked or serving as master, 1 acquiring or holdover, 2 free-running, 3 not reachable."
+    )
+    parser.add_argument("--json", action="store_true", help="print everything as JSON, members as in IEEE 1588")
+    parser.add_argument("--socket", default=DEFAULT_SOCKET, metavar="PATH", help=f"default: {DEFAULT_SOCKET}")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the status and return what it comes to."""
+    try:
+        status = next((answer["status"] for answer in ask(args.socket, {"get": "status"}) if "status" in answer), None)
+    except NotReachableError as error:
+        sys.stderr.write(f"ptpstack: {error}\n")
+        return EXIT_NOT_REACHABLE
+    if status is None:
+        sys.stderr.write(f"ptpstack: {args.socket} does not speak this program's language\n")
+        return EXIT_NOT_REACHABLE
+    text = json.dumps(status, indent=2) if args.json else "\n".join(_lines(status))
+    sys.stdout.write(text + "\n")
+    return int(status["exit_code"])
+
+
+def _lines(status: dict[str, Any]) -> Iterator[str]:
+    for name, instance in status["instances"].items():
+        default, parent, current = instance["defaultDS"], instance["parentDS"], instance["currentDS"]
+        yield f"{name}: {instance['state']} ({instance['profile']}, domain {default['domainNumber']})"
+        yield f"  clock identity  {default['clockIdentity']}"
+        if parent["grandmasterIdentity"] == default["clockIdentity"]:
+            yield "  grandmaster     this clock"
+        else:
+            quality = parent["grandmasterClockQuality"]
+            yield (
+                f"  grandmaster     {parent['grandmasterIdentity']} by {parent['parentPortIdentity']}, "
+                f"{_count(current['stepsRemoved'], 'step')} away, class {quality['clockClass']}"
+            )
+        yield from _table(
+            ("port", "interface", "transport", "state", "delay (ns)", "stamps"),
+            [_port_row(instance, number, port) for number, port in enumerate(instance["ports"], start=1)],
+        )
+    yield ""
+    yield from _table(
+        ("clock", "state", "offset from master (ns)", "frequency (ppb)", "servo", "steered by"),
+        [_clock_row(clock) for clock in status["clocks"].values()],
+    )
+    yield ""
+    yield "offset: local - master, positive is ahead; frequency: what the clock is set to, positive is faster"
+
+
+def _port_row(instance: dict[str, Any], number: int, port: dict[str, Any]) -> tuple[str, ...]:
+    port_ds, current = port["portDS"], instance["currentDS"]
+    if port_ds["delayMechanism"] == "P2P":
+        delay = f"{port_ds['meanLinkDelay']:.0f}"
+    else:
+        delay = f"{current['meanDelay']:.0f}" if port_ds["portState"] in ("SLAVE", "UNCALIBRATED") else "-"
+    stamps = port["stamps"] if port["open"] else "interface not usable"
+    return (str(number), port["interface"], port["transport"], port_ds["portState"], delay, stamps)
+
+
+def _clock_row(clock: dict[str, Any]) -> tuple[str, ...]:
+    offset = "-" if clock["offset_ns"] is None else f"{clock['offset_ns']:+.0f}"
+    writer = clock["writer"] or f"nobody: {clock['why']}"
+    return (clock["name"], clock["state"], offset, f"{clock['frequency_ppb']:+.1f}", clock["servo_state"], writer)
+
+
+def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> Iterator[str]:
+    widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
+    for row in (head, *rows):
+        yield "  " + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+
+
+def _count(number: int, thing: str) -> str:
+    return f"{number} {thing}{'' if number == 1 else 's'}"
