@@ -1,1 +1,5 @@
-"""Events, status and statistics: what the process tells about itself, and in which formats."""
+"""What the process tells about itself.
+
+What lives here: the recorder of events, the formats they are printed in, snapshots for status.
+What does not: deciding anything, and the sockets by which it is asked (``daemon``).
+"""

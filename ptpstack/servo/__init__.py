@@ -1,4 +1,5 @@
-"""Clock disciplines, delay filters and the check of a clock's sanity: offsets in, clock commands out.
+"""Clock disciplines, delay filters and the check of a clock's sanity.
 
-What does not live here: reading or setting a clock (``hw``), choosing a source (``arbiter``).
+What lives here: offsets in, clock commands out. What does not: reading or setting a clock (``hw``), choosing a
+source (``arbiter``).
 """
