@@ -138,7 +138,7 @@ class ClockDriver:
     # -- one sample ------------------------------------------------------------------------------------
 
     def _steer(self, user: InstanceDriver, measurement: Measurement, local_now: LocalTime) -> None:
-        source = (user.name, measurement.port_number, user.instance.parent_ds.parent_port_identity)
+        source = (user.name, measurement.port_number, measurement.parent_port_identity)
         if source != self._source and self.servo_state is ServoState.UNLOCKED:
             self._servo.reset()  # a frequency estimate needs both its samples from one master
         self._source = source

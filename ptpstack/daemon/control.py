@@ -201,12 +201,7 @@ def _listen(path: Path, mode: int) -> socket.socket:
             raise ControlError("is a file, not a socket", where=where, next_step="choose another [control] socket")
         if path.exists():
             _remove_stale(path)
-        listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
-        mask = os.umask(0o777 & ~mode)
-        try:
-            listener.bind(where)
-        finally:
-            os.umask(mask)
+        listener = _bound(where, mode)
         listener.listen(CLIENTS_MAX)
     except OSError as error:
         refusal = ControlError(
@@ -217,6 +212,20 @@ def _listen(path: Path, mode: int) -> socket.socket:
         )
         refusal.is_permission = error.errno in (errno.EACCES, errno.EPERM, errno.EROFS)
         raise refusal from error
+    return listener
+
+
+def _bound(path: str, mode: int) -> socket.socket:
+    """Return a socket bound to *path*, whose file never has more rights than *mode*."""
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+    mask = os.umask(0o777 & ~mode)
+    try:
+        listener.bind(path)
+    except OSError:
+        listener.close()
+        raise
+    finally:
+        os.umask(mask)
     return listener
 
 
