@@ -1,6 +1,6 @@
 # Second program of the guest, on the host's file system: prepares, runs the job, hands back its results.
 # shellcheck shell=sh
-export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+export PATH=/usr/sbin:/usr/bin:/sbin:/bin
 export HOME=/root LANG=C.UTF-8 PYTHONDONTWRITEBYTECODE=1 RESULTS=/run/results
 mkdir -p /dev/pts /dev/shm "$RESULTS"
 mount -t devpts devpts /dev/pts
@@ -23,7 +23,8 @@ if [ "$code" -ne 0 ]; then
 elif [ -e /run/job/script ]; then
 	stty raw -echo # no carriage returns in the output
 	cp /run/job/script /run/script # every later read is from memory
-	bash /run/script </dev/null
+	chmod +x /run/script
+	bash -c /run/script </dev/null # a script without #! is bash's own
 	code=$?
 	cp -r "$RESULTS/." /run/job/results/
 else

@@ -91,6 +91,7 @@ def _job(guest: Guest, script: str | None) -> Iterator[tuple[Path, list[str]]]:
     kernel = find_kernel(guest.kernel)
     environment = {
         "CHECKOUT": str(CHECKOUT),
+        "PATH": f"{Path(sys.executable).parent}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
         "VPTP": "" if guest.vptp is None else str(build_vptp(kernel)),
         "VPTP_PARAMETERS": guest.vptp or "",
         "MODULES": " ".join(guest.modules),

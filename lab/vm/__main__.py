@@ -41,3 +41,7 @@ def main(argv: list[str]) -> int:
     for name, path in result.files.items():
         print(f"{name}: {path}")
     return result.exit_code
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
