@@ -21,7 +21,7 @@ from lab.namespaces import Node, stop
 from ptpstack.errors import PtpstackError
 
 PTPSTACK = [sys.executable, "-m", "ptpstack"]
-_ANSWER_TIMEOUT_S = 5.0
+_ANSWER_TIMEOUT_S = 10.0
 
 
 class DaemonError(PtpstackError):
@@ -46,10 +46,14 @@ class Daemon:
         )
 
     def start(self) -> None:
-        """Start it, and return once it answers; DaemonError with its own words when it does not."""
+        """Start it, without waiting for it."""
         command = [*PTPSTACK, "run", "-c", str(self.configuration)]
         self._process = self.node.start(command, self.log)
-        self.wait_until(self.socket.exists, 20, "answers")
+
+    def wait_until_ready(self) -> None:
+        """Return once it answers; DaemonError with its own words when it does not."""
+        self.wait_until(self.socket.exists, 20, "opened its control socket")
+        self.status()
 
     def stop(self) -> int:
         """Stop it and return its exit code."""

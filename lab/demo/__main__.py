@@ -97,13 +97,19 @@ def _show(bed: Bed, watch: Watch, screen: Screen, schedule: report.Schedule) -> 
             act()
             screen.announce(now_s, text)
         watch.sample()
-        while not decisions.empty():
-            name, event = decisions.get()
-            if event["severity"] in _TOLD_SEVERITIES:
+        heard = [decisions.get() for _ in range(decisions.qsize())]
+        for name, event in sorted(heard, key=lambda each: each[1]["monotonic_ns"]):
+            if _is_worth_telling(event):
                 screen.decide(watch.at(event["monotonic_ns"]), name, event["text"])
         screen.update(now_s, watch.tracks)
         next_s = max(next_s + _SAMPLE_EVERY_S, now_s)
         time.sleep(max(0.0, next_s - watch.seconds()))
+
+
+def _is_worth_telling(event: dict[str, Any]) -> bool:
+    """Return whether *event* is a decision, and not just that a program or port begins."""
+    begins = event["event"] == "DaemonStarted" or event.get("old_state") == "INITIALIZING"
+    return event["severity"] in _TOLD_SEVERITIES and not begins
 
 
 def _failures(tracks: Mapping[str, Track], schedule: report.Schedule) -> dict[str, str]:

@@ -16,7 +16,11 @@ from pathlib import Path
 from lab.daemon import Daemon
 from lab.namespaces import Cable, Network
 
-SERVO = "[servo]\nstep_threshold_ns = 0\n"
+SERVO = """
+[servo]  # ptp4l's gains for software stamps take 36 s to estimate the frequency at this Sync rate
+proportional_scale = 0.15
+integral_scale = 0.01
+"""
 
 
 @dataclass(frozen=True)
@@ -67,7 +71,7 @@ class Clock:
             f"frequency_error_ppb = {self.frequency_error_ppb}",
         ]
         for port in self.ports:
-            request = "delay" if port.delay_mechanism == "e2e" else "pdelay"
+            requests = ("delay", -3) if port.delay_mechanism == "e2e" else ("pdelay", -1)
             lines += [
                 "",
                 "[[instance.main.port]]",
@@ -76,9 +80,9 @@ class Clock:
                 f'delay_mechanism = "{port.delay_mechanism}"',
                 "log_announce_interval = 0",
                 "log_sync_interval = -3",
-                f"log_min_{request}_req_interval = -3",
+                "log_min_{}_req_interval = {}".format(*requests),
             ]
-        return "\n".join(lines) + "\n"
+        return "\n".join(lines) + "\n" + SERVO
 
 
 _BRIDGED = (Port("eth0", "l2", "e2e"), Port("eth0", "udpv4", "e2e"))
@@ -113,9 +117,10 @@ class Bed:
         self.grandmaster_cables.append(net.cable(nodes["l2-p2p"], "eth0", nodes["grandmaster"], "eth1"))
         net.cable(nodes["l2-p2p"], "eth1", nodes["standby"], "eth1")
         for clock in CLOCKS:
-            daemon = Daemon(nodes[clock.name], self.directory / clock.name, clock.configuration())
-            daemon.start()
-            self.daemons[clock.name] = daemon
+            self.daemons[clock.name] = Daemon(nodes[clock.name], self.directory / clock.name, clock.configuration())
+            self.daemons[clock.name].start()
+        for daemon in self.daemons.values():
+            daemon.wait_until_ready()
 
     def cut(self) -> None:
         """Take every cable out of the grandmaster."""

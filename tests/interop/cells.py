@@ -72,6 +72,7 @@ def _run(cell: Cell, directory: Path, net: Network, outcome: Outcome) -> None:
     try:
         peer.start()
         daemon.start()
+        daemon.wait_until_ready()
         if cell.role == "slave":
             _observe_slave(daemon, peer, outcome)
         else:
@@ -133,6 +134,10 @@ clock = "soft"
 type = "soft"
 offset_ns = {wrong[0]}
 frequency_error_ppb = {wrong[1]}
+
+[servo]  # ptp4l's gains for software stamps take 36 s to estimate the frequency at this Sync rate
+proportional_scale = 0.15
+integral_scale = 0.01
 
 [[instance.main.port]]
 interface = "eth0"

@@ -79,7 +79,8 @@ def test_the_picture_and_the_table_are_made(tmp_path: Path, capsys: pytest.Captu
     report.print_table(make_tracks(), SCHEDULE, {"standby": "its daemon ended"})
     printed = capsys.readouterr().out
     assert "l2-p2p" in printed
-    assert "standby: its daemon ended" in printed
+    assert "FAILED: standby: its daemon ended" in printed
+    assert "\u2026" not in printed
     assert max(map(len, printed.splitlines())) <= 80
 
 
