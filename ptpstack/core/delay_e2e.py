@@ -26,6 +26,9 @@ REQUEST_VARIABILITY = 0.3
 
 UNANSWERED_REPORTED = frozenset({3, 30, 300, 3000})
 PLAUSIBLE_LOG_INTERVALS = range(-10, 11)
+PLAUSIBLE_RATE = 1000
+"""One part in this many is the largest difference in rate between two clocks that nobody steps."""
+
 SYNC_POINTS_KEPT = 4
 EXCHANGES_KEPT = 16
 
@@ -158,6 +161,7 @@ class EndToEndDelay:
             self._complete.popleft()
             origin = self._origin_at(t3)
             if origin is None:
+                self._context.counters.discarded["delay exchange between no two Syncs"] += 1
                 continue
             self.last_exchange = t3, t4
             first = self.mean is None
@@ -166,8 +170,14 @@ class EndToEndDelay:
                 self._context.tell(DelayKnown, mechanism="end-to-end", delay=self.mean)
 
     def _origin_at(self, t3: LocalTime) -> PtpTime | None:
-        """Return when a Sync that came in at *t3* would have left the master."""
+        """Return when a Sync that came in at *t3* would have left the master, None where that cannot be said.
+
+        Two clocks that differ by more than any oscillators do were not both left alone: one was stepped.
+        """
         for before, after in pairwise(self._sync_points):
             if before.t2 <= t3 <= after.t2 and after.t2 > before.t2:
-                return before.t1 + (t3 - before.t2) * (after.t1 - before.t1) // (after.t2 - before.t2)
+                master, local = after.t1 - before.t1, after.t2 - before.t2
+                if abs(master - local) * PLAUSIBLE_RATE > local:
+                    return None
+                return before.t1 + (t3 - before.t2) * master // local
         return None

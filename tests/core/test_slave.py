@@ -298,6 +298,23 @@ class TestClockStep:
         assert bench.measurements()[-1].offset_from_master == 0
         assert {m.mean_delay for m in bench.measurements()} == {PATH}
 
+    def test_a_step_of_the_master_between_two_syncs_makes_no_delay(self) -> None:
+        bench = slave()
+        world = World(bench)
+        world.live(5)
+        known = len(bench.measurements())
+        true_time = world.master_time
+        world.sync()
+        bench.run(0.5)
+        world.answer_delay_requests()
+        bench.run(0.5)
+        world.master_time = lambda: true_time() + 37 * SECOND  # type: ignore[method-assign]
+        world.local = lambda master_time: master_time - 37 * SECOND + AHEAD  # type: ignore[method-assign]
+        world.live(5)
+        assert len(bench.measurements()) > known + 5
+        assert {m.mean_delay for m in bench.measurements()} == {PATH}
+        assert bench.instance.ports[1].counters.discarded["delay exchange between no two Syncs"] == 1
+
 
 class TestNewMaster:
     def test_nothing_of_the_old_master_is_used_for_the_new_one(self) -> None:
