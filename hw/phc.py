@@ -9,6 +9,7 @@ import errno
 import fcntl
 import os
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from hw.cross_timestamp import CrossTimestamp, CrossTimestamper, retry_busy
@@ -57,14 +58,18 @@ class Phc:
         try:
             self._fd = os.open(path, os.O_RDWR | os.O_CLOEXEC)
         except OSError as error:
-            raise _explained("cannot open the clock", path, error) from error
+            raise explained("cannot open the clock", path, error) from error
         try:
             self.capabilities = read_capabilities(self._fd)
         except OSError as error:
             os.close(self._fd)
-            raise _explained("cannot read what the clock can do", path, error) from error
+            raise explained("cannot read what the clock can do", path, error) from error
         self._clock_id = clock_id_of(self._fd)
         self._cross = CrossTimestamper(self._fd, self._clock_id)
+
+    def fileno(self) -> int:
+        """Return the device's descriptor: for ioctls, and readable when an external timestamp has come."""
+        return self._fd
 
     @property
     def max_frequency_ppb(self) -> float:
@@ -76,14 +81,14 @@ class Phc:
         try:
             return LocalTime(time.clock_gettime_ns(self._clock_id) * NANOSECOND)
         except OSError as error:
-            raise _explained("cannot read the clock", self.name, error) from error
+            raise explained("cannot read the clock", self.name, error) from error
 
     def set_time(self, instant: LocalTime) -> None:
         """Set the clock. To move it by a known amount, ``step`` is more exact."""
         try:
             time.clock_settime_ns(self._clock_id, int(instant) // NANOSECOND)
         except OSError as error:
-            raise _explained("cannot set the clock", self.name, error) from error
+            raise explained("cannot set the clock", self.name, error) from error
 
     def local_time(self, stamp_ns: int) -> LocalTime:
         """Return the instant of a hardware stamp, which is this clock's reading."""
@@ -114,7 +119,7 @@ class Phc:
         try:
             return self._cross.read()
         except OSError as error:
-            raise _explained("cannot compare with CLOCK_REALTIME", self.name, error) from error
+            raise explained("cannot compare with CLOCK_REALTIME", self.name, error) from error
 
     def close(self) -> None:
         """Close the device; the clock runs on."""
@@ -124,7 +129,7 @@ class Phc:
         try:
             retry_busy(lambda: self._adjtime(self._clock_id, timex))
         except OSError as error:
-            raise _explained(failure, self.name, error) from error
+            raise explained(failure, self.name, error) from error
 
 
 def clock_id_of(fd: int) -> int:
@@ -147,10 +152,12 @@ def capabilities_from(data: bytes | bytearray) -> PhcCapabilities:
     )
 
 
-def _explained(what: str, path: str, error: OSError) -> HardwareError:
+def explained(what: str, path: str, error: OSError, next_steps: Mapping[int, str] | None = None) -> HardwareError:
+    """Return the error that a user understands; *next_steps* by errno go before what is said of every clock."""
+    steps = {**_NEXT_STEPS, **(next_steps or {})}
     return HardwareError(
         what,
         where=path,
         why=str(error.strerror),
-        next_step=_NEXT_STEPS.get(error.errno or 0, "see the kernel log for the driver's complaint"),
+        next_step=steps.get(error.errno or 0, "see the kernel log for the driver's complaint"),
     )
