@@ -50,6 +50,10 @@ class ClockArbiter:
         self.writer: str | None = None
         self.rule = "no measurement yet" if candidates else "every instance is configured to measure only"
 
+    def may_steer(self, instance: str) -> bool:
+        """Whether *instance* is one that may steer the clock at all."""
+        return instance in self._candidates
+
     def judge(
         self, instance: str, measurement: Measurement, local_now: LocalTime, now: MonotonicTime
     ) -> tuple[Verdict, list[Event]]:
@@ -64,7 +68,7 @@ class ClockArbiter:
                     reason=reason,
                 )
             ]
-        if instance not in self._candidates:
+        if not self.may_steer(instance):
             return Verdict.MEASURE, []
         silence = max(SILENCE_MIN, SILENCE_INTERVALS * interval_from_log2_seconds(measurement.log_sync_interval))
         self._silent_after[instance] = now + silence

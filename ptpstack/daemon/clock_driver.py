@@ -10,12 +10,15 @@ import time
 from typing import Any
 
 from hw.clock import Clock
+from hw.realtime import RealtimeClock
 from ptpstack.arbiter.clock_arbiter import ClockArbiter, Verdict
+from ptpstack.arbiter.clock_state import ClockState
 from ptpstack.core.outputs import Measurement
 from ptpstack.daemon.events import ClockFailed, FrequencyRestored
 from ptpstack.daemon.instance_driver import InstanceDriver
 from ptpstack.daemon.loop import Loop, monotonic_now
 from ptpstack.daemon.state_store import StateStore
+from ptpstack.daemon.system_time import follow_timescale, say_synchronized
 from ptpstack.errors import HardwareError
 from ptpstack.events import Event
 from ptpstack.observe.events import OffsetSample
@@ -75,6 +78,7 @@ class ClockDriver:
         self._log_sync_interval: int | None = None
         self.frequency_ppb = 0.0
         self._learnt_ppb = learnt_ppb
+        self._say_synchronized_at = MonotonicTime(0)
         self._silence_timer = loop.timer(self._on_silence)
         self._save_timer = loop.timer(self._on_save)
 
@@ -104,6 +108,8 @@ class ClockDriver:
         """Judge *measurement* of *user*, and let the clock follow it if it may."""
         now = monotonic_now()
         try:
+            if self._follow_timescale(user):
+                return
             local_now = self.clock.time()
         except HardwareError as error:
             self._failed(error)
@@ -128,6 +134,22 @@ class ClockDriver:
             steering=steering,
         )
         self._recorder.record(self.last_sample, user.name)
+        if self.arbiter.state is ClockState.LOCKED and now >= self._say_synchronized_at:
+            self._say_synchronized_at = now + SAVE_INTERVAL
+            self._say_synchronized(self.last_sample)
+
+    def _follow_timescale(self, user: InstanceDriver) -> bool:
+        """Read the system clock on the timescale of the master it follows; whether that moved its reading."""
+        if not isinstance(self.clock, RealtimeClock) or self.arbiter.writer not in (None, user.name):
+            return False
+        self.clock, delta, followed = follow_timescale(
+            self.clock, user.instance.time_properties_ds, tell_kernel=self.arbiter.may_steer(user.name)
+        )
+        if followed is None:
+            return False
+        self._record([followed], user.name)
+        self.moved_by_others(delta)
+        return True
 
     def moved_by_others(self, delta: TimeInterval) -> None:
         """Take that another hand moved the clock by *delta*: nothing measured before compares with what follows."""
@@ -209,6 +231,12 @@ class ClockDriver:
     def _on_save(self) -> None:
         self._save()
         self._save_timer.set(monotonic_now() + SAVE_INTERVAL)
+
+    def _say_synchronized(self, sample: OffsetSample) -> None:
+        try:
+            say_synchronized(self.clock, sample)
+        except HardwareError as error:
+            self._failed(error)
 
     def _save(self) -> None:
         state: dict[str, Any] = {} if self._learnt_ppb is None else {"frequency_ppb": self._learnt_ppb}

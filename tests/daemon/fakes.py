@@ -1,0 +1,187 @@
+"""Stand-ins for sockets, clocks and instances: what they are told is kept, what they say is scripted."""
+
+import os
+from collections.abc import Hashable
+
+from hw.sockets import PortSocket, Received, TransmitStamp
+from hw.timestamping import SOFTWARE_STAMPS, Timestamping
+from ptpstack.core.outputs import Measurement
+from ptpstack.daemon.loop import Loop, monotonic_now
+from ptpstack.errors import HardwareError
+from ptpstack.observe.recorder import Record, Recorder
+from ptpstack.time import NANOSECOND, SECOND, LocalTime, TimeInterval, UtcTime
+from ptpstack.wire.message import Message
+
+
+class FakeSocket(PortSocket):
+    """A port's sockets without a network. Pipes stand for the two descriptors."""
+
+    def __init__(self) -> None:
+        self.interface = "fake0"
+        self.granted = SOFTWARE_STAMPS
+        self.sent_events: list[tuple[bytes, Hashable]] = []
+        self.sent_generals: list[tuple[bytes, Hashable]] = []
+        self.stamps: list[TransmitStamp] = []
+        self.events: list[Received] = []
+        self.generals: list[Received] = []
+        self.fails_with: Exception | None = None
+        self.closed = False
+        self._event_pipe, self._general_pipe = os.pipe(), os.pipe()
+
+    def _frame(self, payload: bytes, destination: Hashable, *, event: bool) -> tuple[list[bytes], object]:
+        raise NotImplementedError
+
+    def _received(self, data: bytes, control: object, address: object) -> Received | None:
+        raise NotImplementedError
+
+    def event_fileno(self) -> int:
+        return self._event_pipe[0]
+
+    def general_fileno(self) -> int:
+        return self._general_pipe[0]
+
+    def _attempt(self) -> None:
+        if self.fails_with is not None:
+            raise self.fails_with
+
+    def send_event(self, payload: bytes, destination: Hashable) -> int:
+        self._attempt()
+        self.sent_events.append((payload, destination))
+        return len(self.sent_events) - 1
+
+    def send_general(self, payload: bytes, destination: Hashable) -> None:
+        self._attempt()
+        self.sent_generals.append((payload, destination))
+
+    def transmit_stamps(self) -> list[TransmitStamp]:
+        self._attempt()
+        stamps, self.stamps = self.stamps, []
+        return stamps
+
+    def receive_event(self) -> list[Received]:
+        self._attempt()
+        frames, self.events = self.events, []
+        os.read(self._event_pipe[0], 1)
+        return frames
+
+    def receive_general(self) -> list[Received]:
+        self._attempt()
+        frames, self.generals = self.generals, []
+        os.read(self._general_pipe[0], 1)
+        return frames
+
+    def wake(self, *, general: bool = False) -> None:
+        """Make a descriptor readable."""
+        os.write((self._general_pipe if general else self._event_pipe)[1], b"x")
+
+    def close(self) -> None:
+        if not self.closed:
+            for fd in (*self._event_pipe, *self._general_pipe):
+                os.close(fd)
+        self.closed = True
+
+
+class FakeReceiver:
+    """An instance as its sockets see it."""
+
+    def __init__(self) -> None:
+        self.received: list[tuple[int, Message, int | None, Hashable]] = []
+        self.stamps: list[tuple[int, int, int | None]] = []
+        self.links: list[tuple[int, bool]] = []
+
+    def receive(self, port_number: int, message: Message, stamp_ns: int | None, source: Hashable) -> None:
+        self.received.append((port_number, message, stamp_ns, source))
+
+    def transmitted(self, port_number: int, context: int, stamp_ns: int | None) -> None:
+        self.stamps.append((port_number, context, stamp_ns))
+
+    def link_changed(self, port_number: int, *, up: bool) -> None:
+        self.links.append((port_number, up))
+
+
+class FakeClock:
+    """A clock that does as told, or refuses."""
+
+    name = "fake"
+    stamping = Timestamping.SOFTWARE
+    max_frequency_ppb = 100_000.0
+
+    def __init__(self) -> None:
+        self.now = LocalTime(1_000_000 * SECOND)
+        self.set_to_ppb = 0.0
+        self.steps: list[TimeInterval] = []
+        self.refuses: str | None = None
+        self.closed = False
+
+    def _attempt(self, what: str) -> None:
+        if self.refuses == what:
+            raise HardwareError(f"cannot {what}", why="a test")
+
+    def time(self) -> LocalTime:
+        self._attempt("read")
+        return self.now
+
+    def local_time(self, stamp_ns: int) -> LocalTime:
+        return LocalTime(stamp_ns * NANOSECOND)
+
+    def frequency_ppb(self) -> float:
+        return self.set_to_ppb
+
+    def set_frequency(self, ppb: float) -> None:
+        self._attempt("set")
+        self.set_to_ppb = ppb
+
+    def step(self, delta: TimeInterval) -> None:
+        self._attempt("step")
+        self.steps.append(delta)
+        self.now += delta
+
+    def close(self) -> None:
+        self.closed = True
+
+
+class FakeUser:
+    """An instance as its clock sees it."""
+
+    def __init__(self, name: str = "main") -> None:
+        self.name = name
+        self.steps: list[tuple[TimeInterval, LocalTime]] = []
+        self.locked: list[bool] = []
+
+    def clock_stepped(self, delta: TimeInterval, local: LocalTime) -> None:
+        self.steps.append((delta, local))
+
+    def servo_locked(self, *, locked: bool) -> None:
+        self.locked.append(locked)
+
+
+class FakeInstanceClock:
+    """A clock driver as its instances see it."""
+
+    def __init__(self) -> None:
+        self.measurements: list[Measurement] = []
+
+    def local_time(self, stamp_ns: int) -> LocalTime:
+        return LocalTime(stamp_ns * NANOSECOND)
+
+    def take(self, _user: object, measurement: Measurement) -> None:
+        self.measurements.append(measurement)
+
+
+class Workshop:
+    """A loop and a recorder whose events are kept."""
+
+    def __init__(self) -> None:
+        self.loop = Loop()
+        self.recorder = Recorder(monotonic_now, lambda: UtcTime(0))
+        self.records: list[Record] = []
+        self.recorder.add_sink(self.records.append)
+
+    def run_for(self, seconds: float) -> None:
+        timer = self.loop.timer(self.loop.stop)
+        timer.set(monotonic_now() + round(seconds * SECOND))
+        self.loop.run()
+        timer.close()
+
+    def events(self, kind: type) -> list:
+        return [record.event for record in self.records if isinstance(record.event, kind)]

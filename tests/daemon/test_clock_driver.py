@@ -1,0 +1,276 @@
+"""One clock: samples in, commands carried out, everybody told of steps, nothing lost over a restart."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from hw.realtime import RealtimeClock
+from ptpstack.arbiter.clock_arbiter import ClockArbiter
+from ptpstack.arbiter.clock_state import ClockState
+from ptpstack.arbiter.events import MeasurementRejected
+from ptpstack.core.outputs import Measurement
+from ptpstack.core.settings import TimeProperties
+from ptpstack.daemon import clock_driver as clock_driver_module
+from ptpstack.daemon.clock_driver import ClockDriver, restore_frequency
+from ptpstack.daemon.events import ClockFailed, FrequencyRestored
+from ptpstack.daemon.state_store import StateStore
+from ptpstack.daemon.system_time import TimescaleFollowed, follow_timescale
+from ptpstack.events import Event
+from ptpstack.observe.events import OffsetSample
+from ptpstack.servo.events import FrequencyChangedElsewhere, SanityFailed
+from ptpstack.servo.interface import ClockCommand, ServoState
+from ptpstack.servo.sanity import ClockCheck
+from ptpstack.time import SECOND, LocalTime, MonotonicTime, PtpTime, TimeInterval, interval_from_ns
+from ptpstack.wire.types import ClockIdentity, PortIdentity
+from tests.daemon.fakes import FakeClock, FakeUser, Workshop
+
+PARENT = PortIdentity(ClockIdentity.from_text("001b19.fffe.000001"), 1)
+OTHER_PARENT = PortIdentity(ClockIdentity.from_text("001b19.fffe.000002"), 1)
+JUMP, LOCKED, UNLOCKED = ServoState.JUMP, ServoState.LOCKED, ServoState.UNLOCKED
+
+
+class ScriptedServo:
+    """Says what it was told to, one command a sample."""
+
+    def __init__(self) -> None:
+        self.script: list[ClockCommand] = []
+        self.samples: list[tuple[TimeInterval, LocalTime]] = []
+        self.intervals: list[TimeInterval] = []
+        self.resets = 0
+
+    def sample(self, offset: TimeInterval, local: LocalTime, weight: float = 1.0) -> ClockCommand:
+        assert weight == 1.0
+        self.samples.append((offset, local))
+        return self.script.pop(0) if self.script else ClockCommand(LOCKED, 10.0)
+
+    def set_sync_interval(self, interval: TimeInterval) -> None:
+        self.intervals.append(interval)
+
+    def reset(self) -> None:
+        self.resets += 1
+
+
+class Bench:
+    """A clock driver on fakes, with one instance ``main`` that may steer."""
+
+    def __init__(self, directory: str = "", candidates: tuple[str, ...] = ("main",)) -> None:
+        self.shop = Workshop()
+        self.clock = FakeClock()
+        self.servo = ScriptedServo()
+        self.user, self.other = FakeUser("main"), FakeUser("other")
+        self.raw = MonotonicTime(0)
+        self.driver = ClockDriver(
+            self.clock,
+            self.servo,
+            ClockArbiter("fake", candidates),
+            ClockCheck(),
+            store=StateStore(directory),
+            loop=self.shop.loop,
+            recorder=self.shop.recorder,
+        )
+        self.driver.users += [self.user, self.other]
+        self.driver.start()
+
+    def sample(self, command: ClockCommand | None = None, user: FakeUser | None = None, **fields: object) -> None:
+        """Let a second pass, then measure 1000 ns."""
+        self.clock.now += SECOND
+        self.raw += SECOND
+        if command is not None:
+            self.servo.script.append(command)
+        values: dict[str, object] = {
+            "port_number": 1,
+            "parent_port_identity": PARENT,
+            "t1": PtpTime(0),
+            "t2": self.clock.now,
+            "offset_from_master": interval_from_ns(1000),
+            "mean_delay": interval_from_ns(500),
+            "log_sync_interval": 0,
+        }
+        self.driver.take(user or self.user, Measurement(**values | fields))
+
+    def events(self, kind: type[Event]) -> list[Event]:
+        return self.shop.events(kind)
+
+
+@pytest.fixture
+def bench(monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
+    bench = Bench()
+    monkeypatch.setattr(clock_driver_module, "raw_now", lambda: bench.raw)
+    yield bench
+    bench.shop.loop.close()
+
+
+def test_a_locked_command_sets_the_frequency_and_tells_the_instance(bench: Bench) -> None:
+    bench.sample(ClockCommand(LOCKED, -250.0))
+    assert bench.clock.set_to_ppb == -250.0
+    assert bench.clock.steps == []
+    assert bench.user.locked == [True]
+    assert bench.servo.samples == [(interval_from_ns(1000), bench.clock.now)]
+
+
+def test_an_unlocked_command_leaves_the_clock_alone(bench: Bench) -> None:
+    bench.sample(ClockCommand(UNLOCKED, -250.0))
+    assert bench.clock.set_to_ppb == 0.0
+    assert bench.user.locked == [False]
+
+
+def test_a_step_is_told_to_every_instance_on_the_clock_with_the_new_reading(bench: Bench) -> None:
+    bench.sample(ClockCommand(JUMP, 5.0, step=-interval_from_ns(1000)))
+    assert bench.clock.set_to_ppb == 5.0
+    assert bench.clock.steps == [-interval_from_ns(1000)]
+    expected = [(-interval_from_ns(1000), bench.clock.now)]
+    assert bench.user.steps == bench.other.steps == expected
+    assert bench.user.locked == [False]
+
+
+def test_every_sample_becomes_an_event(bench: Bench) -> None:
+    bench.sample(ClockCommand(LOCKED, -250.0), log_sync_interval=-3)
+    assert bench.events(OffsetSample) == [
+        OffsetSample(
+            clock="fake",
+            port_number=1,
+            offset_ns=1000.0,
+            mean_delay_ns=500.0,
+            frequency_ppb=-250.0,
+            state=LOCKED,
+            log_sync_interval=-3,
+        )
+    ]
+
+
+def test_an_instance_that_may_not_steer_is_measured_and_nothing_more(bench: Bench) -> None:
+    bench.sample(user=bench.other)
+    assert bench.servo.samples == []
+    assert bench.other.locked == []
+    (sample,) = bench.events(OffsetSample)
+    assert not sample.steering
+
+
+def test_an_impossible_measurement_goes_nowhere(bench: Bench) -> None:
+    bench.sample(mean_delay=5 * SECOND)
+    assert bench.servo.samples == []
+    assert bench.events(OffsetSample) == []
+    assert len(bench.events(MeasurementRejected)) == 1
+
+
+def test_the_servo_hears_of_a_new_sync_interval_once(bench: Bench) -> None:
+    for log_sync_interval in (0, 0, -3, -3):
+        bench.sample(log_sync_interval=log_sync_interval)
+    assert bench.servo.intervals == [SECOND, SECOND >> 3]
+
+
+def test_samples_of_two_masters_never_make_one_frequency_estimate(bench: Bench) -> None:
+    bench.sample(ClockCommand(UNLOCKED, 0.0))
+    resets = bench.servo.resets
+    bench.sample(ClockCommand(UNLOCKED, 0.0), parent_port_identity=OTHER_PARENT)
+    assert bench.servo.resets == resets + 1
+
+
+def test_a_locked_servo_goes_on_over_a_change_of_master(bench: Bench) -> None:
+    bench.sample(ClockCommand(LOCKED, 1.0))
+    resets = bench.servo.resets
+    bench.sample(ClockCommand(LOCKED, 1.0), parent_port_identity=OTHER_PARENT)
+    assert bench.servo.resets == resets
+
+
+@pytest.mark.parametrize("refuses", ["read", "set", "step"])
+def test_a_clock_that_refuses_is_an_event_and_the_next_sample_tries_again(bench: Bench, refuses: str) -> None:
+    bench.sample(ClockCommand(UNLOCKED, 0.0))
+    bench.clock.refuses = refuses
+    bench.sample(ClockCommand(JUMP, 7.0, step=SECOND))
+    assert [event.reason for event in bench.events(ClockFailed)] == [f"cannot {refuses} (a test)"]
+    assert bench.driver.servo_state is UNLOCKED
+    bench.clock.refuses = None
+    bench.servo.script.clear()
+    bench.sample(ClockCommand(LOCKED, 8.0))
+    assert bench.clock.set_to_ppb == 8.0
+    assert bench.user.locked[-1] is True
+
+
+def test_a_clock_that_jumps_by_itself_is_noticed_and_the_servo_begins_anew(bench: Bench) -> None:
+    bench.sample(ClockCommand(LOCKED, 0.0))
+    bench.sample(ClockCommand(LOCKED, 0.0))
+    assert bench.events(SanityFailed) == []
+    resets = bench.servo.resets
+    bench.clock.now += 30 * SECOND
+    bench.sample(ClockCommand(LOCKED, 0.0))
+    assert len(bench.events(SanityFailed)) == 1
+    assert bench.servo.resets == resets + 1
+
+
+def test_our_own_step_is_no_jump(bench: Bench) -> None:
+    bench.sample(ClockCommand(LOCKED, 0.0))
+    bench.sample(ClockCommand(JUMP, 0.0, step=30 * SECOND))
+    bench.sample(ClockCommand(LOCKED, 0.0))
+    assert bench.events(SanityFailed) == []
+
+
+def test_a_frequency_that_another_program_set_is_told(bench: Bench) -> None:
+    bench.sample(ClockCommand(LOCKED, 100.0))
+    bench.clock.set_to_ppb = 555.0
+    bench.sample(ClockCommand(LOCKED, 100.0))
+    assert bench.events(FrequencyChangedElsewhere) == [FrequencyChangedElsewhere(expected_ppb=100.0, found_ppb=555.0)]
+
+
+def test_a_clock_moved_by_another_hand_resets_the_servo_and_is_told(bench: Bench) -> None:
+    resets = bench.servo.resets
+    bench.driver.moved_by_others(SECOND)
+    assert bench.servo.resets == resets + 1
+    assert bench.user.steps == [(SECOND, bench.clock.now)]
+
+
+def test_silence_is_holdover_and_the_frequency_stays(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ptpstack.arbiter.clock_arbiter.SILENCE_MIN", 0)
+    bench.sample(ClockCommand(LOCKED, 123.0), log_sync_interval=-10)
+    bench.shop.run_for(0.05)
+    assert bench.driver.arbiter.state is ClockState.HOLDOVER
+    assert bench.clock.set_to_ppb == 123.0
+
+
+def test_the_frequency_learnt_outlives_a_restart_without_the_noise_of_the_last_sample(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench = Bench(str(tmp_path))
+    monkeypatch.setattr(clock_driver_module, "raw_now", lambda: bench.raw)
+    for number in range(200):
+        bench.sample(ClockCommand(LOCKED, 1000.0 + (100.0 if number % 2 else -100.0)))
+    bench.driver.stop()
+    assert bench.clock.closed
+    assert bench.clock.set_to_ppb == pytest.approx(1000.0, abs=10)
+    clock = FakeClock()
+    restored = restore_frequency(clock, StateStore(str(tmp_path)))
+    assert clock.set_to_ppb == pytest.approx(1000.0, abs=10)
+    assert restored == FrequencyRestored(clock="fake", frequency_ppb=clock.set_to_ppb)
+
+
+def test_a_run_without_samples_keeps_what_an_earlier_one_learnt(tmp_path: Path) -> None:
+    StateStore(str(tmp_path)).save("fake", {"frequency_ppb": 77.0})
+    bench = Bench(str(tmp_path))
+    bench.driver.stop()
+    assert StateStore(str(tmp_path)).load("fake") == {"frequency_ppb": 77.0}
+
+
+@pytest.mark.parametrize("kept", [{}, {"frequency_ppb": "fast"}, {"frequency_ppb": 1e9}, {"frequency_ppb": None}])
+def test_a_frequency_that_is_no_use_is_not_restored(tmp_path: Path, kept: dict[str, object]) -> None:
+    StateStore(str(tmp_path)).save("fake", kept)
+    clock = FakeClock()
+    assert restore_frequency(clock, StateStore(str(tmp_path))) is None
+    assert clock.set_to_ppb == 0.0
+
+
+@pytest.mark.parametrize(
+    ("properties", "tai_offset_s"),
+    [
+        (TimeProperties(ptp_timescale=True, current_utc_offset=37, current_utc_offset_valid=False), 37),
+        (TimeProperties(ptp_timescale=False, current_utc_offset=37, current_utc_offset_valid=True), 0),
+        (TimeProperties(ptp_timescale=True, current_utc_offset=0), 0),
+    ],
+)
+def test_the_system_clock_is_read_on_the_masters_timescale(properties: TimeProperties, tai_offset_s: int) -> None:
+    clock, delta, event = follow_timescale(RealtimeClock(tai_offset_s=10), properties, tell_kernel=False)
+    assert int(clock.local_time(0)) == tai_offset_s * SECOND
+    assert delta == (tai_offset_s - 10) * SECOND
+    assert isinstance(event, TimescaleFollowed)
+    assert (event.tai_offset_s, event.previous_s) == (tai_offset_s, 10)
+    assert follow_timescale(clock, properties, tell_kernel=False) == (clock, 0, None)

@@ -1,0 +1,302 @@
+"""Shared sockets: rubbish is counted, a lost stamp costs one sample, an interface may go and come."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from hw.link import LinkChange
+from hw.sockets import InterfaceDown, InterfaceGone, Received, TransmitFailed, TransmitStamp
+from ptpstack.core.outputs import Destination, Send
+from ptpstack.daemon import port_io as port_io_module
+from ptpstack.daemon.events import InterfaceLost, LinkChanged, MalformedFrame, SendFailed, SocketOpened
+from ptpstack.daemon.port_io import PortIo
+from ptpstack.errors import HardwareError
+from ptpstack.time import MILLISECOND
+from ptpstack.wire import messages
+from ptpstack.wire.message import encode
+from tests.daemon.fakes import FakeReceiver, FakeSocket, Workshop
+
+SOURCE = "02:00:00:00:00:01"
+
+
+class Port:
+    """A PortIo on fake sockets with one attached instance in domain 0."""
+
+    def __init__(self) -> None:
+        self.shop = Workshop()
+        self.sockets: list[FakeSocket] = []
+        self.refusal: Exception | None = None
+        self.link_up = True
+        self.port_io = PortIo(
+            self.shop.loop,
+            self.shop.recorder,
+            "fake0",
+            "l2",
+            open_socket=self.open_socket,
+            link_is_up=self.ask_link,
+        )
+        self.receiver = FakeReceiver()
+        self.attachment = self.port_io.attach(self.receiver, 7, sdo_id=0, domain_number=0)
+
+    @property
+    def socket(self) -> FakeSocket:
+        return self.sockets[-1]
+
+    def open_socket(self) -> FakeSocket:
+        if self.refusal is not None:
+            raise self.refusal
+        self.sockets.append(FakeSocket())
+        return self.socket
+
+    def ask_link(self) -> bool:
+        if isinstance(self.refusal, InterfaceGone):
+            raise self.refusal
+        return self.link_up
+
+    def receive(self, payload: bytes, *, stamp_ns: int | None = 5, vlan_id: int | None = None) -> None:
+        self.socket.events.append(Received(payload, stamp_ns, SOURCE, vlan_id))
+        self.socket.wake()
+        self.shop.run_for(0)
+
+    def send(self, message: object, context: int | None = None, **options: object) -> None:
+        self.port_io.send(self.attachment, Send(7, message, context=context, **options))
+
+
+@pytest.fixture
+def port() -> Iterator[Port]:
+    port = Port()
+    port.port_io.start()
+    yield port
+    port.port_io.close()
+    port.shop.loop.close()
+
+
+def change(*, up: bool, exists: bool = True) -> LinkChange:
+    return LinkChange("fake0", 2, up, exists)
+
+
+def test_opening_tells_what_was_granted(port: Port) -> None:
+    assert port.port_io.is_open
+    assert port.shop.events(SocketOpened) == [
+        SocketOpened(interface="fake0", transport="l2", granted="software stamps (transmit: on, receive: all)")
+    ]
+
+
+def test_event_and_general_messages_reach_the_instance_with_stamp_and_source(port: Port) -> None:
+    port.receive(encode(messages.Sync()))
+    port.socket.generals.append(Received(encode(messages.Announce()), None, SOURCE))
+    port.socket.wake(general=True)
+    port.shop.run_for(0)
+    assert [(n, type(m), stamp, source) for n, m, stamp, source in port.receiver.received] == [
+        (7, messages.Sync, 5, SOURCE),
+        (7, messages.Announce, None, SOURCE),
+    ]
+
+
+def test_domains_and_sdo_ids_are_routed_apart_on_the_same_sockets(port: Port) -> None:
+    others = {}
+    for sdo_id, domain in ((0, 4), (0x100, 0)):
+        others[sdo_id, domain] = FakeReceiver()
+        port.port_io.attach(others[sdo_id, domain], 1, sdo_id=sdo_id, domain_number=domain)
+    for major_sdo_id, domain in ((0, 0), (0, 4), (1, 0), (0, 9), (2, 0)):
+        port.receive(encode(messages.Sync(major_sdo_id=major_sdo_id, domain_number=domain)))
+    assert len(port.receiver.received) == 1
+    assert [len(receiver.received) for receiver in others.values()] == [1, 1]
+    assert port.port_io.counters == {"other domain": 2}
+    assert len(port.sockets) == 1
+
+
+def test_two_ports_of_one_domain_on_one_interface_are_refused(port: Port) -> None:
+    with pytest.raises(ValueError, match="two ports in domain 0"):
+        port.port_io.attach(FakeReceiver(), 2, sdo_id=0, domain_number=0)
+
+
+SYNC = encode(messages.Sync())
+ANNOUNCE = encode(messages.Announce())
+
+RUBBISH = {
+    "nothing": b"",
+    "one octet": b"\0",
+    "half a header": SYNC[:20],
+    "a header without its body": SYNC[:34],
+    "an IPv4 packet": bytes.fromhex("45000054") + bytes(80),
+    "all ones": b"\xff" * 100,
+    "version 1": bytes([SYNC[0], 0x01]) + SYNC[2:],
+    "version 3": bytes([SYNC[0], 0x03]) + SYNC[2:],
+    "a reserved messageType": b"\x04" + SYNC[1:],
+    "messageLength longer than the frame": SYNC[:2] + b"\xff\xff" + SYNC[4:],
+    "messageLength shorter than the body": SYNC[:2] + b"\x00\x22" + SYNC[4:],
+    "a TLV that ends outside": ANNOUNCE[:2] + b"\x00\x46" + ANNOUNCE[4:] + bytes.fromhex("00080040") + b"\0\0",
+    "half a TLV header": ANNOUNCE[:2] + b"\x00\x42" + ANNOUNCE[4:] + b"\0\x08",
+}
+
+
+@pytest.mark.parametrize("kind", RUBBISH)
+def test_rubbish_is_dropped_counted_and_told_and_the_port_goes_on(port: Port, kind: str) -> None:
+    port.receive(RUBBISH[kind])
+    assert port.port_io.counters == {"malformed": 1}
+    (event,) = port.shop.events(MalformedFrame)
+    assert (event.interface, event.source, event.length) == ("fake0", SOURCE, len(RUBBISH[kind]))
+    port.receive(SYNC)
+    assert len(port.receiver.received) == 1
+
+
+def test_a_flood_of_rubbish_is_counted_in_full_and_told_in_part(port: Port) -> None:
+    port.socket.events = [Received(b"rubbish", 5, SOURCE)] * 1000
+    port.socket.wake()
+    port.shop.run_for(0)
+    assert port.port_io.counters == {"malformed": 1000}
+    assert 0 < len(port.shop.events(MalformedFrame)) < 50
+
+
+def test_a_frame_of_another_vlan_that_the_parent_sees_is_not_ours(port: Port) -> None:
+    port.receive(SYNC, vlan_id=100)
+    port.receive(SYNC, vlan_id=0)
+    assert port.port_io.counters == {"other VLAN": 1}
+    assert len(port.receiver.received) == 1
+
+
+def test_messages_go_to_their_group_or_to_the_address_of_the_question(port: Port) -> None:
+    port.send(messages.Announce())
+    port.send(messages.PdelayRespFollowUp(), destination=Destination.PEER_DELAY)
+    port.send(messages.DelayResp(), address=SOURCE)
+    assert [destination for _, destination in port.socket.sent_generals] == [
+        "01:1b:19:00:00:00",
+        "01:80:c2:00:00:0e",
+        SOURCE,
+    ]
+
+
+def test_a_transmit_stamp_is_matched_by_its_key(port: Port) -> None:
+    for context in (100, 101, 102):
+        port.send(messages.Sync(), context)
+    port.socket.stamps = [TransmitStamp(2, 12), TransmitStamp(0, 10)]
+    port.socket.wake()
+    port.shop.run_for(0)
+    assert port.receiver.stamps == [(7, 102, 12), (7, 100, 10)]
+
+
+def test_a_stamp_that_does_not_come_is_reported_lost_once_and_later_ones_arrive(
+    port: Port, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(port_io_module, "TRANSMIT_STAMP_TIMEOUT", 10 * MILLISECOND)
+    port.send(messages.Sync(), 100)
+    port.shop.run_for(0.02)
+    assert port.receiver.stamps == [(7, 100, None)]
+    port.send(messages.Sync(), 101)
+    port.socket.stamps = [TransmitStamp(0, 10), TransmitStamp(1, 11)]
+    port.socket.wake()
+    port.shop.run_for(0.02)
+    assert port.receiver.stamps == [(7, 100, None), (7, 101, 11)]
+    assert port.port_io.counters == {"transmit stamp lost": 1, "late transmit stamp": 1}
+
+
+def test_each_lost_stamp_has_its_own_deadline(port: Port, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(port_io_module, "TRANSMIT_STAMP_TIMEOUT", 30 * MILLISECOND)
+    port.send(messages.Sync(), 100)
+    port.shop.run_for(0.015)
+    port.send(messages.Sync(), 101)
+    port.shop.run_for(0.02)
+    assert port.receiver.stamps == [(7, 100, None)]
+    port.shop.run_for(0.02)
+    assert port.receiver.stamps == [(7, 100, None), (7, 101, None)]
+
+
+def test_a_frame_that_was_not_sent_costs_its_stamp_and_nothing_else(port: Port) -> None:
+    port.socket.fails_with = TransmitFailed("frame not sent", where="fake0", why="the transmit queue is full")
+    port.send(messages.Sync(), 100)
+    port.send(messages.Announce())
+    port.socket.fails_with = None
+    port.send(messages.Sync(), 101)
+    assert port.receiver.stamps == [(7, 100, None)]
+    assert port.shop.events(SendFailed) == [
+        SendFailed(interface="fake0", message="SYNC", reason="the transmit queue is full"),
+        SendFailed(interface="fake0", message="ANNOUNCE", reason="the transmit queue is full"),
+    ]
+    assert len(port.socket.sent_events) == 1
+    assert port.port_io.is_open
+
+
+def test_a_message_that_cannot_be_encoded_is_not_sent_and_told(port: Port) -> None:
+    port.send(messages.Sync(correction_field=1 << 70), 100)
+    assert port.receiver.stamps == [(7, 100, None)]
+    assert len(port.shop.events(SendFailed)) == 1
+
+
+@pytest.mark.parametrize("error", [InterfaceGone("no such interface"), InterfaceDown("the interface is down")])
+@pytest.mark.parametrize("doing", ["sending", "receiving"])
+def test_an_interface_that_fails_is_closed_told_and_opened_again_when_it_is_back(
+    port: Port, error: HardwareError, doing: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(port_io_module, "REOPEN_INTERVAL", 5 * MILLISECOND)
+    port.send(messages.Sync(), 99)
+    first = port.socket
+    first.fails_with = port.refusal = error
+    if doing == "sending":
+        port.send(messages.Sync(), 100)
+    else:
+        first.wake()
+        port.shop.run_for(0)
+    lost = [(7, 99, None), (7, 100, None)] if doing == "sending" else [(7, 99, None)]
+    assert port.receiver.stamps == lost
+    assert first.closed
+    assert not port.port_io.is_open
+    assert port.receiver.links == [(7, False)]
+    assert [event.reason for event in port.shop.events(InterfaceLost)] == [error.what]
+    port.shop.run_for(0.02)
+    assert port.receiver.links == [(7, False)]
+    port.refusal = None
+    port.shop.run_for(0.02)
+    assert port.receiver.links == [(7, False), (7, True)]
+    assert port.shop.events(LinkChanged) == [LinkChanged(interface="fake0", up=True)]
+    port.receive(SYNC)
+    assert len(port.receiver.received) == 1
+
+
+def test_while_an_interface_is_lost_sends_are_counted_and_their_stamps_lost(port: Port) -> None:
+    port.port_io.take_link_change(change(up=False, exists=False))
+    port.send(messages.Sync(), 100)
+    port.send(messages.Announce())
+    assert port.receiver.stamps == [(7, 100, None)]
+    assert port.port_io.counters["not sent"] == 2
+
+
+def test_the_link_monitor_is_quicker_than_the_retry(port: Port) -> None:
+    port.port_io.take_link_change(change(up=False))
+    port.port_io.take_link_change(change(up=False))
+    port.port_io.take_link_change(change(up=True))
+    port.port_io.take_link_change(change(up=True))
+    assert port.receiver.links == [(7, False), (7, True)]
+    assert len(port.sockets) == 2
+    assert port.sockets[0].closed
+
+
+def test_a_link_that_is_down_at_start_is_waited_for() -> None:
+    port = Port()
+    port.link_up = False
+    port.port_io.start()
+    assert port.receiver.links == [(7, False)]
+    assert port.sockets == []
+    port.link_up = True
+    port.port_io.take_link_change(change(up=True))
+    assert port.receiver.links == [(7, False), (7, True)]
+    port.port_io.close()
+
+
+@pytest.mark.parametrize("error", [InterfaceGone("no such interface"), HardwareError("not permitted")])
+def test_an_interface_that_cannot_work_at_start_is_an_error(error: HardwareError) -> None:
+    port = Port()
+    port.refusal = error
+    with pytest.raises(HardwareError) as caught:
+        port.port_io.start()
+    assert caught.value is error
+    port.port_io.close()
+
+
+def test_an_error_that_is_no_fault_of_the_interface_changes_nothing(port: Port) -> None:
+    port.socket.fails_with = TransmitFailed("frame not sent", why="connection refused")
+    port.socket.wake()
+    port.shop.run_for(0)
+    port.socket.fails_with = None
+    assert port.port_io.is_open
+    assert port.port_io.counters["socket error"] >= 1
