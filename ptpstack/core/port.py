@@ -192,7 +192,7 @@ class Port:
             corrected = context.ingress(message, ingress, now)
             if corrected is None:
                 if isinstance(message, messages.Sync):
-                    self._sync_receiver.problem = "Sync without a usable receive stamp"
+                    self._sync_receiver.note("Sync without a usable receive stamp")
                 return
             self._receive_event(message, corrected, now, address)
         else:
@@ -270,13 +270,13 @@ class Port:
         else:
             mean_delay = 0
         if mean_delay is None:
-            self._sync_receiver.problem = "the path delay is not known yet"
+            self._sync_receiver.note("the path delay is not known yet")
             return
         offset = offset_between(point.t2, point.t1) - mean_delay
         current = self._context.data_sets.current_ds
         current.offset_from_master, current.mean_delay = offset, mean_delay
         self._last_usable_sync = now
-        self._sync_receiver.problem = "Syncs stopped"
+        self._sync_receiver.note("Syncs stopped")
         self._arm_sync_loss(now)
         self._context.emit(
             Measurement(

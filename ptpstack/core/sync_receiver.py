@@ -12,6 +12,9 @@ from ptpstack.wire.messages.sync import Sync
 LATE_WINDOW = 16
 """How far behind the newest sequenceId a message counts as late or doubled; farther is a restarted master."""
 
+SYNCS_WAITING = 8
+"""How many Syncs wait for their Follow_Ups, and the other way round."""
+
 CORRECTION_OVERFLOW = (1 << 63) - 1
 """correctionField that says "too big to represent" (13.3.2.9)."""
 
@@ -24,7 +27,10 @@ class SyncPoint(NamedTuple):
 
 
 class SyncReceiver:
-    """Turns the parent's Syncs and Follow_Ups into sync points."""
+    """Turns the parent's Syncs and Follow_Ups into sync points, in the order of their sequenceIds.
+
+    A few Syncs may wait at once: after a stall the event socket gives several before the general socket's turn.
+    """
 
     def __init__(self, context: PortContext) -> None:
         self._context = context
@@ -32,52 +38,59 @@ class SyncReceiver:
 
     def reset(self) -> None:
         """Forget everything: a new parent."""
-        self._sync: tuple[Sync, LocalTime] | None = None
-        self._follow_up: FollowUp | None = None
-        self._newest_sequence_id: int | None = None
-        self.problem = "no Sync received"
+        self._syncs: dict[int, tuple[Sync, LocalTime]] = {}
+        self._follow_ups: dict[int, FollowUp] = {}
+        self._newest_sync: int | None = None
+        self._problem = "no Sync received"
+
+    @property
+    def problem(self) -> str:
+        """Why there has been no sync point lately."""
+        return "Sync without Follow_Up" if self._syncs else self._problem
+
+    def note(self, problem: str) -> None:
+        """Remember what became of the last Sync."""
+        self._problem = problem
 
     def clock_stepped(self, delta: TimeInterval) -> None:
-        """Carry the stored ingress instant over a step of the clock."""
-        if self._sync is not None:
-            sync, ingress = self._sync
-            self._sync = sync, ingress + delta
+        """Carry the stored ingress instants over a step of the clock."""
+        self._syncs = {number: (sync, ingress + delta) for number, (sync, ingress) in self._syncs.items()}
 
     def receive_sync(self, sync: Sync, ingress: LocalTime) -> SyncPoint | None:
         """Take a Sync; return the point if it is complete."""
-        if self._late(sync.sequence_id):
+        if _is_late(sync.sequence_id, self._newest_sync):
             self._context.discard(sync, "late or duplicate")
             return None
-        self._newest_sequence_id = sync.sequence_id
+        self._newest_sync = sync.sequence_id
         if not sync.two_step_flag:
-            self._sync = None
             return self._point(sync, ingress, None)
-        if self._sync is not None:
-            self._context.discard(self._sync[0], "no Follow_Up")
-            self.problem = "Sync without Follow_Up"
-        self._sync = sync, ingress
-        return self._match()
+        if len(self._syncs) == SYNCS_WAITING:
+            overtaken, _ = self._syncs.pop(next(iter(self._syncs)))
+            self._context.discard(overtaken, "no Follow_Up")
+        self._syncs[sync.sequence_id] = sync, ingress
+        return self._match(sync.sequence_id)
 
     def receive_follow_up(self, follow_up: FollowUp) -> SyncPoint | None:
         """Take a Follow_Up, which may come before its Sync; return the point if it is complete."""
-        waits_for_this = self._sync is not None and self._sync[0].sequence_id == follow_up.sequence_id
-        if not waits_for_this and self._late(follow_up.sequence_id):
+        number = follow_up.sequence_id
+        if number not in self._syncs and _is_late(number, self._newest_sync):
             self._context.discard(follow_up, "late or duplicate")
             return None
-        self._follow_up = follow_up
-        return self._match()
+        if len(self._follow_ups) == SYNCS_WAITING:
+            self._follow_ups.pop(next(iter(self._follow_ups)))
+        self._follow_ups[number] = follow_up
+        return self._match(number)
 
-    def _late(self, sequence_id: int) -> bool:
-        newest = self._newest_sequence_id
-        return newest is not None and (newest - sequence_id) & 0xFFFF < LATE_WINDOW
-
-    def _match(self) -> SyncPoint | None:
-        if self._sync is None or self._follow_up is None:
+    def _match(self, number: int) -> SyncPoint | None:
+        """Return the point of sequenceId *number* if both halves are there; those before it have been overtaken."""
+        if number not in self._syncs or number not in self._follow_ups:
             return None
-        (sync, ingress), follow_up = self._sync, self._follow_up
-        if sync.sequence_id != follow_up.sequence_id:
-            return None
-        self._sync = self._follow_up = None
+        (sync, ingress), follow_up = self._syncs.pop(number), self._follow_ups.pop(number)
+        for earlier in [waiting for waiting in self._syncs if _is_late(waiting, number)]:
+            self._context.discard(self._syncs.pop(earlier)[0], "no Follow_Up")
+        self._follow_ups = {
+            waiting: held for waiting, held in self._follow_ups.items() if not _is_late(waiting, number)
+        }
         return self._point(sync, ingress, follow_up)
 
     def _point(self, sync: Sync, ingress: LocalTime, follow_up: FollowUp | None) -> SyncPoint | None:
@@ -91,6 +104,10 @@ class SyncReceiver:
             overflow = overflow or follow_up.correction_field == CORRECTION_OVERFLOW
         if overflow:
             self._context.discard(sync, "correctionField overflow")
-            self.problem = "correctionField overflow"
+            self.note("correctionField overflow")
             return None
         return SyncPoint(origin + correction, ingress)
+
+
+def _is_late(sequence_id: int, newest: int | None) -> bool:
+    return newest is not None and (newest - sequence_id) & 0xFFFF < LATE_WINDOW

@@ -141,11 +141,39 @@ def test_duplicate_and_late_syncs_count_once_and_a_restarted_master_is_followed(
 def test_a_sync_without_follow_up_or_stamp_is_dropped_and_counted() -> None:
     bench = slave(port={"delay_mechanism": 0xFE})
     bench.receive(bench.from_master(messages.Sync, flag_field=Flag.TWO_STEP), EPOCH)
-    bench.receive(bench.from_master(messages.Sync, flag_field=Flag.TWO_STEP), EPOCH)
     bench.receive(bench.from_master(messages.Sync, flag_field=Flag.TWO_STEP), None)
+    assert not bench.measurements()
+    bench.sync(EPOCH, EPOCH)
+    assert len(bench.measurements()) == 1
     discarded = bench.instance.ports[1].counters.discarded
     assert (discarded["no Follow_Up"], discarded["no receive stamp"]) == (1, 1)
-    assert not bench.measurements()
+
+
+def test_after_a_stall_several_syncs_find_their_follow_ups() -> None:
+    bench = slave(port={"delay_mechanism": 0xFE})
+    for number in range(5):
+        sync = bench.from_master(messages.Sync, flag_field=Flag.TWO_STEP)
+        bench.receive(sync, EPOCH + number * SECOND + PATH)
+    for number in range(5):
+        origin = PtpTime(EPOCH + number * SECOND)
+        bench.receive(bench.from_master(messages.FollowUp, precise_origin_timestamp=origin))
+    assert [m.offset_from_master for m in bench.measurements()] == [PATH] * 5
+
+
+def test_samples_never_go_back_in_time() -> None:
+    bench = slave(port={"delay_mechanism": 0xFE})
+    for number in range(2):
+        bench.receive(bench.from_master(messages.Sync, flag_field=Flag.TWO_STEP), EPOCH + number * SECOND)
+    for number in (1, 0):
+        bench.receive(bench.from_master(messages.FollowUp, sequence_id=number))
+    assert [m.t2 for m in bench.measurements()] == [EPOCH + SECOND]
+
+
+def test_syncs_that_never_get_their_follow_up_take_no_more_than_their_place() -> None:
+    bench = slave(port={"delay_mechanism": 0xFE})
+    for _ in range(100):
+        bench.receive(bench.from_master(messages.Sync, flag_field=Flag.TWO_STEP), EPOCH)
+    assert bench.instance.ports[1].counters.discarded["no Follow_Up"] == 92
 
 
 def test_only_the_parent_is_listened_to() -> None:
