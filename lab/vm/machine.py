@@ -18,7 +18,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory, mkdtemp
 
 from lab.vm.initramfs import build_initramfs
-from lab.vm.kernel import find_kernel
+from lab.vm.kernel import find_kernel, unpacked
 from lab.vm.module import build_vptp
 from lab.vm.packages import install_missing
 from ptpstack.errors import PtpstackError
@@ -53,7 +53,6 @@ class Guest:
 
     vptp: str | None = ""
     nics: Sequence[str] = ()
-    modules: Sequence[str] = ()
     icount: bool = True
     kernel: str | None = None
     environment: Mapping[str, str] | None = None
@@ -70,7 +69,7 @@ def run_in_vm(
     """
     results = results or Path(mkdtemp(prefix="ptpstack-vm-"))
     with _job(guest or Guest(), script) as (job, command):
-        output = _run(command, timeout, stream=stream)
+        output = _run(command, timeout, job / "qemu", stream=stream)
         code = _exit_code(job, output)
         names = [path.relative_to(job / "results") for path in sorted((job / "results").rglob("*")) if path.is_file()]
         shutil.copytree(job / "results", results, dirs_exist_ok=True)
@@ -94,7 +93,7 @@ def _job(guest: Guest, script: str | None) -> Iterator[tuple[Path, list[str]]]:
         "PATH": f"{Path(sys.executable).parent}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
         "VPTP": "" if guest.vptp is None else str(build_vptp(kernel)),
         "VPTP_PARAMETERS": guest.vptp or "",
-        "MODULES": " ".join(guest.modules),
+        "DRIVERS": " ".join(sorted(set(guest.nics))),
         **(guest.environment or {}),
     }
     with TemporaryDirectory(prefix="ptpstack-job-") as folder:
@@ -106,7 +105,7 @@ def _job(guest: Guest, script: str | None) -> Iterator[tuple[Path, list[str]]]:
         )
         if script is not None:
             (job / "script").write_text(script)
-        yield job, _qemu(guest, kernel.image, build_initramfs(kernel), job)
+        yield job, _qemu(guest, unpacked(kernel.image), build_initramfs(kernel), job)
 
 
 def _qemu(guest: Guest, image: Path, initramfs: Path, job: Path) -> list[str]:
@@ -115,7 +114,8 @@ def _qemu(guest: Guest, image: Path, initramfs: Path, job: Path) -> list[str]:
     if guest.icount:
         command += ["-icount", "shift=0,sleep=off", "-rtc", "base=2026-01-01T00:00:00,clock=vm", "-seed", "1"]
     kernel_arguments = (
-        "console=ttyS0 quiet panic=-1 tsc=reliable no_timer_check mitigations=off nokaslr random.trust_cpu=on"
+        "console=ttyS0 quiet panic=-1 nokaslr mitigations=off cryptomgr.notests=1 "
+        "tsc=reliable no_timer_check random.trust_cpu=on"
     )
     command += ["-kernel", str(image), "-initrd", str(initramfs), "-append", kernel_arguments]
     command += ["-chardev", f"file,id=console,path={job / 'console'}", "-serial", "chardev:console"]
@@ -130,12 +130,13 @@ def _qemu(guest: Guest, image: Path, initramfs: Path, job: Path) -> list[str]:
     return command
 
 
-def _run(command: list[str], timeout: float, *, stream: bool) -> str:
-    """Run QEMU to its end and return what the script said."""
+def _run(command: list[str], timeout: float, errors: Path, *, stream: bool) -> str:
+    """Run QEMU to its end, its own words into *errors*, and return what the script said."""
     lines: list[str] = []
-    process = subprocess.Popen(
-        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace"
-    )
+    with errors.open("w") as log:
+        process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log, text=True, errors="replace"
+        )
     timer = threading.Timer(timeout, process.kill)
     timer.start()
     try:
@@ -161,9 +162,9 @@ def _exit_code(job: Path, output: str) -> int:
     try:
         return int((job / "exit_code").read_text())
     except FileNotFoundError:
-        console = (job / "console").read_text(errors="replace") if (job / "console").exists() else ""
+        said = {name: (job / name).read_text(errors="replace") for name in ("qemu", "console") if (job / name).exists()}
         raise GuestError(
             "the guest stopped before its script did",
-            why=f"the kernel said: {console[-3000:] or 'nothing'}; the script: {output[-1000:] or 'nothing'}",
+            why="; ".join(f"{who}: {words[-3000:]}" for who, words in (said | {"script": output}).items() if words),
             next_step="look at it from inside: python3 -m lab vm --shell",
         ) from None
