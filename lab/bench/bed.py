@@ -100,7 +100,7 @@ def pinned(pid: int) -> int:
 def generator(bed: Cable, kind: str, seconds: float, parameter: float) -> subprocess.Popen[bytes]:
     """Start traffic from the other end, on the other core; its answer goes to ``traffic.json``."""
     command = ["taskset", "-c", TRAFFIC_CORE, sys.executable, "-m", "lab.bench.generator"]
-    command += [kind, "veth1", f"{seconds}", f"{parameter}"]
+    command += [kind, "veth1", f"{seconds}", f"{parameter:g}"]
     return bed.traffic.start(command, bed.directory / "traffic.json")
 
 
