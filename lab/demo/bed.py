@@ -18,8 +18,8 @@ from lab.namespaces import Cable, Network
 
 SERVO = """
 [servo]  # ptp4l's gains for software stamps take 36 s to estimate the frequency at this Sync rate
-proportional_scale = 0.15
-integral_scale = 0.01
+proportional_scale = 0.4
+integral_scale = 0.05
 """
 
 
@@ -108,10 +108,11 @@ class Bed:
         """Lay the cables and start the clocks."""
         bridge = net.bridge()
         nodes = {clock.name: net.node(clock.name) for clock in CLOCKS}
+        # A bridge floods to its newest port first: this order puts the least between master and slaves, both ways.
+        for name in ("standby", "udpv4-e2e", "l2-e2e", "grandmaster"):
+            cable = net.cable(nodes[name], "eth0", bridge, name)
+        self.grandmaster_cables.append(cable)
         for clock in CLOCKS:
-            if any(port.delay_mechanism == "e2e" for port in clock.ports):
-                cable = net.cable(nodes[clock.name], "eth0", bridge, clock.name)
-                self.grandmaster_cables += [cable] if clock.name == "grandmaster" else []
             if clock.address:
                 nodes[clock.name].add_address("eth0", clock.address)
         self.grandmaster_cables.append(net.cable(nodes["l2-p2p"], "eth0", nodes["grandmaster"], "eth1"))

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from rich.text import Text
 
 LINEAR_BELOW_NS = 1_000.0
+FITTED_S = 8.0
 _BLANK = 0x2800
 _DOTS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))  # by row and column of a character's 4 × 2 dots
 _AXIS_WIDTH = 10
@@ -22,11 +23,18 @@ class Series(NamedTuple):
 
 
 def draw(series: Sequence[Series], *, start_s: float, end_s: float, width: int, height: int) -> list[Text]:
-    """Return *height* lines of offsets from *start_s* to *end_s*; the axis is linear within ±1 µs, else logarithmic."""
+    """Return *height* lines of offsets from *start_s* to *end_s*, on an axis that fits the newest seconds.
+
+    The axis is linear within ±1 µs, else logarithmic; what lies beyond it is left out.
+    """
     columns, rows = width - _AXIS_WIDTH, height
-    visible = [Series(colour, [p for p in points if start_s <= p[0] <= end_s]) for colour, points in series]
-    limit = max((abs(value) for _, points in visible for _, value in points), default=0.0)
-    limit = max(limit * 1.1, LINEAR_BELOW_NS)
+    newest_s = max((points[-1][0] for _, points in series if points), default=end_s)
+    fitted = (abs(value) for _, points in series for at, value in points if at > newest_s - FITTED_S)
+    limit = max(max(fitted, default=0.0) * 1.1, LINEAR_BELOW_NS)
+    visible = [
+        Series(colour, [(at, value) for at, value in points if start_s <= at <= end_s and abs(value) <= limit])
+        for colour, points in series
+    ]
     cells = [[_BLANK] * columns for _ in range(rows)]
     colours = [["dim"] * columns for _ in range(rows)]
     for colour, points in visible:

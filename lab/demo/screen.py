@@ -22,8 +22,8 @@ from lab.demo.watch import Track
 WINDOW_S = 30.0
 _COLOURS = dict(zip((clock.name for clock in CLOCKS), ("white", "yellow", "cyan", "magenta", "green"), strict=True))
 _PLAIN_EVERY_S = 5.0
-_EVENTS_SHOWN = 5
-_ROWS_BESIDE_CHART = len(CLOCKS) + _EVENTS_SHOWN + 5
+_DECISION_ROWS = 8
+_ROWS_BESIDE_CHART = len(CLOCKS) + _DECISION_ROWS + 4
 
 
 class Screen(Protocol):
@@ -92,13 +92,13 @@ class LiveScreen:
         self._console = console
         self._total_s = total_s
         self._phase = ""
-        self._decisions: deque[Text] = deque(maxlen=_EVENTS_SHOWN)
+        self._decisions: deque[Text] = deque(maxlen=_DECISION_ROWS)
         self._live = Live(console=console, auto_refresh=False, screen=True)
         self._live.start()
 
     def decide(self, at_s: float, name: str, text: str) -> None:
         """Show what the clock *name* decided, and why."""
-        line = Text(f"{at_s:5.1f} ", style="dim", no_wrap=True, overflow="ellipsis")
+        line = Text(f"{at_s:5.1f} ", style="dim")
         line.append(f"{name} ", style=_COLOURS[name])
         line.append(readable(text), style="default")
         self._decisions.append(line)
@@ -106,7 +106,7 @@ class LiveScreen:
     def announce(self, at_s: float, text: str) -> None:
         """Say what happens now."""
         self._phase = text
-        self._decisions.append(Text(f"{at_s:5.1f} {text}", style="bold red", no_wrap=True, overflow="ellipsis"))
+        self._decisions.append(Text(f"{at_s:5.1f} {text}", style="bold red"))
 
     def update(self, at_s: float, tracks: Mapping[str, Track]) -> None:
         """Show where the clocks are now."""
@@ -118,15 +118,24 @@ class LiveScreen:
         curve = chart.draw(
             series, start_s=start_s, end_s=start_s + WINDOW_S, width=width, height=max(5, height - _ROWS_BESIDE_CHART)
         )
-        caption = Text(
-            "true offset (clock minus truth), last 30 s; logarithmic beyond ±1 µs", style="dim", no_wrap=True
+        caption = Text("true offset, clock minus truth (logarithmic beyond ±1 µs), and why:", style="dim", no_wrap=True)
+        self._live.update(
+            Group(title, self._table(tracks), caption, *curve, *self._newest_decisions(width)), refresh=True
         )
-        decisions = [*self._decisions, *[Text()] * (_EVENTS_SHOWN - len(self._decisions))]
-        self._live.update(Group(title, self._table(tracks), caption, *curve, *decisions), refresh=True)
 
     def close(self) -> None:
         """Leave the terminal as it was."""
         self._live.stop()
+
+    def _newest_decisions(self, width: int) -> list[Text]:
+        """Return as many of the newest decisions as there is room for, wrapped."""
+        rows: list[Text] = []
+        for decision in reversed(self._decisions):
+            wrapped = list(decision.wrap(self._console, width))
+            if len(rows) + len(wrapped) > _DECISION_ROWS:
+                break
+            rows[:0] = wrapped
+        return rows + [Text()] * (_DECISION_ROWS - len(rows))
 
     def _table(self, tracks: Mapping[str, Track]) -> Table:
         table = Table(box=None, pad_edge=False, show_edge=False, padding=(0, 2, 0, 1))

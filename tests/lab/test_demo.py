@@ -54,7 +54,7 @@ def test_a_demo_in_which_all_went_well_passes() -> None:
         ({"locked_after_s": 40.0}, "did not lock before the cut"),
         ({"locked": False}, "ended unlocked"),
         ({"port_states": ("LISTENING",)}, "LISTENING"),
-        ({"offsets": [(25.0, 5.0), (70.0, -2e6)]}, "2,000,000 ns off the truth"),
+        ({"offsets": [(25.0, 5.0), (70.0, -2e6)]}, "2,000,000 ns (rms) off the truth"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
@@ -85,14 +85,24 @@ def test_the_picture_and_the_table_are_made(tmp_path: Path, capsys: pytest.Captu
 
 
 def test_a_chart_puts_zero_in_the_middle_and_the_largest_offset_at_the_edge() -> None:
-    series = [chart.Series("red", [(0.0, 5e8)]), chart.Series("blue", [(10.0, 0.0)])]
+    rows = dotted_rows([chart.Series("red", [(5.0, 5e8)]), chart.Series("blue", [(10.0, 0.0)])])
+    assert list(rows) == [0, 4]
+    assert rows[0].strip().startswith("+550 ms")
+    assert len(rows[4]) == 40  # the newest point is at the right edge
+
+
+def test_the_axis_of_a_chart_forgets_what_is_long_over() -> None:
+    rows = dotted_rows([chart.Series("red", [(0.0, 5e8), (10.0, 2_000.0)])])
+    assert list(rows) == [0]
+    assert rows[0].strip().startswith("+2.2 µs")
+
+
+def dotted_rows(series: list[chart.Series]) -> dict[int, str]:
+    """Draw 10 s into 40 x 9 characters; return the rows that have dots, up to the last dot."""
     lines = [line.plain for line in chart.draw(series, start_s=0.0, end_s=10.0, width=40, height=9)]
     assert {len(line) for line in lines} == {40}
     empty = "\u2800"
-    dotted = [(row, line.rstrip(empty)) for row, line in enumerate(lines) if line[10:].strip(empty)]
-    assert [row for row, _ in dotted] == [0, 4]
-    assert len(dotted[1][1]) == 40
-    assert lines[0].strip().startswith("+550 ms")
+    return {row: line.rstrip(empty) for row, line in enumerate(lines) if line[10:].strip(empty)}
 
 
 @pytest.mark.parametrize(
