@@ -16,6 +16,7 @@ COMMANDS = {
     "why": "the last decisions, and what led to them",
     "check": "is this configuration file right",
     "nics": "what each network interface can do",
+    "phc": "look at a PTP hardware clock, or move it by hand",
 }
 
 EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130
