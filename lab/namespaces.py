@@ -16,6 +16,7 @@ import os
 import signal
 import subprocess
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
@@ -30,6 +31,7 @@ _CLONE_NEWUSER = 0x1000_0000
 _IFA_F_NODAD = 0x02
 _FORWARD_PEER_DELAY = 1 << 0xE  # group_fwd_mask bit of 01-80-C2-00-00-0E
 _STOP_TIMEOUT_S = 5.0
+_SETTLE_TIMEOUT_S = 10.0
 
 
 class NamespaceError(PtpstackError):
@@ -264,6 +266,14 @@ class Network:
         b.netlink(lambda ip: _join_bridge(ip, b_interface))
         return cable
 
+    def settle(self) -> None:
+        """Wait until the kernel calls every link up, which it does up to a second after the cable is in."""
+        deadline = time.monotonic() + _SETTLE_TIMEOUT_S
+        while not all(node.netlink(_links_are_up) for node in self.nodes):
+            if time.monotonic() > deadline:
+                raise NamespaceError("a link does not come up", where=", ".join(node.name for node in self.nodes))
+            time.sleep(0.05)
+
     def close(self) -> None:
         """Stop every program, then let go of every namespace."""
         stop([process for node in self.nodes for process in node.processes])
@@ -303,3 +313,8 @@ def _join_bridge(ip: Any, interface: str) -> None:  # noqa: ANN401 (pyroute2 has
     bridge = ip.link_lookup(ifname="br0")
     if bridge:
         ip.link("set", index=_index(ip, interface), master=bridge[0])
+
+
+def _links_are_up(ip: Any) -> bool:  # noqa: ANN401 (pyroute2 has no types)
+    links = ((link.get("ifname"), link.get("operstate")) for link in ip.get_links())
+    return all(state == "UP" for name, state in links if name.startswith("eth"))

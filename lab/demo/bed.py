@@ -117,6 +117,7 @@ class Bed:
                 nodes[clock.name].add_address("eth0", clock.address)
         self.grandmaster_cables.append(net.cable(nodes["l2-p2p"], "eth0", nodes["grandmaster"], "eth1"))
         net.cable(nodes["l2-p2p"], "eth1", nodes["standby"], "eth1")
+        net.settle()
         for clock in CLOCKS:
             self.daemons[clock.name] = Daemon(nodes[clock.name], self.directory / clock.name, clock.configuration())
             self.daemons[clock.name].start()

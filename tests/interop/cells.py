@@ -66,6 +66,7 @@ def _run(cell: Cell, directory: Path, net: Network, outcome: Outcome) -> None:
     for number, node in enumerate((ours, theirs), 1):
         node.add_address("eth0", f"10.0.0.{number}/24")
         node.add_address("eth0", f"fd00::{number}/64")
+    net.settle()
     daemon = Daemon(ours, directory / "ours", _configuration(cell))
     peer = _peer(cell, theirs, directory / "theirs")
     capture = Capture(ours, "eth0", directory / "ours.pcap")

@@ -97,6 +97,21 @@ def test_a_cut_cable_takes_the_carrier_away_and_its_restoring_brings_it_back(net
     assert carrier(a)
 
 
+def test_a_settled_network_has_every_link_up(net: namespaces.Network) -> None:
+    a, bridge = net.node("a"), net.bridge()
+    net.cable(a, "eth0", bridge, "a")
+    net.settle()
+    assert a.netlink(lambda ip: next(iter(ip.get_links(ifname="eth0"))).get("operstate")) == "UP"
+
+
+def test_a_link_that_never_comes_up_is_told(net: namespaces.Network, monkeypatch: pytest.MonkeyPatch) -> None:
+    a, b = net.node("a"), net.node("b")
+    net.cable(a, "eth0", b, "eth0").cut()
+    monkeypatch.setattr(namespaces, "_SETTLE_TIMEOUT_S", 0.2)
+    with pytest.raises(namespaces.NamespaceError, match="does not come up"):
+        net.settle()
+
+
 def test_a_node_sees_its_own_interfaces_only(net: namespaces.Network) -> None:
     names = set(net.node("alone").netlink(lambda ip: {link.get("ifname") for link in ip.get_links()}))
     assert "lo" in names
