@@ -30,7 +30,7 @@ def ask(path: str, request: dict[str, Any], *, wait_forever: bool = False) -> It
             connection.settimeout(None if wait_forever else ANSWER_TIMEOUT_S)
             with connection.makefile("rb") as lines:
                 for line in lines:
-                    answer = json.loads(line)
+                    answer = _object(line)
                     if "end" in answer:
                         return
                     yield answer
@@ -38,6 +38,13 @@ def ask(path: str, request: dict[str, Any], *, wait_forever: bool = False) -> It
             raise _not_reachable(path, f"no answer within {ANSWER_TIMEOUT_S:g} s") from error
         except (OSError, ValueError) as error:
             raise _not_reachable(path, getattr(error, "strerror", None) or "not ptpstack's answers") from error
+
+
+def _object(line: bytes) -> dict[str, Any]:
+    answer = json.loads(line)
+    if not isinstance(answer, dict):
+        raise ValueError(f"{line!r} is no answer of ours")  # noqa: TRY004 (as json.loads raises)
+    return answer
 
 
 def _not_reachable(path: str, why: str) -> NotReachableError:

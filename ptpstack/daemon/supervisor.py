@@ -14,7 +14,6 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from functools import partial
-from importlib.metadata import PackageNotFoundError, version
 
 from hw.link import LinkMonitor
 from hw.soft_clock import SoftClock
@@ -37,14 +36,6 @@ DEFECTS_MAX, DEFECTS_WITHIN = 10, 10 * SECOND
 """So many internal errors in so short a time end the process: the service manager starts a fresh one."""
 
 EXIT_OK, EXIT_FAILED = 0, 1
-
-
-def program_version() -> str:
-    """Return the version that is installed."""
-    try:
-        return version("ptpstack")
-    except PackageNotFoundError:
-        return "(not installed)"
 
 
 def utc_now() -> UtcTime:
@@ -102,9 +93,7 @@ class Supervisor:
         if seconds is not None:
             end = self.loop.timer(partial(self._end, f"{seconds:g} s are over"))
             end.set(monotonic_now() + interval_from_seconds(seconds))
-        self.recorder.record(
-            DaemonStarted(version=program_version(), pid=os.getpid(), instances=tuple(self.plant.instances))
-        )
+        self.recorder.record(DaemonStarted(pid=os.getpid(), instances=tuple(self.plant.instances)))
         freeze_garbage()
         self._notifier.ready()
 
