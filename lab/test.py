@@ -11,11 +11,19 @@ import shutil
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 from lab import namespaces
 
-PEERS = {"ptp4l": "linuxptp", "tshark": "tshark", "ip": "iproute2", "ethtool": "ethtool"}
-"""A program that tests call, and the Debian package that brings it."""
+PACKAGES = {
+    "linuxptp": Path("/usr/sbin/ptp4l"),
+    "tshark": Path("/usr/bin/tshark"),
+    "iproute2": Path("/usr/sbin/ip"),
+    "ethtool": Path("/usr/sbin/ethtool"),
+    "gcc": Path("/usr/bin/gcc"),
+    "libc6-dev": Path("/usr/include/stdio.h"),
+}
+"""Each Debian package that tests call upon, with a file that shows it is there."""
 
 CHECKS = (
     ("style", ["ruff", "check", "."]),
@@ -31,7 +39,7 @@ _SYSTEM_PATH = "/usr/sbin:/sbin"  # where Debian keeps ptp4l and ip, outside a p
 def main(arguments: list[str]) -> int:
     """Run every check, then pytest, whose closing line comes last; return non-zero when anything failed."""
     os.environ["PATH"] += os.pathsep + _SYSTEM_PATH
-    install_missing(PEERS)
+    install_missing(PACKAGES)
     failed = [name for name, command in CHECKS if not _passes(name, command)]
     if failed:
         print(f"lab: failed before the tests: {', '.join(failed)}", flush=True)
@@ -43,9 +51,9 @@ def main(arguments: list[str]) -> int:
     return tests or (1 if failed else 0)
 
 
-def install_missing(packages: dict[str, str]) -> None:
-    """Install the Debian *packages* (program: package) whose program is missing, or say which those are."""
-    missing = sorted({package for program, package in packages.items() if shutil.which(program) is None})
+def install_missing(packages: dict[str, Path]) -> None:
+    """Install the *packages* whose evidence is missing, or say which those are."""
+    missing = sorted(package for package, evidence in packages.items() if not evidence.exists())
     if not missing:
         return
     if os.geteuid() != 0 or shutil.which("apt-get") is None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from lab.__main__ import COMMANDS
+from ptpstack.config import load
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 PACKAGES = [name for name in ("ptpstack", "hw", "ntp", "profiles", "lab") if (CHECKOUT / name).is_dir()]
