@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterator
+from functools import partial
 
 from lab.bench import bed
 from lab.bench.rows import Row
@@ -53,7 +54,7 @@ def measure(rounds: int) -> Iterator[Row]:
             daemon = Daemon(cable.measured, cable.directory / "ours", CONFIGURATION)
             start = time.monotonic()
             daemon.start()
-            daemon.wait_until(lambda daemon=daemon: _state(daemon) == "SLAVE", 60, "became SLAVE")
+            daemon.wait_until(partial(_is_slave, daemon), 60, "became SLAVE")
             locked.append(time.monotonic() - start)
             bed.settle(SETTLE_S)
             offsets = [_offset_ns(daemon) for _ in range(SECONDS * 10)]
@@ -66,9 +67,9 @@ def measure(rounds: int) -> Iterator[Row]:
     yield Row("slave", "true offset maximum at 8 Sync/s", "ns", worst)
 
 
-def _state(daemon: Daemon) -> str:
+def _is_slave(daemon: Daemon) -> bool:
     port: str = daemon.status()["instances"][0]["ports"][0]["portDS"]["portState"]
-    return port
+    return port == "SLAVE"
 
 
 def _offset_ns(daemon: Daemon) -> float:
