@@ -133,29 +133,29 @@ def _qemu(guest: Guest, image: Path, initramfs: Path, job: Path) -> list[str]:
 def _run(command: list[str], timeout: float, errors: Path, *, stream: bool) -> str:
     """Run QEMU to its end, its own words into *errors*, and return what the script said."""
     lines: list[str] = []
-    with errors.open("w") as log:
-        process = subprocess.Popen(
+    with (
+        errors.open("w") as log,
+        subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log, text=True, errors="replace"
-        )
-    timer = threading.Timer(timeout, process.kill)
-    timer.start()
-    try:
-        assert process.stdout is not None
-        for line in process.stdout:
-            lines.append(line)
-            if stream:
-                sys.stdout.write(line)
-                sys.stdout.flush()
-        process.wait()
-    finally:
-        timed_out = not timer.is_alive()
-        timer.cancel()
-        process.kill()
-        process.wait()
-    output = "".join(lines)
+        ) as process,
+    ):
+        late = threading.Timer(timeout, process.kill)
+        late.start()
+        try:
+            assert process.stdout is not None
+            for line in process.stdout:
+                lines.append(line)
+                if stream:
+                    print(line, end="", flush=True)
+        except BaseException:
+            process.kill()
+            raise
+        finally:
+            timed_out = not late.is_alive()
+            late.cancel()
     if timed_out:
-        raise GuestError(f"the guest took more than {timeout:g} s", why=f"its last words: {output[-1000:]}")
-    return output
+        raise GuestError(f"the guest took more than {timeout:g} s", why=f"its last words: {''.join(lines)[-1000:]}")
+    return "".join(lines)
 
 
 def _exit_code(job: Path, output: str) -> int:

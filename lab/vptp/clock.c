@@ -402,7 +402,7 @@ static const struct ptp_clock_info vptp_info = {
 
 /* ---- coming and going ---- */
 
-/* A knob has changed the rate. */
+/* A knob has changed the rate. Where the walk ends, the wanderer goes home. */
 static void clock_changed(void *owner)
 {
 	struct vptp_clock *clock = owner;
@@ -414,6 +414,8 @@ static void clock_changed(void *owner)
 	if (!clock->walking)
 		clock->next_walk = now + WALK_INTERVAL;
 	clock->walking = clock->walk_ppt;
+	if (!clock->walking)
+		clock->walk = 0;
 	begin_piece(clock, now, piece_at(newest(clock), now));
 	perout_arm(clock);
 	spin_unlock_irqrestore(&clock->lock, flags);

@@ -1,0 +1,38 @@
+"""One boot of the virtual machine that runs many checks."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Self
+
+import pytest
+
+from lab.vm import Guest, run_in_vm
+from lab.vm.packages import PackagesMissingError
+from tests.vm.guest.run import checks_of
+
+
+def names_of(modules: Sequence[ModuleType]) -> list[str]:
+    return [name for module in modules for name in checks_of(module)]
+
+
+@dataclass(frozen=True)
+class Boot:
+    outcomes: dict[str, str]  # of each check: nothing when it passed, else its traceback
+    output: str
+
+    @classmethod
+    def of(cls, modules: Sequence[ModuleType], guest: Guest, results: Path) -> Self:
+        names = " ".join(module.__name__ for module in modules)
+        try:
+            result = run_in_vm(f"exec python3 -m tests.vm.guest.run {names}", timeout=600, guest=guest, results=results)
+        except PackagesMissingError as error:
+            pytest.skip(str(error))
+        outcomes = json.loads(result.files["checks.json"].read_text()) if "checks.json" in result.files else {}
+        return cls(outcomes, result.output)
+
+    def expect(self, check: str) -> None:
+        assert check in self.outcomes, f"it did not run; the guest said:\n{self.output}"
+        assert not self.outcomes[check], self.outcomes[check]

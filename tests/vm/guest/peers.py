@@ -1,0 +1,83 @@
+"""linuxptp takes the virtual card for a real one. Virtual time: these figures are the same on any host."""
+
+import math
+import os
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from lab.vptp import read_truth, set_knob
+from tests.vm.guest.bed import run, wait_until
+
+RESULTS = Path(os.environ.get("RESULTS", "."))
+
+
+@contextmanager
+def ptp4l(interface: str, **options: object) -> Iterator[None]:
+    settings = {
+        "network_transport": "L2",
+        "logSyncInterval": -3,
+        "logMinDelayReqInterval": -3,
+        "logMinPdelayReqInterval": -3,
+        "logAnnounceInterval": 0,
+        "use_syslog": 0,
+        "verbose": 1,
+        "summary_interval": 4,
+        "uds_address": f"/run/{interface}.socket",
+    } | options
+    configuration = Path(f"/run/{interface}.conf")
+    configuration.write_text("[global]\n" + "".join(f"{name} {value}\n" for name, value in settings.items()))
+    with (RESULTS / f"{interface}-{settings['delay_mechanism']}.log").open("w") as log:
+        process = subprocess.Popen(["ptp4l", "-f", configuration, "-i", interface], stdout=log, stderr=log)
+        try:
+            yield
+        finally:
+            process.terminate()
+            process.wait()
+
+
+def follow(delay_mechanism: str) -> list[float]:
+    """Let one ptp4l follow another on equal links with 20 ppm and ±20 ns; return the true offsets once settled."""
+    set_knob("clock1/error_ppb", 20_000)
+    for port in ("port0", "port1"):
+        set_knob(f"{port}/stamp_jitter_ns", 20)
+        run("ip", "link", "set", port.replace("port", "vptp"), "up")
+    master, slave = {"priority1": 100, "masterOnly": 1}, {"slaveOnly": 1}
+    with (
+        ptp4l("vptp0", delay_mechanism=delay_mechanism, **master),
+        ptp4l("vptp1", delay_mechanism=delay_mechanism, **slave),
+    ):
+        wait_until(lambda: abs(offset_ns()) < 100, 60)
+        time.sleep(20.0)
+        return list(sampled_offsets(60.0))
+
+
+def sampled_offsets(seconds: float) -> Iterator[float]:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        yield offset_ns()
+        time.sleep(0.1)
+
+
+def offset_ns() -> float:
+    clocks = read_truth().clocks
+    return clocks[1].minus_ns(clocks[0])
+
+
+def expect(name: str, offsets: list[float], rms_ns: float, maximum_ns: float) -> None:
+    rms = math.sqrt(sum(offset * offset for offset in offsets) / len(offsets))
+    largest = max(map(abs, offsets))
+    said = f"{name}: {rms:.1f} ns RMS, {largest:.1f} ns at most, {len(offsets)} samples"
+    print(said)  # noqa: T201 (kept in the output)
+    assert rms < rms_ns, said
+    assert largest < maximum_ns, said
+
+
+def check_ptp4l_follows_ptp4l_end_to_end_within_ten_ns() -> None:
+    expect("ptp4l E2E", follow("E2E"), rms_ns=10, maximum_ns=40)
+
+
+def check_ptp4l_follows_ptp4l_peer_to_peer_within_fifteen_ns() -> None:
+    expect("ptp4l P2P", follow("P2P"), rms_ns=15, maximum_ns=60)

@@ -1,0 +1,30 @@
+"""The module comes and goes under its users. The last checks of a boot."""
+
+import os
+import subprocess
+
+from lab.vptp import read_truth
+from ptpstack.errors import HardwareError
+from tests.vm.guest.bed import clock, run
+
+
+def check_a_clock_whose_module_was_reloaded_is_gone_and_a_new_one_is_there() -> None:
+    with clock(0) as phc:
+        run("rmmod", "vptp")
+        try:
+            phc.time()
+        except HardwareError as error:
+            gone = str(error)
+        else:
+            gone = ""
+        run("insmod", os.environ["VPTP"], *os.environ["VPTP_PARAMETERS"].split())
+        assert "the clock is gone" in gone, gone
+        assert len(read_truth().clocks) == 3
+
+
+def check_impossible_parameters_are_refused() -> None:
+    run("rmmod", "vptp")
+    for parameters in ("ports=0", "ports=33", "ports=2 phc=0", "ports=2 segment=0,99"):
+        command = ["insmod", os.environ["VPTP"], *parameters.split()]
+        done = subprocess.run(command, check=False, capture_output=True, text=True)
+        assert "Invalid parameters" in done.stderr, (parameters, done.stderr)
