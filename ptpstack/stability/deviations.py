@@ -29,9 +29,10 @@ class Curve:
     taus_s: Floats
     values: Floats
 
-    def at(self, tau_s: float) -> float:
-        """Return the value at the tau nearest to *tau_s*; NaN of an empty curve."""
-        return float(self.values[np.argmin(np.abs(self.taus_s - tau_s))]) if self.taus_s.size else float("nan")
+    def at(self, tau_s: float) -> float | None:
+        """Return the value at *tau_s*, ``None`` where there is none."""
+        values = self.values[np.isclose(self.taus_s, tau_s, rtol=1e-9, atol=0)]
+        return float(values[0]) if values.size and not np.isnan(values[0]) else None
 
 
 def averaging_factors(largest: int, per_decade: int = 12) -> list[int]:

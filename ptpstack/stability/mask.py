@@ -56,7 +56,7 @@ class Segment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Limit(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """One line of a mask: a *quantity* and its limit, *ns* or, for a curve over tau, *segments*.
+    """One line of a mask: a *quantity* and its limit, *ns* or, for a curve over tau > *from_s*, *segments*.
 
     A single value needs a record of *observation_s*. *confidence* says how well the number is known: ``high`` the
     standard's text or two independent sources, ``medium`` one, ``low`` and ``unknown`` to be checked first.
@@ -67,6 +67,7 @@ class Limit(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     confidence: Literal["high", "medium", "low", "unknown"]
     ns: float | None = None
     segments: tuple[Segment, ...] = ()
+    from_s: float = 0.0
     observation_s: float = 0.0
     note: str = ""
 
@@ -88,11 +89,13 @@ class Limit(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
         return self.confidence in {"low", "unknown"}
 
     def at(self, tau_s: float) -> float | None:
-        """Return the limit at *tau_s* in ns; ``None`` beyond the mask."""
+        """Return the limit at *tau_s* in ns; ``None`` outside the mask."""
+        if tau_s <= self.from_s:
+            return None
         for segment in self.segments:
             if tau_s <= segment.up_to_s * (1 + 1e-9):
                 return segment.ns + segment.ns_per_s * tau_s
-        return self.ns
+        return None
 
     @property
     def must_reach_s(self) -> float:
