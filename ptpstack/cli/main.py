@@ -14,6 +14,7 @@ COMMANDS = {
     "run": "run the daemon",
     "status": "is this machine synchronized, and how far off",
     "why": "the last decisions, and what led to them",
+    "report": "how well does a clock keep time: MTIE, TDEV, masks",
     "check": "is this configuration file right",
     "nics": "what each network interface can do",
     "phc": "look at a PTP hardware clock, or move it by hand",
