@@ -17,7 +17,7 @@ from ptpstack.config.model import Servo as ServoConfig
 from ptpstack.config.resolve import ResolvedInstance, ResolvedPort
 from ptpstack.core.instance import PtpInstance
 from ptpstack.daemon.clock_driver import ClockDriver, restore_frequency
-from ptpstack.daemon.clocks import clock_word, open_clock
+from ptpstack.daemon.clocks import clock_word, contests, open_clock
 from ptpstack.daemon.instance_driver import InstanceDriver
 from ptpstack.daemon.loop import Loop
 from ptpstack.daemon.port_io import PortIo
@@ -57,6 +57,8 @@ def build(config: Config, resolved: Sequence[ResolvedInstance], loop: Loop, reco
         restored = restore_frequency(clock, store) if steered_by else None
         if restored is not None:
             recorder.record(restored)
+        for contest in contests(clock) if steered_by else ():
+            recorder.record(contest)
         plant.clocks[word] = ClockDriver(
             clock,
             make_servo(config.servo.type, _pi_settings(config.servo, clock), clock.frequency_ppb()),

@@ -14,8 +14,10 @@ from hw.ethtool import timestamping_info
 from hw.phc import Phc
 from hw.realtime import RealtimeClock
 from hw.soft_clock import SoftClock
+from hw.time_daemons import PHC, SYSTEM_CLOCK, find_time_daemons
 from ptpstack.config.model import SoftClock as SoftClockConfig
 from ptpstack.config.resolve import ResolvedInstance
+from ptpstack.daemon.events import ClockContested
 from ptpstack.daemon.state_store import StateStore
 from ptpstack.errors import ConfigError, HardwareError
 
@@ -71,6 +73,16 @@ def open_clock(
                     next_step="`ptpstack nics` shows the clock of each interface",
                 )
     return Phc(word)
+
+
+def contests(clock: Clock) -> list[ClockContested]:
+    """Return what to tell of other programs that may steer *clock*; a soft clock is ours alone."""
+    kind = {RealtimeClock: SYSTEM_CLOCK, Phc: PHC}.get(type(clock))
+    return [
+        ClockContested(clock=clock.name, program=daemon.name, program_pid=daemon.pid, steers=daemon.steers)
+        for daemon in (find_time_daemons() if kind else [])
+        if kind is not None and kind in daemon.steers
+    ]
 
 
 def _soft_clock(name: str, config: SoftClockConfig, store: StateStore) -> SoftClock:

@@ -155,6 +155,24 @@ class ClockFailed(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ClockContested(Event):
+    """Another program that runs here steers the same kind of clock."""
+
+    severity: ClassVar[Severity] = Severity.WARNING
+
+    clock: str
+    program: str
+    program_pid: int
+    steers: str
+
+    def __str__(self) -> str:
+        return (
+            f"{self.clock}: {self.program} (pid {self.program_pid}) runs, which steers {self.steers}; "
+            "two programs on one clock fight: stop one, or give this instance free_running = true"
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FrequencyRestored(Event):
     """The frequency learnt before the restart is in force again."""
 

@@ -19,6 +19,7 @@ import struct
 import sys
 import time
 from collections.abc import Callable
+from typing import Any
 
 from ptpstack.time import NANOSECOND, MonotonicTime
 
@@ -68,6 +69,8 @@ class Loop:
         self._alarm = _make_alarm()
         self._stopped = False
         self._signals: dict[int, Callback] = {}
+        self._handlers_before: dict[int, Any] = {}
+        self._wakeup_fd_before = -1
         self._signal_pair: tuple[socket.socket, socket.socket] | None = None
         if self._alarm is not None:
             self.watch(self._alarm.fileno(), self._alarm.acknowledge)
@@ -105,10 +108,12 @@ class Loop:
             self._signal_pair = socket.socketpair()
             for end in self._signal_pair:
                 end.setblocking(False)
-            signal.set_wakeup_fd(self._signal_pair[1].fileno(), warn_on_full_buffer=False)
+            wakeup_fd = self._signal_pair[1].fileno()
+            self._wakeup_fd_before = signal.set_wakeup_fd(wakeup_fd, warn_on_full_buffer=False)
             self.watch(self._signal_pair[0].fileno(), self._take_signals)
         self._signals[number] = callback
-        signal.signal(number, lambda _number, _frame: None)
+        before = signal.signal(number, lambda _number, _frame: None)
+        self._handlers_before.setdefault(number, before)
 
     def run(self) -> None:
         """Serve until :meth:`stop`."""
@@ -138,9 +143,9 @@ class Loop:
     def close(self) -> None:
         """Give back descriptors and signal handlers."""
         if self._signal_pair is not None:
-            signal.set_wakeup_fd(-1)
-            for number in self._signals:
-                signal.signal(number, signal.SIG_DFL)
+            signal.set_wakeup_fd(self._wakeup_fd_before)
+            for number, handler in self._handlers_before.items():
+                signal.signal(number, handler)
             for end in self._signal_pair:
                 end.close()
         self._selector.close()

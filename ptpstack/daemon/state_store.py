@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import re
 from pathlib import Path
 from typing import Any
@@ -27,7 +26,10 @@ class StateStore:
         return state if isinstance(state, dict) else {}
 
     def save(self, clock: str, state: dict[str, Any]) -> None:
-        """Replace what is kept for *clock*, at once or not at all. Raises ``OSError``."""
+        """Replace what is kept for *clock*, at once or not at all. Raises ``OSError``.
+
+        Not forced to the disk, which could take seconds: after a power failure the frequency is learnt anew.
+        """
         if self._directory is None:
             return
         self._directory.mkdir(parents=True, exist_ok=True)
@@ -36,8 +38,6 @@ class StateStore:
         try:
             with new.open("w", encoding="utf-8") as file:
                 json.dump(state, file)
-                file.flush()
-                os.fsync(file.fileno())
             new.replace(path)
         except OSError:
             with contextlib.suppress(OSError):

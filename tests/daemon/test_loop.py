@@ -156,6 +156,15 @@ def test_a_signal_is_served_in_the_loop(loop: Loop) -> None:
     assert got == ["usr1"]
 
 
+def test_signal_handlers_are_given_back() -> None:
+    before = signal.getsignal(signal.SIGUSR1)
+    loop = Loop()
+    loop.on_signal(signal.SIGUSR1, loop.stop)
+    assert signal.getsignal(signal.SIGUSR1) is not before
+    loop.close()
+    assert signal.getsignal(signal.SIGUSR1) is before
+
+
 def test_a_failing_callback_goes_to_on_error_and_the_loop_goes_on() -> None:
     errors = []
     loop = Loop(errors.append)

@@ -1,5 +1,6 @@
 """What is kept over a restart is whole or not there."""
 
+import json
 import os
 from pathlib import Path
 
@@ -46,10 +47,10 @@ def test_a_failed_save_leaves_what_was_there(tmp_path: Path, monkeypatch: pytest
     store = StateStore(str(tmp_path))
     store.save("soft", {"frequency_ppb": 1.0})
 
-    def disk_full(_fd: int) -> None:
+    def disk_full(*_: object) -> None:
         raise OSError(28, os.strerror(28))
 
-    monkeypatch.setattr(os, "fsync", disk_full)
+    monkeypatch.setattr(json, "dump", disk_full)
     with pytest.raises(OSError, match="No space left"):
         store.save("soft", {"frequency_ppb": 2.0})
     assert store.load("soft") == {"frequency_ppb": 1.0}
