@@ -16,7 +16,7 @@ from ptpstack.config.model import Config
 from ptpstack.config.model import Servo as ServoConfig
 from ptpstack.config.resolve import ResolvedInstance, ResolvedPort
 from ptpstack.core.instance import PtpInstance
-from ptpstack.daemon.clock_driver import ClockDriver, restore_frequency
+from ptpstack.daemon.clock_driver import ClockDriver, kept_frequency_ppb
 from ptpstack.daemon.clocks import clock_word, contests, open_clock
 from ptpstack.daemon.instance_driver import InstanceDriver
 from ptpstack.daemon.loop import Loop
@@ -54,20 +54,19 @@ def build(config: Config, resolved: Sequence[ResolvedInstance], loop: Loop, reco
         users = [instance for instance in resolved if words[instance.name] == word]
         clock = open_clock(word, users, config.clock, store)
         steered_by = [user.name for user in users if not user.free_running]
-        restored = restore_frequency(clock, store) if steered_by else None
-        if restored is not None:
-            recorder.record(restored)
+        kept_ppb = kept_frequency_ppb(clock, store) if steered_by else None
+        begins_at_ppb = clock.frequency_ppb() if kept_ppb is None else kept_ppb
         for contest in contests(clock) if steered_by else ():
             recorder.record(contest)
         plant.clocks[word] = ClockDriver(
             clock,
-            make_servo(config.servo.type, _pi_settings(config.servo, clock), clock.frequency_ppb()),
+            make_servo(config.servo.type, _pi_settings(config.servo, clock), begins_at_ppb),
             ClockArbiter(clock.name, steered_by),
             ClockCheck(config.servo.sanity_freq_limit_ppb),
             store=store,
             loop=loop,
             recorder=recorder,
-            learnt_ppb=None if restored is None else restored.frequency_ppb,
+            learnt_ppb=kept_ppb,
         )
     shared: dict[tuple[object, ...], PortIo] = {}
     for instance in resolved:

@@ -12,7 +12,6 @@ from typing import Any
 from hw.clock import Clock
 from hw.realtime import RealtimeClock
 from ptpstack.arbiter.clock_arbiter import ClockArbiter, Verdict
-from ptpstack.arbiter.clock_state import ClockState
 from ptpstack.core.outputs import Measurement
 from ptpstack.daemon.events import ClockFailed, FrequencyRestored
 from ptpstack.daemon.instance_driver import InstanceDriver
@@ -49,7 +48,10 @@ def raw_now() -> MonotonicTime:
 
 
 class ClockDriver:
-    """Drives *clock* by *servo* for the instances in ``users``; *learnt_ppb* is its frequency from before a restart."""
+    """Drives *clock* by *servo* for the instances in ``users``.
+
+    *learnt_ppb* is the frequency from before a restart, from which *servo* begins.
+    """
 
     def __init__(
         self,
@@ -90,8 +92,8 @@ class ClockDriver:
         self._save_timer.set(monotonic_now() + SAVE_INTERVAL)
 
     def stop(self) -> None:
-        """Leave the clock at the frequency learnt, and keep it for the next start."""
-        if self._learnt_ppb is not None:
+        """Leave a clock that was steered at the frequency learnt, and keep it for the next start."""
+        if self.samples and self._learnt_ppb is not None:
             self._attempt_frequency(self._learnt_ppb)
         self._save()
         self._silence_timer.close()
@@ -123,7 +125,7 @@ class ClockDriver:
         self.samples += steering
         if steering:
             self._steer(user, measurement, local_now)
-        self.last_sample = OffsetSample(
+        sample = OffsetSample(
             clock=self.clock.name,
             port_number=measurement.port_number,
             offset_ns=interval_to_ns(measurement.offset_from_master),
@@ -133,10 +135,12 @@ class ClockDriver:
             log_sync_interval=measurement.log_sync_interval,
             steering=steering,
         )
-        self._recorder.record(self.last_sample, user.name)
-        if self.arbiter.state is ClockState.LOCKED and now >= self._say_synchronized_at:
+        self._recorder.record(sample, user.name)
+        if steering or self.arbiter.writer is None:
+            self.last_sample = sample
+        if steering and self.servo_state in _LOCKED and now >= self._say_synchronized_at:
             self._say_synchronized_at = now + SAVE_INTERVAL
-            self._say_synchronized(self.last_sample)
+            self._say_synchronized(sample)
 
     def _follow_timescale(self, user: InstanceDriver) -> bool:
         """Read the system clock on the timescale of the master it follows; whether that moved its reading."""
@@ -160,6 +164,8 @@ class ClockDriver:
     # -- one sample ------------------------------------------------------------------------------------
 
     def _steer(self, user: InstanceDriver, measurement: Measurement, local_now: LocalTime) -> None:
+        if self.samples == 1:
+            self._begin_to_steer(user)
         source = (user.name, measurement.port_number, measurement.parent_port_identity)
         if source != self._source and self.servo_state is ServoState.UNLOCKED:
             self._servo.reset()  # a frequency estimate needs both its samples from one master
@@ -181,6 +187,11 @@ class ClockDriver:
             self.servo_state = ServoState.UNLOCKED
         self._record(self.arbiter.servo_moved(self.servo_state), user.name)
         user.servo_locked(locked=self.servo_state in _LOCKED)
+
+    def _begin_to_steer(self, user: InstanceDriver) -> None:
+        """Go on from the frequency kept; only now, as until here the clock may have been another program's."""
+        if self._learnt_ppb is not None and self._attempt_frequency(self._learnt_ppb):
+            self._record([FrequencyRestored(clock=self.clock.name, frequency_ppb=self._learnt_ppb)], user.name)
 
     def _carry_out(self, command: ClockCommand) -> bool:
         """Do what the servo says; whether the clock took it."""
@@ -259,13 +270,9 @@ class ClockDriver:
             self._recorder.record(event, instance)
 
 
-def restore_frequency(clock: Clock, store: StateStore) -> FrequencyRestored | None:
-    """Let *clock* run at the frequency kept for it, if there is one it takes; say so."""
+def kept_frequency_ppb(clock: Clock, store: StateStore) -> float | None:
+    """Return the frequency kept for *clock*, if there is one it can run at."""
     frequency_ppb = store.load(clock.name).get("frequency_ppb")
     if not isinstance(frequency_ppb, int | float) or not abs(frequency_ppb) <= clock.max_frequency_ppb:
         return None
-    try:
-        clock.set_frequency(float(frequency_ppb))
-    except HardwareError:
-        return None  # the first command will fail the same way and be told
-    return FrequencyRestored(clock=clock.name, frequency_ppb=float(frequency_ppb))
+    return float(frequency_ppb)

@@ -12,7 +12,7 @@ from ptpstack.arbiter.events import MeasurementRejected
 from ptpstack.core.outputs import Measurement
 from ptpstack.core.settings import TimeProperties
 from ptpstack.daemon import clock_driver as clock_driver_module
-from ptpstack.daemon.clock_driver import ClockDriver, restore_frequency
+from ptpstack.daemon.clock_driver import ClockDriver, kept_frequency_ppb
 from ptpstack.daemon.events import ClockFailed, FrequencyRestored
 from ptpstack.daemon.state_store import StateStore
 from ptpstack.daemon.system_time import TimescaleFollowed, follow_timescale
@@ -54,7 +54,7 @@ class ScriptedServo:
 class Bench:
     """A clock driver on fakes, with one instance ``main`` that may steer."""
 
-    def __init__(self, directory: str = "", candidates: tuple[str, ...] = ("main",)) -> None:
+    def __init__(self, directory: str = "", learnt_ppb: float | None = None) -> None:
         self.shop = Workshop()
         self.clock = FakeClock()
         self.servo = ScriptedServo()
@@ -63,11 +63,12 @@ class Bench:
         self.driver = ClockDriver(
             self.clock,
             self.servo,
-            ClockArbiter("fake", candidates),
+            ClockArbiter("fake", ["main"]),
             ClockCheck(),
             store=StateStore(directory),
             loop=self.shop.loop,
             recorder=self.shop.recorder,
+            learnt_ppb=learnt_ppb,
         )
         self.driver.users += [self.user, self.other]
         self.driver.start()
@@ -238,25 +239,33 @@ def test_the_frequency_learnt_outlives_a_restart_without_the_noise_of_the_last_s
     bench.driver.stop()
     assert bench.clock.closed
     assert bench.clock.set_to_ppb == pytest.approx(1000.0, abs=10)
-    clock = FakeClock()
-    restored = restore_frequency(clock, StateStore(str(tmp_path)))
-    assert clock.set_to_ppb == pytest.approx(1000.0, abs=10)
-    assert restored == FrequencyRestored(clock="fake", frequency_ppb=clock.set_to_ppb)
+    kept_ppb = kept_frequency_ppb(FakeClock(), StateStore(str(tmp_path)))
+    assert kept_ppb == bench.clock.set_to_ppb
+
+
+def test_the_frequency_kept_is_set_when_steering_begins_and_not_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    bench = Bench(learnt_ppb=77.0)
+    monkeypatch.setattr(clock_driver_module, "raw_now", lambda: bench.raw)
+    bench.sample(user=bench.other)
+    assert bench.clock.set_to_ppb == 0.0
+    bench.sample(ClockCommand(UNLOCKED, 77.0))
+    assert bench.clock.set_to_ppb == 77.0
+    bench.sample(ClockCommand(UNLOCKED, 77.0))
+    assert bench.events(FrequencyRestored) == [FrequencyRestored(clock="fake", frequency_ppb=77.0)]
 
 
 def test_a_run_without_samples_keeps_what_an_earlier_one_learnt(tmp_path: Path) -> None:
     StateStore(str(tmp_path)).save("fake", {"frequency_ppb": 77.0})
-    bench = Bench(str(tmp_path))
+    bench = Bench(str(tmp_path), learnt_ppb=77.0)
     bench.driver.stop()
+    assert bench.clock.set_to_ppb == 0.0
     assert StateStore(str(tmp_path)).load("fake") == {"frequency_ppb": 77.0}
 
 
 @pytest.mark.parametrize("kept", [{}, {"frequency_ppb": "fast"}, {"frequency_ppb": 1e9}, {"frequency_ppb": None}])
 def test_a_frequency_that_is_no_use_is_not_restored(tmp_path: Path, kept: dict[str, object]) -> None:
     StateStore(str(tmp_path)).save("fake", kept)
-    clock = FakeClock()
-    assert restore_frequency(clock, StateStore(str(tmp_path))) is None
-    assert clock.set_to_ppb == 0.0
+    assert kept_frequency_ppb(FakeClock(), StateStore(str(tmp_path))) is None
 
 
 @pytest.mark.parametrize(
