@@ -57,6 +57,10 @@ class AnnounceReceiver:
         """Return Erbest."""
         return self._foreign_masters.best()
 
+    def qualified(self) -> list[ComparisonSet]:
+        """Return every foreign master that may be compared."""
+        return self._foreign_masters.qualified()
+
     def newest_of(self, sender: PortIdentity) -> Announce | None:
         """Return the last Announce of *sender*."""
         record = self._foreign_masters.get(sender)

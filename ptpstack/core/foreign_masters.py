@@ -100,12 +100,14 @@ class ForeignMasters:
         """Return *record* as a side of the data set comparison."""
         return ComparisonSet.of_announce(record.announce, self._receiver)
 
+    def qualified(self) -> list[ComparisonSet]:
+        """Return every record that may be compared (9.3.2.5)."""
+        return [self.comparison_set(record) for record in self._records.values() if record.qualified]
+
     def best(self) -> ComparisonSet | None:
         """Return Erbest, the best qualified record of this port, if any (9.3.2.3)."""
         best: ComparisonSet | None = None
-        for record in self._records.values():
-            if record.qualified:
-                candidate = self.comparison_set(record)
-                if best is None or compare(candidate, best).better:
-                    best = candidate
+        for candidate in self.qualified():
+            if best is None or compare(candidate, best).better:
+                best = candidate
         return best

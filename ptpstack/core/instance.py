@@ -17,7 +17,7 @@ from ptpstack.core.outputs import Output
 from ptpstack.core.port import Port
 from ptpstack.core.port_states import ACTIVE_STATES, RECEIVING_STATES, PortEvent, PortState
 from ptpstack.core.settings import InstanceSettings, PortSettings, TimeProperties
-from ptpstack.core.state_decision import Decision, DecisionCode, best_of, decide
+from ptpstack.core.state_decision import Decision, DecisionCode, best_of, decide, reason_for
 from ptpstack.time import LocalTime, MonotonicTime, TimeInterval
 from ptpstack.wire.message import Message
 from ptpstack.wire.messages.announce import Announce
@@ -165,7 +165,8 @@ class PtpInstance:
         decisions = {number: decide(d0, number, erbest[number], ebest) for number in active}
         slave = next((number for number, decision in decisions.items() if decision.code is DecisionCode.S1), None)
         if slave is not None and ebest is not None:
-            self._update_from_parent(slave, ebest[1], decisions[slave], now)
+            candidates = [candidate for port in active.values() for candidate in port.announces.qualified()]
+            self._update_from_parent(slave, ebest[1], reason_for(ebest[1], candidates, d0), now)
         else:
             self._update_from_local(d0, ebest)
         for number, decision in decisions.items():
@@ -210,7 +211,7 @@ class PtpInstance:
             )
         )
 
-    def _update_from_parent(self, number: int, best: ComparisonSet, decision: Decision, now: MonotonicTime) -> None:
+    def _update_from_parent(self, number: int, best: ComparisonSet, reason: str, now: MonotonicTime) -> None:
         """Port *number* follows *best* (Table 33)."""
         data, port = self._data_sets, self.ports[number]
         announce = port.announces.newest_of(best.sender)
@@ -232,13 +233,13 @@ class PtpInstance:
                     grandmaster_identity=announce.grandmaster_identity,
                     parent_port_identity=best.sender,
                     port_number=number,
-                    decision=decision.code.value,
-                    rule=decision.rule,
+                    decision="S1",
+                    rule=reason,
                 )
             )
         self._selected = best.sender
         if old.parent_port_identity != best.sender and port.state in RECEIVING_STATES:
-            port.apply(PortEvent.RS_SLAVE_NEW_MASTER, now, f"new parent {best.sender}")
+            port.apply(PortEvent.RS_SLAVE_NEW_MASTER, now, f"{best.sender} is {reason}")
             port.follow_new_parent(now)
 
 

@@ -6,7 +6,7 @@ instance, how a port moves by ``port_states.py``.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from enum import Enum
 from typing import NamedTuple
 
@@ -59,7 +59,7 @@ def decide(  # noqa: PLR0911 (one return for each leaf of the figure)
     if result.better:
         return Decision(DecisionCode.M2, result.rule)
     if best_port == port_number:
-        return Decision(DecisionCode.S1, f"against the local clock: {_reversed(d0, best)}")
+        return Decision(DecisionCode.S1, f"better than the local clock: {compare(best, d0).rule}")
     if erbest is not None:
         versus = compare(best, erbest)
         if versus.ordering is Ordering.BETTER_BY_TOPOLOGY:
@@ -68,5 +68,10 @@ def decide(  # noqa: PLR0911 (one return for each leaf of the figure)
     return Decision(DecisionCode.M3, f"port {best_port} hears the best master")
 
 
-def _reversed(d0: ComparisonSet, best: ComparisonSet) -> str:
-    return compare(best, d0).rule
+def reason_for(best: ComparisonSet, candidates: Iterable[ComparisonSet], d0: ComparisonSet) -> str:
+    """Return why *best* was chosen: the comparison with the runner-up, or with the local clock if there is none."""
+    others = {number: other for number, other in enumerate(candidates) if other != best}
+    runner_up = best_of(others)
+    if runner_up is None:
+        return f"better than the local clock: {compare(best, d0).rule}"
+    return f"better than {runner_up[1].sender}: {compare(best, runner_up[1]).rule}"

@@ -164,6 +164,7 @@ def test_a_better_master_takes_over_and_the_rule_is_told() -> None:
     selected = bench.events(BestMasterSelected)[-1]
     assert selected.grandmaster_identity == OTHER
     assert selected.decision == "S1"
+    assert selected.rule == "better than 0000bb.fffe.000001-1: priority1 127 < 128"
     change = bench.events(PortStateChanged)[-1]
     assert change.cause is PortEvent.RS_SLAVE_NEW_MASTER
 
