@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -69,6 +70,12 @@ class InternalError(Event):
 
     error: str
     traceback: str
+
+    @classmethod
+    def of(cls, error: Exception) -> InternalError:
+        """Return the event that tells *error* and where it was raised."""
+        trace = "".join(traceback.format_exception(error))
+        return cls(error=f"{type(error).__name__}: {error}", traceback=trace)
 
     def __str__(self) -> str:
         return f"internal error, please report it: {self.error}\n{self.traceback}".rstrip()

@@ -15,7 +15,14 @@ from hw.link import LinkChange
 from hw.sockets import InterfaceDown, InterfaceGone, PortSocket, Received
 from profiles.loader import TransportName
 from ptpstack.core.outputs import Send
-from ptpstack.daemon.events import InterfaceLost, LinkChanged, MalformedFrame, SendFailed, SocketOpened
+from ptpstack.daemon.events import (
+    InterfaceLost,
+    InternalError,
+    LinkChanged,
+    MalformedFrame,
+    SendFailed,
+    SocketOpened,
+)
 from ptpstack.daemon.loop import Loop, monotonic_now
 from ptpstack.daemon.transports import GROUPS
 from ptpstack.errors import HardwareError, WireError
@@ -224,7 +231,11 @@ class PortIo:
         if attachment is None:
             self.counters["other domain"] += 1
             return
-        attachment.receiver.receive(attachment.port_number, message, frame.stamp_ns, frame.source)
+        try:
+            attachment.receiver.receive(attachment.port_number, message, frame.stamp_ns, frame.source)
+        except Exception as error:  # noqa: BLE001 (whatever defect a frame meets, no peer may end the daemon)
+            self.counters["defect"] += 1
+            self._recorder.record(InternalError.of(error))
 
     # -- sending ---------------------------------------------------------------------------------------
 

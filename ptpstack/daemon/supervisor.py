@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import signal
 import time
-import traceback
 from collections import deque
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
@@ -189,8 +188,7 @@ class Supervisor:
         )
 
     def _on_defect(self, error: Exception) -> None:
-        trace = "".join(traceback.format_exception(error))
-        self.recorder.record(InternalError(error=f"{type(error).__name__}: {error}", traceback=trace))
+        self.recorder.record(InternalError.of(error))
         now = monotonic_now()
         self._defects.append(now)
         if len(self._defects) == DEFECTS_MAX and now - self._defects[0] < DEFECTS_WITHIN:

@@ -8,7 +8,7 @@ from hw.link import LinkChange
 from hw.sockets import InterfaceDown, InterfaceGone, Received, TransmitFailed, TransmitStamp
 from ptpstack.core.outputs import Destination, Send
 from ptpstack.daemon import port_io as port_io_module
-from ptpstack.daemon.events import InterfaceLost, LinkChanged, MalformedFrame, SendFailed, SocketOpened
+from ptpstack.daemon.events import InterfaceLost, InternalError, LinkChanged, MalformedFrame, SendFailed, SocketOpened
 from ptpstack.daemon.port_io import PortIo
 from ptpstack.errors import HardwareError
 from ptpstack.time import MILLISECOND
@@ -137,6 +137,21 @@ def test_rubbish_is_dropped_counted_and_told_and_the_port_goes_on(port: Port, ki
     assert port.port_io.counters == {"malformed": 1}
     (event,) = port.shop.events(MalformedFrame)
     assert (event.interface, event.source, event.length) == ("fake0", SOURCE, len(RUBBISH[kind]))
+    port.receive(SYNC)
+    assert len(port.receiver.received) == 1
+
+
+def test_a_frame_that_meets_a_defect_is_told_and_the_next_one_is_taken(
+    port: Port, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def defect(*_arguments: object) -> None:
+        raise RuntimeError("a defect")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(port.receiver, "receive", defect)
+        port.receive(SYNC)
+    assert port.port_io.counters == {"defect": 1}
+    assert [event.error for event in port.shop.events(InternalError)] == ["RuntimeError: a defect"]
     port.receive(SYNC)
     assert len(port.receiver.received) == 1
 
