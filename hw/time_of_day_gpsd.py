@@ -127,6 +127,7 @@ class GpsdTimeOfDay:
             if data and not self._asked:  # gpsd speaks first, so the connection stands
                 self._socket.send(self._question())
                 self._asked = True
+                self._counter.fault = ""
         except BlockingIOError:
             return
         except OSError as error:
