@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import stat
 import sys
 import textwrap
@@ -109,7 +110,7 @@ def _report(source: str, record: Record, masks: Sequence[Mask], args: argparse.N
         first = next((i for i, time_s in enumerate(times_s) if time_s >= times_s[0] + args.skip), len(times_s))
         notes.append(f"the first {args.skip:g} s were left out ({first} samples)")
         times_s, offsets_ns = times_s[first:], offsets_ns[first:]
-    if record.unlocked:
+    if record.unlocked and args.skip < _locked_after_s(record):
         notes.append(_unlocked(record))
     if record.times_s and record.extremes:
         notes.append(f"{len(record.extremes)} summary lines (rms, max) were left out: they have no single offsets")
@@ -126,11 +127,17 @@ def _report(source: str, record: Record, masks: Sequence[Mask], args: argparse.N
     return report_table.Report(source, record, analysis, tuple(judge(mask, analysis) for mask in masks), notes)
 
 
+def _locked_after_s(record: Record) -> float:
+    """Return how long after its beginning the servo is locked for good; infinity: never."""
+    if record.locked_from_s is None:
+        return math.inf
+    return round(record.locked_from_s - record.times_s[0], 3)
+
+
 def _unlocked(record: Record) -> str:
     text = f"the servo was not locked at {record.unlocked} of {len(record.times_s)} samples"
-    if record.locked_from_s is not None:
-        text += f"; --skip {record.locked_from_s - record.times_s[0] + 0.001:.3f} leaves them out"
-    return text
+    after_s = _locked_after_s(record)
+    return text if math.isinf(after_s) else f"{text}; --skip {after_s:g} leaves them out"
 
 
 @contextmanager

@@ -136,8 +136,8 @@ class Point:
 
     @property
     def verdict(self) -> Verdict:
-        """A value equal to the limit keeps it."""
-        return Verdict.PASS if self.margin_ns >= 0 else Verdict.FAIL
+        """A value equal to the limit, but for rounding, keeps it."""
+        return Verdict.PASS if self.margin_ns >= -1e-9 * self.limit_ns else Verdict.FAIL
 
 
 @dataclass(frozen=True, slots=True)

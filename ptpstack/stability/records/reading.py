@@ -110,7 +110,9 @@ def read_as(form: Format, lines: Iterable[str], source: str, tau0_s: float | Non
     everything = [record for parts in records.values() for record in parts]
     if not everything:
         raise RecordError(
-            f"no offset in it, read as {form.title}", where=source, next_step="see whether --format names the right one"
+            f"no offset in it, read as {form.title}",
+            where=source,
+            next_step="record for longer, or see whether --format names the right one",
         )
     if incomplete:
         everything[-1].notes.append(incomplete)
