@@ -31,6 +31,7 @@ from ptpstack.time import (
     MonotonicTime,
     TimeInterval,
     interval_from_log2_seconds,
+    interval_from_seconds,
     interval_to_ns,
 )
 from ptpstack.wire.types import PortIdentity
@@ -175,8 +176,7 @@ class ClockDriver:
             self._servo.set_sync_interval(interval_from_log2_seconds(measurement.log_sync_interval))
         if insane := self._check.sample(local_now, raw_now()):
             self._record([insane], user.name)
-            self._servo.reset()
-            self._check.reset()
+            self.moved_by_others(interval_from_seconds(insane.interval_s - insane.raw_interval_s))
         command = self._servo.sample(measurement.offset_from_master, measurement.t2)
         self._record(command.events, user.name)
         if self._carry_out(command):

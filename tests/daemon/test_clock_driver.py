@@ -198,6 +198,7 @@ def test_a_clock_that_jumps_by_itself_is_noticed_and_the_servo_begins_anew(bench
     bench.sample(ClockCommand(LOCKED, 0.0))
     assert len(bench.events(SanityFailed)) == 1
     assert bench.servo.resets == resets + 1
+    assert bench.user.steps == bench.other.steps == [(30 * SECOND, bench.clock.now)]
 
 
 def test_our_own_step_is_no_jump(bench: Bench) -> None:

@@ -9,7 +9,8 @@ from hw.sockets import InterfaceDown, InterfaceGone, Received, TransmitFailed, T
 from ptpstack.core.outputs import Destination, Send
 from ptpstack.daemon import port_io as port_io_module
 from ptpstack.daemon.events import InterfaceLost, InternalError, LinkChanged, MalformedFrame, SendFailed, SocketOpened
-from ptpstack.daemon.port_io import PortIo
+from ptpstack.daemon.loop import monotonic_now
+from ptpstack.daemon.port_io import TRANSMIT_STAMP_TIMEOUT, PortIo
 from ptpstack.errors import HardwareError
 from ptpstack.time import MILLISECOND
 from ptpstack.wire import messages
@@ -207,13 +208,16 @@ def test_a_stamp_that_does_not_come_is_reported_lost_once_and_later_ones_arrive(
 
 
 def test_each_lost_stamp_has_its_own_deadline(port: Port, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(port_io_module, "TRANSMIT_STAMP_TIMEOUT", 30 * MILLISECOND)
+    now = monotonic_now()
+    monkeypatch.setattr(port_io_module, "monotonic_now", lambda: now)
     port.send(messages.Sync(), 100)
-    port.shop.run_for(0.015)
+    now += 15 * MILLISECOND
     port.send(messages.Sync(), 101)
-    port.shop.run_for(0.02)
+    now += TRANSMIT_STAMP_TIMEOUT - 10 * MILLISECOND
+    port.port_io._give_up_stamps()
     assert port.receiver.stamps == [(7, 100, None)]
-    port.shop.run_for(0.02)
+    now += 10 * MILLISECOND
+    port.port_io._give_up_stamps()
     assert port.receiver.stamps == [(7, 100, None), (7, 101, None)]
 
 

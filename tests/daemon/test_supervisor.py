@@ -190,7 +190,7 @@ def test_a_system_clock_stepped_under_a_soft_clock_moves_the_samples_base(
     daemon: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(supervisor, "CHECK_INTERVAL", 20 * MILLISECOND)
-    jumps = iter([None, SystemClockJumped(clock="soft", jump_ns=3_000_000_000), None])
+    jumps = iter([SystemClockJumped(clock="soft", jump_ns=3_000_000_000)])
     monkeypatch.setattr(SoftClock, "check_true_time", lambda _clock: next(jumps, None))
     steps = []
 
