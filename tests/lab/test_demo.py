@@ -1,9 +1,13 @@
+import json
 import math
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
 import pytest
 
+from lab import bootstrap, namespaces
 from lab.demo import __main__ as demo
 from lab.demo import chart, report
 from lab.demo.bed import CLOCKS, Clock
@@ -115,3 +119,30 @@ def test_a_number_of_nanoseconds_gets_the_unit_a_person_would_choose(ns: float, 
 
 def test_clocks_are_called_by_name() -> None:
     assert readable(f"selected {CLOCKS[1].identity} by {CLOCKS[1].identity}-1") == "selected standby by standby-1"
+
+
+@pytest.mark.namespaces
+def test_the_demo_runs_in_plain_lines_and_every_clock_locks_and_survives(tmp_path: Path) -> None:
+    why = namespaces.why_unavailable()
+    if why:
+        pytest.skip(why)
+    outcome = tmp_path / "demo.json"
+    command = [sys.executable, "-m", "lab.demo", "--seconds", f"{demo.SHORTEST_S:.0f}", "--json", str(outcome)]
+    shown = subprocess.run(command, cwd=bootstrap.CHECKOUT, capture_output=True, text=True, check=False)
+    assert shown.returncode == 0, shown.stdout[-3000:] + shown.stderr
+    assert "\x1b" not in shown.stdout
+    assert "the grandmaster is cut off" in shown.stdout
+    assert "selected best master clock standby" in shown.stdout
+    clocks = {clock["name"]: clock for clock in json.loads(outcome.read_text())["clocks"]}
+    assert clocks["standby"]["port_state"] == "PASSIVE"
+    assert {name for name, clock in clocks.items() if clock["port_state"] == "SLAVE"} == {
+        "l2-e2e",
+        "l2-p2p",
+        "udpv4-e2e",
+    }
+
+
+def test_a_demo_too_short_for_its_course_says_how_long_it_takes(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        demo.main(["--seconds", "5"])
+    assert "60 s at least" in capsys.readouterr().err
