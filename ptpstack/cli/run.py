@@ -25,7 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--slave-only", action="store_true", help="never be a master (with -i)")
     parser.add_argument("--free-running", action="store_true", help="measure, never steer a clock (with -i)")
     parser.add_argument("--log", choices=("text", "json", "linuxptp"), help="how events are printed")
-    parser.add_argument("--socket", metavar="PATH", help="where to serve status and events instead")
+    parser.add_argument("--socket", metavar="PATH", help="where to serve status and events; empty: nowhere")
     parser.add_argument("--seconds", type=float, metavar="N", help="end after N seconds")
 
 
@@ -59,6 +59,6 @@ def _config(args: argparse.Namespace) -> Config:
     replace = msgspec.structs.replace
     if args.log:
         config = replace(config, log=replace(config.log, format=args.log))
-    if args.socket:
+    if args.socket is not None:
         config = replace(config, control=replace(config.control, socket=args.socket))
     return config
