@@ -52,8 +52,12 @@ class Daemon:
 
     def wait_until_ready(self) -> None:
         """Return once it answers; DaemonError with its own words when it does not."""
-        self.wait_until(self.socket.exists, 20, "opened its control socket")
+        self.wait_until(self._listens, 30, "opened its control socket")
         self.status()
+
+    def _listens(self) -> bool:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+            return connection.connect_ex(str(self.socket)) == 0
 
     def stop(self) -> int:
         """Stop it and return its exit code."""
