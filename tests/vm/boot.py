@@ -7,10 +7,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Self
 
-import pytest
-
 from lab.vm import Guest, run_in_vm
-from lab.vm.packages import PackagesMissingError
 from tests.vm.guest.run import checks_of
 
 
@@ -26,10 +23,7 @@ class Boot:
     @classmethod
     def of(cls, modules: Sequence[ModuleType], guest: Guest, results: Path) -> Self:
         names = " ".join(module.__name__ for module in modules)
-        try:
-            result = run_in_vm(f"exec python3 -m tests.vm.guest.run {names}", timeout=600, guest=guest, results=results)
-        except PackagesMissingError as error:
-            pytest.skip(str(error))
+        result = run_in_vm(f"exec python3 -m tests.vm.guest.run {names}", timeout=600, guest=guest, results=results)
         outcomes = json.loads(result.files["checks.json"].read_text()) if "checks.json" in result.files else {}
         return cls(outcomes, result.output)
 

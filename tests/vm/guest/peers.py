@@ -4,12 +4,12 @@ import math
 import os
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from lab.vptp import read_truth, set_knob
-from tests.vm.guest.bed import run, wait_until
+from tests.vm.guest.bed import clock_difference_ns, run, wait_until
 
 RESULTS = Path(os.environ.get("RESULTS", "."))
 
@@ -29,8 +29,14 @@ def ptp4l(interface: str, **options: object) -> Iterator[None]:
     } | options
     configuration = Path(f"/run/{interface}.conf")
     configuration.write_text("[global]\n" + "".join(f"{name} {value}\n" for name, value in settings.items()))
-    with (RESULTS / f"{interface}-{settings['delay_mechanism']}.log").open("w") as log:
-        process = subprocess.Popen(["ptp4l", "-f", configuration, "-i", interface], stdout=log, stderr=log)
+    with running(f"{interface}-{settings['delay_mechanism']}", "ptp4l", "-f", configuration, "-i", interface):
+        yield
+
+
+@contextmanager
+def running(name: str, *command: str | Path) -> Iterator[None]:
+    with (RESULTS / f"{name}.log").open("w") as log:
+        process = subprocess.Popen(command, stdout=log, stderr=log)
         try:
             yield
         finally:
@@ -49,21 +55,18 @@ def follow(delay_mechanism: str) -> list[float]:
         ptp4l("vptp0", delay_mechanism=delay_mechanism, **master),
         ptp4l("vptp1", delay_mechanism=delay_mechanism, **slave),
     ):
-        wait_until(lambda: abs(offset_ns()) < 100, 60)
-        time.sleep(20.0)
-        return list(sampled_offsets(60.0))
+        return settled(lambda: clock_difference_ns(1, 0))
 
 
-def sampled_offsets(seconds: float) -> Iterator[float]:
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        yield offset_ns()
+def settled(offset_ns: Callable[[], float]) -> list[float]:
+    """Wait until an offset is small, 20 s more, and return what it was in the next minute, ten times a second."""
+    wait_until(lambda: abs(offset_ns()) < 100, 60)
+    time.sleep(20.0)
+    offsets = []
+    for _ in range(600):
+        offsets.append(offset_ns())
         time.sleep(0.1)
-
-
-def offset_ns() -> float:
-    clocks = read_truth().clocks
-    return clocks[1].minus_ns(clocks[0])
+    return offsets
 
 
 def expect(name: str, offsets: list[float], rms_ns: float, maximum_ns: float) -> None:
@@ -81,3 +84,25 @@ def check_ptp4l_follows_ptp4l_end_to_end_within_ten_ns() -> None:
 
 def check_ptp4l_follows_ptp4l_peer_to_peer_within_fifteen_ns() -> None:
     expect("ptp4l P2P", follow("P2P"), rms_ns=15, maximum_ns=60)
+
+
+def check_phc2sys_keeps_the_system_clock_on_a_hardware_clock() -> None:
+    def offset_ns() -> float:
+        truth = read_truth()
+        return truth.realtime_ns - truth.clocks[0].ns - truth.clocks[0].fraction * 2**-32
+
+    device = read_truth().clocks[0].device
+    set_knob("clock0/error_ppb", 20_000)
+    with running("phc2sys", "phc2sys", "-m", "-s", device, "-c", "CLOCK_REALTIME", "-O", "0", "-R", "8"):
+        expect("phc2sys", settled(offset_ns), rms_ns=15, maximum_ns=60)
+
+
+def check_ts2phc_keeps_a_clock_on_the_pulses_of_another() -> None:
+    source, sink, _ = (truth.device for truth in read_truth().clocks)
+    set_knob("clock1/error_ppb", 20_000)
+    set_knob("clock1/pps_from", 0)
+    set_knob("clock1/extts_jitter_ns", 20)
+    configuration = Path("/run/ts2phc.conf")
+    configuration.write_text(f"[global]\nuse_syslog 0\nverbose 1\n[{source}]\nts2phc.master 1\n[{sink}]\n")
+    with running("ts2phc", "ts2phc", "-f", configuration):
+        expect("ts2phc", settled(lambda: clock_difference_ns(1, 0)), rms_ns=30, maximum_ns=90)

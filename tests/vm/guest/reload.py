@@ -1,6 +1,7 @@
-"""The module comes and goes under its users. The last checks of a boot."""
+"""The module comes and goes under its users, and the kernel has no complaint. The last checks of a boot."""
 
 import os
+import re
 import subprocess
 
 from lab.vptp import read_truth
@@ -17,7 +18,7 @@ def check_a_clock_whose_module_was_reloaded_is_gone_and_a_new_one_is_there() -> 
             gone = str(error)
         else:
             gone = ""
-        run("insmod", os.environ["VPTP"], *os.environ["VPTP_PARAMETERS"].split())
+        insert_module()
         assert "the clock is gone" in gone, gone
         assert len(read_truth().clocks) == 3
 
@@ -28,3 +29,14 @@ def check_impossible_parameters_are_refused() -> None:
         command = ["insmod", os.environ["VPTP"], *parameters.split()]
         done = subprocess.run(command, check=False, capture_output=True, text=True)
         assert "Invalid parameters" in done.stderr, (parameters, done.stderr)
+    insert_module()
+
+
+def insert_module() -> None:
+    run("insmod", os.environ["VPTP"], *os.environ["VPTP_PARAMETERS"].split())
+
+
+def check_the_kernel_had_nothing_to_complain_about() -> None:
+    log = run("dmesg")
+    complaints = [line for line in log.splitlines() if re.search(r"WARNING:|BUG:|Oops|Call Trace|rcu.*stall", line)]
+    assert not complaints, log[-5000:]
