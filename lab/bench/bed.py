@@ -74,6 +74,7 @@ def ours(bed: Cable, role: str) -> Iterator[int]:
     """Run our daemon with *role* (lines of its instance table); give its pid."""
     daemon = Daemon(bed.measured, bed.directory / "ours", OURS.format(role=role))
     daemon.start()
+    daemon.wait_until_ready()
     try:
         yield pinned(bed.measured.processes[-1].pid)
     finally:

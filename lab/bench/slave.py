@@ -9,7 +9,7 @@ from functools import partial
 
 from lab.bench import bed
 from lab.bench.rows import Row
-from lab.daemon import Daemon, true_offset_ns
+from lab.daemon import Daemon, soft_clock, true_offset_ns
 from lab.peers.ptp4l import Ptp4l
 
 SETTLE_S = 40
@@ -54,6 +54,7 @@ def measure(rounds: int) -> Iterator[Row]:
             daemon = Daemon(cable.measured, cable.directory / "ours", CONFIGURATION)
             start = time.monotonic()
             daemon.start()
+            daemon.wait_until_ready()
             daemon.wait_until(partial(_is_slave, daemon), 60, "became SLAVE")
             locked.append(time.monotonic() - start)
             bed.settle(SETTLE_S)
@@ -68,10 +69,10 @@ def measure(rounds: int) -> Iterator[Row]:
 
 
 def _is_slave(daemon: Daemon) -> bool:
-    port: str = daemon.status()["instances"][0]["ports"][0]["portDS"]["portState"]
+    port: str = daemon.status()["instances"]["main"]["ports"][0]["portDS"]["portState"]
     return port == "SLAVE"
 
 
 def _offset_ns(daemon: Daemon) -> float:
     time.sleep(0.1)
-    return true_offset_ns(daemon.status()["clocks"][0]["softClock"], time.time_ns())
+    return true_offset_ns(soft_clock(daemon.status()), time.time_ns())
