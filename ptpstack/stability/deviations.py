@@ -1,6 +1,6 @@
 """Allan, modified Allan and time deviation of a regular record of offsets.
 
-With x the offsets, m the averaging factor and tau = m tau0 (NIST SP 1065 clause 5; TDEV also ITU-T G.810 II.4):
+With x the offsets, m the averaging factor and tau = m tau0 (NIST SP 1065 clause 5; TDEV also ITU-T G.810 Appendix II):
 
     ADEV   sqrt( mean( (x[i+2m] - 2 x[i+m] + x[i])² ) / 2 ) / tau,   i in steps of m
     OADEV  the same, i in steps of 1

@@ -1,4 +1,4 @@
-"""MTIE, exact: the largest peak-to-peak offset in any window of tau (ITU-T G.810 4.5.15, II.5).
+"""MTIE, exact: the largest peak-to-peak offset in any window of tau (ITU-T G.810 Appendix II).
 
 A window of tau = m tau0 has m + 1 samples. Its largest value is the larger of two overlapping windows whose
 length is a power of two, and those are made by doubling: O(n) for each tau, O(n log n) for log-spaced taus.

@@ -19,6 +19,7 @@ from __future__ import annotations
 import math
 from collections import deque
 from dataclasses import dataclass
+from itertools import accumulate
 
 from ptpstack.stability.analysis import CTE_WINDOW_S
 from ptpstack.stability.filters import PRIMING_S, TAU0_MAX_S, LowPass
@@ -78,32 +79,37 @@ class MtieStream:
 
 
 class _MtieStage:
-    """Windows of blocks of 2^k samples: the highest and lowest of each of the last ones."""
+    """Windows of blocks of 2^k samples: the highest and lowest of each of the last ones, the newest first."""
 
     def __init__(self) -> None:
-        self._blocks: deque[tuple[float, float]] = deque(maxlen=MTIE_BLOCKS + 1)
+        self._highs: deque[float] = deque(maxlen=MTIE_BLOCKS + 1)
+        self._lows: deque[float] = deque(maxlen=MTIE_BLOCKS + 1)
         self._half: tuple[float, float] | None = None
-        self.exact = {1 << octave: -math.inf for octave in range(int(math.log2(MTIE_BLOCKS)) + 1)}
-        self.lower = self.upper = -math.inf
+        self.exact = {1 << octave: -math.inf for octave in range(MTIE_BLOCKS.bit_length())}
+        """The largest range of m + 1 blocks, which is MTIE where a block is one sample."""
+        self.lower = -math.inf
+        """The largest range of as many blocks as tau is long: one sample less than the window of tau."""
+
+    @property
+    def upper(self) -> float:
+        """The largest range of one block more: every window of tau is inside one of these."""
+        return self.exact[MTIE_BLOCKS]
 
     def restart(self) -> None:
-        self._blocks.clear()
+        self._highs.clear()
+        self._lows.clear()
         self._half = None
 
     def add(self, block: tuple[float, float]) -> tuple[float, float] | None:
         """Take a block; return it merged with the one before, every second time."""
-        blocks = self._blocks
-        blocks.append(block)
-        high, low = block
-        for back in range(1, len(blocks)):
-            if back == MTIE_BLOCKS:
-                self.lower = max(self.lower, high - low)
-            older = blocks[-1 - back]
-            high, low = max(high, older[0]), min(low, older[1])
-            if back in self.exact:
-                self.exact[back] = max(self.exact[back], high - low)
-            if back == MTIE_BLOCKS:
-                self.upper = max(self.upper, high - low)
+        self._highs.appendleft(block[0])
+        self._lows.appendleft(block[1])
+        highest, lowest = list(accumulate(self._highs, max)), list(accumulate(self._lows, min))
+        for m in self.exact:
+            if m < len(highest):
+                self.exact[m] = max(self.exact[m], highest[m] - lowest[m])
+        if len(highest) > MTIE_BLOCKS:
+            self.lower = max(self.lower, highest[MTIE_BLOCKS - 1] - lowest[MTIE_BLOCKS - 1])
         if self._half is None:
             self._half = block
             return None
@@ -143,28 +149,31 @@ class TdevStream:
 
 
 class _TdevStage:
-    """Means over 1, 2, 4 or 8 blocks of 2^k samples each, as (sum, count) of each of the last blocks."""
+    """Means over 1, 2, 4 or 8 blocks of 2^k samples each: the sum and count of each of the last blocks."""
 
     def __init__(self) -> None:
-        self._blocks: deque[tuple[float, int]] = deque(maxlen=3 * TDEV_BLOCKS)
+        self._sums: deque[float] = deque(maxlen=3 * TDEV_BLOCKS)
+        self._counts: deque[int] = deque(maxlen=3 * TDEV_BLOCKS)
         self._half: tuple[float, int] | None = None
         self.terms: dict[int, tuple[float, int]] = {}
 
     def restart(self) -> None:
-        self._blocks.clear()
+        self._sums.clear()
+        self._counts.clear()
         self._half = None
 
     def add(self, block: tuple[float, int], block_length: int, *, every_length: bool) -> tuple[float, int] | None:
         """Take a block; return it merged with the one before, every second time."""
-        self._blocks.append(block)
-        blocks = list(self._blocks)
+        self._sums.appendleft(block[0])
+        self._counts.appendleft(block[1])
+        sums, counts = list(self._sums), list(self._counts)
         length = 1 if every_length else TDEV_BLOCKS
-        while length <= TDEV_BLOCKS and 3 * length <= len(blocks):
-            means = [
-                _mean(blocks[len(blocks) - (part + 1) * length : len(blocks) - part * length], length * block_length)
-                for part in range(3)
-            ]
-            difference = means[0] - 2 * means[1] + means[2]
+        while length <= TDEV_BLOCKS and 3 * length <= len(sums):
+            newest, middle, oldest = (
+                _mean(sums[start : start + length], counts[start : start + length], length * block_length)
+                for start in (0, length, 2 * length)
+            )
+            difference = newest - 2 * middle + oldest
             if not math.isnan(difference):
                 total, count = self.terms.get(length, (0.0, 0))
                 self.terms[length] = (total + difference * difference, count + 1)
@@ -176,10 +185,10 @@ class _TdevStage:
         return block[0] + earlier[0], block[1] + earlier[1]
 
 
-def _mean(blocks: list[tuple[float, int]], full: int) -> float:
-    """Return the mean over *blocks*, NaN when less than half of *full* samples are there."""
-    count = sum(block[1] for block in blocks)
-    return sum(block[0] for block in blocks) / count if 2 * count >= full else math.nan
+def _mean(sums: list[float], counts: list[int], full: int) -> float:
+    """Return the mean over some blocks, NaN when less than half of *full* samples are there."""
+    count = sum(counts)
+    return sum(sums) / count if 2 * count >= full else math.nan
 
 
 class TimeErrorStream:
