@@ -91,14 +91,14 @@ class PortContext:
         self, message: Message, destination: Destination = Destination.PRIMARY, address: object = None
     ) -> None:
         """Send a general message."""
-        self.counters.sent[message.message_type.name] += 1
+        self.counters.sent[type(message).__name__] += 1
         self.emit(Send(self.port_number, message, destination, address=address))
 
     def send_event(
         self, message: Message, on_stamp: StampHandler, destination: Destination = Destination.PRIMARY
     ) -> None:
         """Send an event message; *on_stamp* gets the egress instant at the reference plane, if it comes."""
-        self.counters.sent[message.message_type.name] += 1
+        self.counters.sent[type(message).__name__] += 1
         context = self._next_context
         self._next_context += 1
         self._pending[context] = message, on_stamp

@@ -81,7 +81,7 @@ class ParentDS:
 
 @dataclass(slots=True, kw_only=True)
 class PortCounters:
-    """What passed through a port: by message type name, and what was dropped by reason."""
+    """What passed through a port, by the name of the message, and what was dropped, by reason."""
 
     received: Counter[str] = field(default_factory=Counter)
     sent: Counter[str] = field(default_factory=Counter)

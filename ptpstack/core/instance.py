@@ -82,9 +82,12 @@ class PtpInstance:
 
     def next_deadline(self) -> MonotonicTime | None:
         """Return when :meth:`handle_deadline` wants to be called, if ever."""
-        return min(
-            (deadline for port in self.ports.values() if (deadline := port.next_deadline()) is not None), default=None
-        )
+        earliest: MonotonicTime | None = None
+        for port in self.ports.values():
+            deadline = port.next_deadline()
+            if deadline is not None and (earliest is None or deadline < earliest):
+                earliest = deadline
+        return earliest
 
     # -- inputs ----------------------------------------------------------------------------------------
 

@@ -25,7 +25,7 @@ class Destination(Enum):
     PEER_DELAY = "peer delay"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Send:
     """Transmit *message* on *port_number*.
 
@@ -41,7 +41,7 @@ class Send:
     address: Hashable = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Measurement:
     """One corrected Sync of the parent, with the path delay known when it came.
 

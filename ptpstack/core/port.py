@@ -1,13 +1,14 @@
 """One port: its state machine, its timers, and which role gets which message (IEEE 1588-2019 9.2, 9.5).
 
 What lives here: what a port does on entering and leaving a state, and the way of a message to its role.
-What does not: the roles themselves (``announce.py``, ``master.py``, ``sync_receiver.py``, ``delay_*.py``),
-the table of states (``port_states.py``), what concerns several ports (``instance.py``).
+What does not: the roles themselves (``announce.py``, ``master.py``, ``slave.py``, ``delay_*.py``), the table of
+states (``port_states.py``), what concerns several ports (``instance.py``).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
+from typing import Any, TypeAlias
 
 from ptpstack.core.announce import AnnounceTransmitter
 from ptpstack.core.announce_receiver import AnnounceReceiver
@@ -15,29 +16,28 @@ from ptpstack.core.context import DelayFilter, PortContext
 from ptpstack.core.datasets import PortCounters, PortDS
 from ptpstack.core.delay_e2e import EndToEndDelay
 from ptpstack.core.delay_p2p import PeerDelay
-from ptpstack.core.events import AnnounceReceiptTimeout, PortStateChanged, SynchronizationLost
+from ptpstack.core.events import AnnounceReceiptTimeout, PortStateChanged
 from ptpstack.core.master import SyncTransmitter, answer_delay_req
-from ptpstack.core.outputs import Measurement
 from ptpstack.core.port_states import ACTIVE_STATES, RECEIVING_STATES, PortEvent, PortState, next_state
 from ptpstack.core.settings import DelayMechanism
-from ptpstack.core.sync_receiver import SyncPoint, SyncReceiver
+from ptpstack.core.slave import Slave
 from ptpstack.core.timers import Timer
-from ptpstack.time import (
-    SECOND,
-    LocalTime,
-    MonotonicTime,
-    TimeInterval,
-    interval_from_log2_seconds,
-    offset_between,
-)
-from ptpstack.wire import messages
+from ptpstack.time import LocalTime, MonotonicTime, TimeInterval, interval_from_log2_seconds
 from ptpstack.wire.message import Message
+from ptpstack.wire.messages import (
+    Announce,
+    DelayReq,
+    DelayResp,
+    FollowUp,
+    PdelayReq,
+    PdelayResp,
+    PdelayRespFollowUp,
+    Sync,
+)
 
-SYNC_LOSS_INTERVALS = 10
-"""Sync intervals without a usable Sync after which a slave is no longer synchronized, at least 2 s."""
-
-EVENT_MESSAGES = (messages.Sync, messages.DelayReq, messages.PdelayReq, messages.PdelayResp)
-PLAUSIBLE_LOG_INTERVALS = range(-10, 11)
+TimerHandler: TypeAlias = Callable[[MonotonicTime, MonotonicTime], None]
+EventHandler: TypeAlias = Callable[[Any, LocalTime | None, MonotonicTime, Hashable], None]
+GeneralHandler: TypeAlias = Callable[[Any, MonotonicTime], None]
 
 
 class Port:
@@ -56,10 +56,17 @@ class Port:
         self.announces = AnnounceReceiver(context, path_trace_enabled=path_trace_enabled)
         self._announce_transmitter = AnnounceTransmitter(context, path_trace_enabled=path_trace_enabled)
         self._sync_transmitter = SyncTransmitter(context)
-        self._sync_receiver = SyncReceiver(context)
         self._end_to_end: EndToEndDelay | None = None
         self._peer_to_peer: PeerDelay | None = None
-        self._on_timer: dict[Timer, Callable[[MonotonicTime, MonotonicTime], None]] = {
+        match context.settings.delay_mechanism:
+            case DelayMechanism.E2E:
+                self._end_to_end = EndToEndDelay(context, delay_filter)
+            case DelayMechanism.P2P:
+                self._peer_to_peer = PeerDelay(context, delay_filter)
+            case DelayMechanism.NO_MECHANISM:
+                pass
+        self._slave = Slave(context, self._end_to_end or self._peer_to_peer)
+        self._on_timer: dict[Timer, TimerHandler] = {
             Timer.ANNOUNCE: self._announce_transmitter.on_timer,
             Timer.SYNC: self._sync_transmitter.on_timer,
             Timer.QUALIFICATION: self._on_qualification_timeout,
@@ -67,17 +74,22 @@ class Port:
             Timer.ANNOUNCE_RECEIPT: self._on_announce_receipt_timeout,
             Timer.SYNC_LOSS: self._on_sync_loss,
         }
-        match context.settings.delay_mechanism:
-            case DelayMechanism.E2E:
-                self._end_to_end = EndToEndDelay(context, delay_filter)
-                self._on_timer[Timer.DELAY_REQ] = self._end_to_end.on_timer
-            case DelayMechanism.P2P:
-                self._peer_to_peer = PeerDelay(context, delay_filter)
-                self._on_timer[Timer.PDELAY_REQ] = self._peer_to_peer.on_timer
-            case DelayMechanism.NO_MECHANISM:
-                pass
-        self._last_usable_sync: MonotonicTime | None = None
-        self._log_sync_interval = context.port_ds.log_sync_interval
+        if self._end_to_end is not None:
+            self._on_timer[Timer.DELAY_REQ] = self._end_to_end.on_timer
+        if self._peer_to_peer is not None:
+            self._on_timer[Timer.PDELAY_REQ] = self._peer_to_peer.on_timer
+        self._on_event: dict[type[Message], EventHandler] = {
+            Sync: self._receive_sync,
+            DelayReq: self._receive_delay_req,
+            PdelayReq: self._receive_pdelay_req,
+            PdelayResp: self._receive_pdelay_resp,
+        }
+        self._on_general: dict[type[Message], GeneralHandler] = {
+            Announce: self._receive_announce,
+            FollowUp: self._receive_follow_up,
+            DelayResp: self._receive_delay_resp,
+            PdelayRespFollowUp: self._receive_pdelay_resp_follow_up,
+        }
 
     # -- what others read --------------------------------------------------------------------------
 
@@ -126,8 +138,8 @@ class Port:
             self._announce_transmitter.stop()
             self._sync_transmitter.stop()
         if old in RECEIVING_STATES and new not in RECEIVING_STATES:
-            timers.stop(Timer.ANNOUNCE_RECEIPT, Timer.SYNC_LOSS)
-            self._reset_measurement()
+            timers.stop(Timer.ANNOUNCE_RECEIPT)
+            self._slave.reset()
         if old in (PortState.LISTENING, PortState.PASSIVE):
             timers.stop(Timer.ANNOUNCE_RECEIPT)
 
@@ -145,7 +157,7 @@ class Port:
                 self.announces.arm_receipt_timeout(now)
             case PortState.UNCALIBRATED:
                 self.announces.arm_receipt_timeout(now)
-                self._arm_sync_loss(now)
+                self._slave.start(now)
             case PortState.MASTER:
                 self._announce_transmitter.start(now)
                 self._sync_transmitter.start(now)
@@ -159,78 +171,32 @@ class Port:
 
     def follow_new_parent(self, now: MonotonicTime) -> None:
         """Forget what was measured against the parent of before."""
-        self._reset_measurement()
+        self._slave.reset()
+        self._slave.start(now)
         self.announces.arm_receipt_timeout(now)
-        self._arm_sync_loss(now)
 
     def _shut(self) -> None:
         self._context.timers.stop_all()
         self._context.forget_pending()
         self.announces.clear()
-        self._reset_measurement()
+        self._slave.reset()
         if self._peer_to_peer is not None:
             self._peer_to_peer.reset()
-
-    def _reset_measurement(self) -> None:
-        self._sync_receiver.reset()
-        self._last_usable_sync = None
-        if self._end_to_end is not None:
-            self._end_to_end.reset()
 
     # -- inputs ----------------------------------------------------------------------------------------
 
     def receive(self, message: Message, ingress: LocalTime | None, now: MonotonicTime, address: Hashable) -> None:
-        """Take a message of this domain; a stamp is needed for event messages."""
-        context = self._context
-        context.counters.received[message.message_type.name] += 1
+        """Take a message of this domain; event messages with their stamp."""
+        context, kind = self._context, type(message)
+        context.counters.received[kind.__name__] += 1
         if self.state not in ACTIVE_STATES:
             return
         if message.source_port_identity.clock_identity == context.port_ds.port_identity.clock_identity:
             context.discard(message, "sent by this clock")
-            return
-        if isinstance(message, EVENT_MESSAGES):
-            corrected = context.ingress(message, ingress, now)
-            if corrected is None:
-                if isinstance(message, messages.Sync):
-                    self._sync_receiver.note("Sync without a usable receive stamp")
-                return
-            self._receive_event(message, corrected, now, address)
-        else:
-            self._receive_general(message, now)
-
-    def _receive_event(self, message: Message, ingress: LocalTime, now: MonotonicTime, address: Hashable) -> None:
-        match message:
-            case messages.Sync() if self._from_parent(message):
-                self._log_sync_interval = self._sync_interval_of(message)
-                self._use(self._sync_receiver.receive_sync(message, ingress), now)
-            case messages.DelayReq() if self.state is PortState.MASTER:
-                if self._end_to_end is None:
-                    self._context.discard(message, "this port measures by the peer delay mechanism")
-                else:
-                    answer_delay_req(self._context, message, ingress, address)
-            case messages.PdelayReq():
-                if self._peer_to_peer is None:
-                    self._context.discard(message, "this port does not use the peer delay mechanism")
-                else:
-                    self._peer_to_peer.answer(message, ingress)
-            case messages.PdelayResp() if self._peer_to_peer is not None:
-                self._peer_to_peer.receive_response(message, ingress)
-            case _:
-                pass
-
-    def _receive_general(self, message: Message, now: MonotonicTime) -> None:
-        match message:
-            case messages.Announce():
-                if self.announces.receive(message, self.state, self._context.data_sets.parent_ds, now):
-                    self._decide(now)
-            case messages.FollowUp() if self._from_parent(message):
-                self._use(self._sync_receiver.receive_follow_up(message), now)
-            case messages.DelayResp() if self.state in RECEIVING_STATES and self._end_to_end is not None:
-                self._end_to_end.receive_response(message, self._context.data_sets.parent_ds.parent_port_identity)
-            case messages.PdelayRespFollowUp() if self._peer_to_peer is not None:
-                self._peer_to_peer.receive_follow_up(message)
-            case _:
-                pass
+        elif kind in self._on_event:
+            self._on_event[kind](message, context.ingress(message, ingress, now), now, address)
+        elif kind in self._on_general:
+            self._on_general[kind](message, now)
 
     def _from_parent(self, message: Message) -> bool:
         return (
@@ -238,9 +204,47 @@ class Port:
             and message.source_port_identity == self._context.data_sets.parent_ds.parent_port_identity
         )
 
-    def _sync_interval_of(self, sync: Message) -> int:
-        announced = sync.log_message_interval
-        return announced if announced in PLAUSIBLE_LOG_INTERVALS else self.port_ds.log_sync_interval
+    def _receive_sync(self, sync: Sync, ingress: LocalTime | None, now: MonotonicTime, _address: Hashable) -> None:
+        if self._from_parent(sync):
+            self._slave.receive_sync(sync, ingress, now)
+
+    def _receive_follow_up(self, follow_up: FollowUp, now: MonotonicTime) -> None:
+        if self._from_parent(follow_up):
+            self._slave.receive_follow_up(follow_up, now)
+
+    def _receive_delay_req(
+        self, request: DelayReq, ingress: LocalTime | None, _now: MonotonicTime, address: Hashable
+    ) -> None:
+        if self._end_to_end is None:
+            self._context.discard(request, "this port does not use the delay request-response mechanism")
+        elif self.state is PortState.MASTER and ingress is not None:
+            answer_delay_req(self._context, request, ingress, address)
+
+    def _receive_delay_resp(self, response: DelayResp, _now: MonotonicTime) -> None:
+        if self.state in RECEIVING_STATES:
+            self._slave.receive_delay_resp(response)
+
+    def _receive_pdelay_req(
+        self, request: PdelayReq, ingress: LocalTime | None, _now: MonotonicTime, _address: Hashable
+    ) -> None:
+        if self._peer_to_peer is None:
+            self._context.discard(request, "this port does not use the peer delay mechanism")
+        elif ingress is not None:
+            self._peer_to_peer.answer(request, ingress)
+
+    def _receive_pdelay_resp(
+        self, response: PdelayResp, ingress: LocalTime | None, _now: MonotonicTime, _address: Hashable
+    ) -> None:
+        if self._peer_to_peer is not None and ingress is not None:
+            self._peer_to_peer.receive_response(response, ingress)
+
+    def _receive_pdelay_resp_follow_up(self, follow_up: PdelayRespFollowUp, _now: MonotonicTime) -> None:
+        if self._peer_to_peer is not None:
+            self._peer_to_peer.receive_follow_up(follow_up)
+
+    def _receive_announce(self, announce: Announce, now: MonotonicTime) -> None:
+        if self.announces.receive(announce, self.state, self._context.data_sets.parent_ds, now):
+            self._decide(now)
 
     def transmitted(self, context: int, egress: LocalTime | None, now: MonotonicTime) -> None:
         """Take an egress stamp, or word of its loss."""
@@ -249,63 +253,11 @@ class Port:
     def clock_stepped(self, delta: TimeInterval, local: LocalTime, now: MonotonicTime) -> None:
         """Carry every stored local instant over a step of the clock by *delta*, which now reads *local*."""
         self._context.clock_stepped(delta, local, now)
-        self._sync_receiver.clock_stepped(delta)
+        self._slave.clock_stepped(delta)
         if self._end_to_end is not None:
             self._end_to_end.clock_stepped(delta)
         if self._peer_to_peer is not None:
             self._peer_to_peer.clock_stepped(delta)
-
-    # -- synchronization ---------------------------------------------------------------------------------
-
-    def _use(self, point: SyncPoint | None, now: MonotonicTime) -> None:
-        """Make a measurement of a corrected Sync, as soon as the path delay is known."""
-        if point is None:
-            return
-        exchange = None
-        if self._end_to_end is not None:
-            self._end_to_end.add_sync_point(point, now)
-            mean_delay, exchange = self._end_to_end.mean, self._end_to_end.last_exchange
-        elif self._peer_to_peer is not None:
-            mean_delay = self._peer_to_peer.mean
-        else:
-            mean_delay = 0
-        if mean_delay is None:
-            self._sync_receiver.note("the path delay is not known yet")
-            return
-        offset = offset_between(point.t2, point.t1) - mean_delay
-        current = self._context.data_sets.current_ds
-        current.offset_from_master, current.mean_delay = offset, mean_delay
-        self._last_usable_sync = now
-        self._sync_receiver.note("Syncs stopped")
-        self._arm_sync_loss(now)
-        self._context.emit(
-            Measurement(
-                port_number=self.number,
-                parent_port_identity=self._context.data_sets.parent_ds.parent_port_identity,
-                t1=point.t1,
-                t2=point.t2,
-                offset_from_master=offset,
-                mean_delay=mean_delay,
-                log_sync_interval=self._log_sync_interval,
-                t3=exchange[0] if exchange else None,
-                t4=exchange[1] if exchange else None,
-            )
-        )
-
-    def _arm_sync_loss(self, now: MonotonicTime) -> None:
-        patience = max(SYNC_LOSS_INTERVALS * interval_from_log2_seconds(self._log_sync_interval), 2 * SECOND)
-        self._context.timers.start(Timer.SYNC_LOSS, now + patience)
-
-    def _on_sync_loss(self, deadline: MonotonicTime, now: MonotonicTime) -> None:
-        patience = max(SYNC_LOSS_INTERVALS * interval_from_log2_seconds(self._log_sync_interval), 2 * SECOND)
-        since = self._last_usable_sync
-        self._context.tell(
-            SynchronizationLost,
-            port_identity=self._context.data_sets.parent_ds.parent_port_identity,
-            silence=now - since if since is not None else now - deadline + patience,
-            reason=self._sync_receiver.problem,
-        )
-        self.apply(PortEvent.SYNCHRONIZATION_FAULT, now, self._sync_receiver.problem)
 
     # -- timers --------------------------------------------------------------------------------------------
 
@@ -313,6 +265,9 @@ class Port:
         """Run every timer that is due."""
         for timer, deadline in self._context.timers.take_due(now):
             self._on_timer[timer](deadline, now)
+
+    def _on_sync_loss(self, deadline: MonotonicTime, now: MonotonicTime) -> None:
+        self.apply(PortEvent.SYNCHRONIZATION_FAULT, now, self._slave.tell_sync_loss(deadline, now))
 
     def _on_qualification_timeout(self, _deadline: MonotonicTime, now: MonotonicTime) -> None:
         self.apply(PortEvent.QUALIFICATION_TIMEOUT_EXPIRES, now)

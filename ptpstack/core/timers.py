@@ -25,33 +25,40 @@ class Timers:
 
     def __init__(self) -> None:
         self._deadlines: dict[Timer, MonotonicTime] = {}
+        self._next: MonotonicTime | None = None
+        self._next_is_known = True
 
     def start(self, timer: Timer, deadline: MonotonicTime) -> None:
         """Let *timer* expire at *deadline*, whatever it was set to before."""
         self._deadlines[timer] = deadline
+        self._next_is_known = False
 
     def stop(self, *timers: Timer) -> None:
         """Stop *timers*, running or not."""
         for timer in timers:
             self._deadlines.pop(timer, None)
+        self._next_is_known = False
 
     def stop_all(self) -> None:
         """Stop every timer."""
         self._deadlines.clear()
+        self._next_is_known = False
 
     def running(self, timer: Timer) -> bool:
         """Tell whether *timer* will expire."""
         return timer in self._deadlines
 
     def next_deadline(self) -> MonotonicTime | None:
-        """Return the earliest deadline, if any timer runs."""
-        return min(self._deadlines.values(), default=None)
+        """Return the earliest deadline, if any timer runs; asked after every message, so it is kept."""
+        if not self._next_is_known:
+            self._next = min(self._deadlines.values(), default=None)
+            self._next_is_known = True
+        return self._next
 
     def take_due(self, now: MonotonicTime) -> list[tuple[Timer, MonotonicTime]]:
         """Stop the timers that are due and return them with their deadlines, earliest first."""
         due = [(timer, deadline) for timer, deadline in self._deadlines.items() if deadline <= now]
-        for timer, _ in due:
-            del self._deadlines[timer]
+        self.stop(*(timer for timer, _ in due))
         due.sort(key=lambda item: item[1])
         return due
 
