@@ -13,6 +13,9 @@ from ptpstack.core.settings import DelayMechanism, InstanceSettings, PortSetting
 from ptpstack.time import TimeInterval
 from ptpstack.wire.types import ClockIdentity, ClockQuality, PortIdentity
 
+SLAVE_ONLY_CLOCK_CLASS = 255
+"""IEEE 1588-2019 Table 4."""
+
 
 @dataclass(slots=True, kw_only=True)
 class DefaultDS:
@@ -34,7 +37,7 @@ class DefaultDS:
         """Return the data set that *settings* initialize; a slave-only clock has class 255 (7.6.2.5)."""
         quality = settings.clock_quality
         if settings.slave_only:
-            quality = quality._replace(clock_class=255)
+            quality = quality._replace(clock_class=SLAVE_ONLY_CLOCK_CLASS)
         return cls(
             clock_identity=settings.clock_identity,
             number_ports=number_ports,

@@ -12,7 +12,7 @@ from typing import ClassVar
 from ptpstack.core.port_states import PortEvent, PortState
 from ptpstack.events import Event, Severity
 from ptpstack.time import TimeInterval, interval_to_ns
-from ptpstack.wire.types import ClockIdentity, PortIdentity
+from ptpstack.wire.types import ClockIdentity, ClockQuality, PortIdentity
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +35,22 @@ class PortStateChanged(PortEventRecord):
     def __str__(self) -> str:
         because = f": {self.reason}" if self.reason else ""
         return f"port {self.port_number}: {self.old_state.name} to {self.new_state.name} on {self.cause.name}{because}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LocalQualityChanged(Event):
+    """The local clock is worth something else as a grandmaster (IEEE 1588-2019 8.2.1.3.1)."""
+
+    severity: ClassVar[Severity] = Severity.NOTICE
+    old: ClockQuality
+    new: ClockQuality
+    time_traceable: bool
+
+    def __str__(self) -> str:
+        return (
+            f"as a grandmaster this clock has class {self.new.clock_class} (was {self.old.clock_class}), "
+            f"accuracy 0x{self.new.clock_accuracy:02X}, time {'' if self.time_traceable else 'not '}traceable"
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,12 +7,13 @@ host's monotonic time; instants of frames are on the instance's local clock. Not
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
+from dataclasses import replace
 
 from ptpstack.core.announce_receiver import path_of
 from ptpstack.core.comparison import ComparisonSet, compare
 from ptpstack.core.context import DelayFilter, PortContext
-from ptpstack.core.datasets import CurrentDS, DataSets, DefaultDS, ParentDS
-from ptpstack.core.events import BestMasterSelected
+from ptpstack.core.datasets import SLAVE_ONLY_CLOCK_CLASS, CurrentDS, DataSets, DefaultDS, ParentDS
+from ptpstack.core.events import BestMasterSelected, LocalQualityChanged
 from ptpstack.core.outputs import Output
 from ptpstack.core.port import Port
 from ptpstack.core.port_states import ACTIVE_STATES, RECEIVING_STATES, PortEvent, PortState
@@ -21,7 +22,7 @@ from ptpstack.core.state_decision import Decision, DecisionCode, best_of, decide
 from ptpstack.time import LocalTime, MonotonicTime, TimeInterval
 from ptpstack.wire.message import Message
 from ptpstack.wire.messages.announce import Announce
-from ptpstack.wire.types import ClockIdentity, PortIdentity
+from ptpstack.wire.types import ClockIdentity, ClockQuality, PortIdentity
 
 
 class PtpInstance:
@@ -150,6 +151,26 @@ class PtpInstance:
         for port in self.ports.values():
             if port.state in RECEIVING_STATES:
                 port.apply(event, now)
+        return self._take()
+
+    def set_local_quality(
+        self, clock_quality: ClockQuality, time_properties: TimeProperties, now: MonotonicTime
+    ) -> list[Output]:
+        """Take what the local clock is worth from now on: its reference came or went (8.2.1.3.1, 7.6.2.5)."""
+        data = self._data_sets
+        if self._settings.slave_only:
+            clock_quality = clock_quality._replace(clock_class=SLAVE_ONLY_CLOCK_CLASS)
+        old_quality, data.default_ds.clock_quality = data.default_ds.clock_quality, clock_quality
+        if (old_quality, self._settings.time_properties) == (clock_quality, time_properties):
+            return []
+        self._settings = replace(self._settings, time_properties=time_properties)
+        self._outputs.append(
+            LocalQualityChanged(old=old_quality, new=clock_quality, time_traceable=time_properties.time_traceable)
+        )
+        if data.parent_ds.grandmaster_identity == data.default_ds.clock_identity:
+            data.parent_ds = ParentDS.of(data.default_ds)
+            data.time_properties_ds = time_properties
+        self._state_decision(now)
         return self._take()
 
     def _take(self) -> list[Output]:
