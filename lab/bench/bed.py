@@ -75,6 +75,7 @@ def ours(bed: Cable, role: str) -> Iterator[int]:
     daemon = Daemon(bed.measured, bed.directory / "ours", OURS.format(role=role))
     daemon.start()
     daemon.wait_until_ready()
+    daemon.wait_until_ready()
     try:
         yield pinned(bed.measured.processes[-1].pid)
     finally:

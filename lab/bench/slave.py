@@ -55,6 +55,7 @@ def measure(rounds: int) -> Iterator[Row]:
             start = time.monotonic()
             daemon.start()
             daemon.wait_until_ready()
+            daemon.wait_until_ready()
             daemon.wait_until(partial(_is_slave, daemon), 60, "became SLAVE")
             locked.append(time.monotonic() - start)
             bed.settle(SETTLE_S)
