@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import Enum
+from functools import partial
 from typing import TypeVar
 
 from hw.phc_ioctl import (
@@ -25,7 +26,7 @@ from hw.phc_ioctl import (
 )
 from ptpstack.time import NANOSECOND, LocalTime, UtcTime
 
-_SAMPLES = 5
+DEFAULT_READINGS = 5
 _BUSY_TRIES = 10
 _TRY_NEXT_METHOD = frozenset(
     {
@@ -67,18 +68,18 @@ class CrossTimestamper:
         self._fd = fd
         self._clock_id = clock_id
         self._methods: tuple[CrossMethod, ...] = tuple(CrossMethod)
-        self._readers: dict[CrossMethod, Callable[[], CrossTimestamp]] = {
+        self._readers: dict[CrossMethod, Callable[[int], CrossTimestamp]] = {
             CrossMethod.PRECISE: self._precise,
             CrossMethod.EXTENDED: self._extended,
             CrossMethod.BASIC: self._basic,
             CrossMethod.TWO_READS: self._two_reads,
         }
 
-    def read(self) -> CrossTimestamp:
-        """Return both clocks."""
+    def read(self, readings: int = DEFAULT_READINGS) -> CrossTimestamp:
+        """Return both clocks by the narrowest of *readings*, 1 to 25 (the precise method needs one)."""
         while len(self._methods) > 1:
             try:
-                result = retry_busy(self._readers[self._methods[0]])
+                result = self._read(readings)
             except OSError as error:
                 if error.errno not in _TRY_NEXT_METHOD:
                     raise
@@ -86,30 +87,33 @@ class CrossTimestamper:
             else:
                 self._methods = self._methods[:1]
                 return result
-        return retry_busy(self._readers[self._methods[0]])
+        return self._read(readings)
 
-    def _precise(self) -> CrossTimestamp:
+    def _read(self, readings: int) -> CrossTimestamp:
+        return retry_busy(partial(self._readers[self._methods[0]], readings))
+
+    def _precise(self, _readings: int) -> CrossTimestamp:
         data = bytearray(SYS_OFFSET_PRECISE_SIZE)
         fcntl.ioctl(self._fd, PTP_SYS_OFFSET_PRECISE, data)
         phc_ns, system_ns = times_ns(data, 0, 2)
         return tightest([(system_ns, phc_ns, system_ns)], CrossMethod.PRECISE)
 
-    def _extended(self) -> CrossTimestamp:
+    def _extended(self, readings: int) -> CrossTimestamp:
         data = bytearray(SYS_OFFSET_EXTENDED_SIZE)
-        SAMPLES_HEADER.pack_into(data, 0, _SAMPLES, 0, 0, 0)
+        SAMPLES_HEADER.pack_into(data, 0, readings, 0, 0, 0)
         fcntl.ioctl(self._fd, PTP_SYS_OFFSET_EXTENDED, data)
-        times = times_ns(data, SAMPLES_HEADER.size, 3 * _SAMPLES)
+        times = times_ns(data, SAMPLES_HEADER.size, 3 * readings)
         return tightest(zip(times[0::3], times[1::3], times[2::3], strict=True), CrossMethod.EXTENDED)
 
-    def _basic(self) -> CrossTimestamp:
+    def _basic(self, readings: int) -> CrossTimestamp:
         data = bytearray(SYS_OFFSET_SIZE)
-        SAMPLES_HEADER.pack_into(data, 0, _SAMPLES, 0, 0, 0)
+        SAMPLES_HEADER.pack_into(data, 0, readings, 0, 0, 0)
         fcntl.ioctl(self._fd, PTP_SYS_OFFSET, data)
-        times = times_ns(data, SAMPLES_HEADER.size, 2 * _SAMPLES + 1)
+        times = times_ns(data, SAMPLES_HEADER.size, 2 * readings + 1)
         return tightest(zip(times[0:-1:2], times[1::2], times[2::2], strict=True), CrossMethod.BASIC)
 
-    def _two_reads(self) -> CrossTimestamp:
-        return tightest((self._one_by_one() for _ in range(_SAMPLES)), CrossMethod.TWO_READS)
+    def _two_reads(self, readings: int) -> CrossTimestamp:
+        return tightest((self._one_by_one() for _ in range(readings)), CrossMethod.TWO_READS)
 
     def _one_by_one(self) -> tuple[int, int, int]:
         before_ns = time.clock_gettime_ns(time.CLOCK_REALTIME)

@@ -12,7 +12,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from hw.cross_timestamp import CrossTimestamp, CrossTimestamper, retry_busy
+from hw.cross_timestamp import DEFAULT_READINGS, CrossTimestamp, CrossTimestamper, retry_busy
 from hw.phc_ioctl import CAPS, PTP_CLOCK_GETCAPS
 from hw.timestamping import Timestamping
 from hw.timex import SCALED_PPM_PER_PPB, AdjTime, Modes, Timex, clock_adjtime, frequency_timex, step_timex
@@ -114,10 +114,10 @@ class Phc:
         timex = Timex(modes=Modes.OFFSET | Modes.NANO, offset=round(delta / NANOSECOND))
         self._adjust(timex, "cannot adjust the phase")
 
-    def cross_timestamp(self) -> CrossTimestamp:
-        """Read this clock and CLOCK_REALTIME together, by the best method that works here."""
+    def cross_timestamp(self, readings: int = DEFAULT_READINGS) -> CrossTimestamp:
+        """Read this clock and CLOCK_REALTIME together, by the best method that works here, *readings* times."""
         try:
-            return self._cross.read()
+            return self._cross.read(readings)
         except OSError as error:
             raise explained("cannot compare with CLOCK_REALTIME", self.name, error) from error
 

@@ -101,6 +101,10 @@ class RealtimeClock:
             )
         )
 
+    def is_synchronized(self) -> bool:
+        """Return whether some program says that it keeps this clock (STA_UNSYNC is clear)."""
+        return not self._read().status & Status.UNSYNC
+
     def set_unsynchronized(self) -> None:
         """Tell the system that nobody keeps its clock (STA_UNSYNC)."""
         self._adjust(Timex(modes=Modes.STATUS, status=self._read().status | Status.UNSYNC))

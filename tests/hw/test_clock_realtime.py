@@ -143,7 +143,9 @@ def test_a_leap_second_is_announced_alone_and_other_flags_stay(
 
 def test_being_synchronized_is_told_with_the_errors_and_withdrawn(clock: RealtimeClock, kernel: Kernel) -> None:
     kernel.members["status"] = 0x2001 | Status.UNSYNC
+    assert not clock.is_synchronized()
     clock.set_synchronized(max_error_us=100, estimated_error_us=3)
+    assert clock.is_synchronized()
     assert (kernel.members["status"], kernel.members["maxerror"], kernel.members["esterror"]) == (0x2001, 100, 3)
     clock.set_unsynchronized()
     assert kernel.members["status"] == 0x2001 | Status.UNSYNC
