@@ -1,0 +1,122 @@
+"""What a port in UNCALIBRATED or SLAVE does: the parent's Syncs and the path delay become measurements (11.2).
+
+And when there are none for too long, it says so: a parent that only announces synchronizes nobody.
+"""
+
+from __future__ import annotations
+
+from ptpstack.core.context import PortContext
+from ptpstack.core.delay_e2e import EndToEndDelay
+from ptpstack.core.delay_p2p import PeerDelay
+from ptpstack.core.events import SynchronizationLost
+from ptpstack.core.outputs import Measurement
+from ptpstack.core.sync_receiver import SyncPoint, SyncReceiver
+from ptpstack.core.timers import Timer
+from ptpstack.time import SECOND, LocalTime, MonotonicTime, TimeInterval, interval_from_log2_seconds, offset_between
+from ptpstack.wire.messages import DelayResp, FollowUp, Sync
+
+SYNC_LOSS_INTERVALS = 10
+"""Sync intervals without a usable Sync after which a slave is no longer synchronized, at least 2 s."""
+
+PLAUSIBLE_LOG_INTERVALS = range(-10, 11)
+
+
+class Slave:
+    """Follows the parent by *delay*, which is None where the path delay is not measured (NO_MECHANISM)."""
+
+    def __init__(self, context: PortContext, delay: EndToEndDelay | PeerDelay | None) -> None:
+        self._context = context
+        self._delay = delay
+        self._sync_receiver = SyncReceiver(context)
+        self._last_usable_sync: MonotonicTime | None = None
+        self._log_sync_interval = context.port_ds.log_sync_interval
+
+    def start(self, now: MonotonicTime) -> None:
+        """Expect Syncs from now on."""
+        self._arm_sync_loss(now)
+
+    def reset(self) -> None:
+        """Forget what was measured against the parent of before, and expect nothing."""
+        self._context.timers.stop(Timer.SYNC_LOSS)
+        self._sync_receiver.reset()
+        self._last_usable_sync = None
+        if isinstance(self._delay, EndToEndDelay):
+            self._delay.reset()
+
+    def clock_stepped(self, delta: TimeInterval) -> None:
+        """Carry stored local instants over a step of the clock."""
+        self._sync_receiver.clock_stepped(delta)
+
+    # -- messages of the parent ------------------------------------------------------------------------
+
+    def receive_sync(self, sync: Sync, ingress: LocalTime | None, now: MonotonicTime) -> None:
+        """Take a Sync; without a usable stamp it only explains why nothing is measured."""
+        if ingress is None:
+            self._sync_receiver.note("Sync without a usable receive stamp")
+            return
+        if sync.log_message_interval in PLAUSIBLE_LOG_INTERVALS:
+            self._log_sync_interval = sync.log_message_interval
+        self._use(self._sync_receiver.receive_sync(sync, ingress), now)
+
+    def receive_follow_up(self, follow_up: FollowUp, now: MonotonicTime) -> None:
+        """Take a Follow_Up."""
+        self._use(self._sync_receiver.receive_follow_up(follow_up), now)
+
+    def receive_delay_resp(self, response: DelayResp) -> None:
+        """Take a Delay_Resp."""
+        if isinstance(self._delay, EndToEndDelay):
+            self._delay.receive_response(response, self._context.data_sets.parent_ds.parent_port_identity)
+
+    def _use(self, point: SyncPoint | None, now: MonotonicTime) -> None:
+        """Make a measurement of a corrected Sync, as soon as the path delay is known."""
+        if point is None:
+            return
+        exchange = None
+        mean_delay: TimeInterval | None = 0
+        if isinstance(self._delay, EndToEndDelay):
+            self._delay.add_sync_point(point, now)
+            exchange = self._delay.last_exchange
+        if self._delay is not None:
+            mean_delay = self._delay.mean
+        if mean_delay is None:
+            self._sync_receiver.note("the path delay is not known yet")
+            return
+        offset = offset_between(point.t2, point.t1) - mean_delay
+        data_sets = self._context.data_sets
+        data_sets.current_ds.offset_from_master, data_sets.current_ds.mean_delay = offset, mean_delay
+        self._last_usable_sync = now
+        self._sync_receiver.note("Syncs stopped")
+        self._arm_sync_loss(now)
+        self._context.emit(
+            Measurement(
+                port_number=self._context.port_number,
+                parent_port_identity=data_sets.parent_ds.parent_port_identity,
+                t1=point.t1,
+                t2=point.t2,
+                offset_from_master=offset,
+                mean_delay=mean_delay,
+                log_sync_interval=self._log_sync_interval,
+                t3=exchange[0] if exchange else None,
+                t4=exchange[1] if exchange else None,
+            )
+        )
+
+    # -- silence -----------------------------------------------------------------------------------------
+
+    def _patience(self) -> TimeInterval:
+        return max(SYNC_LOSS_INTERVALS * interval_from_log2_seconds(self._log_sync_interval), 2 * SECOND)
+
+    def _arm_sync_loss(self, now: MonotonicTime) -> None:
+        self._context.timers.start(Timer.SYNC_LOSS, now + self._patience())
+
+    def tell_sync_loss(self, deadline: MonotonicTime, now: MonotonicTime) -> str:
+        """Emit that synchronization is lost and return why."""
+        reason = self._sync_receiver.problem
+        since = self._last_usable_sync
+        self._context.tell(
+            SynchronizationLost,
+            port_identity=self._context.data_sets.parent_ds.parent_port_identity,
+            silence=now - since if since is not None else now - deadline + self._patience(),
+            reason=reason,
+        )
+        return reason
