@@ -1,7 +1,8 @@
 """For one clock: which instance may steer it, and what the clock is worth while it does.
 
-Exactly one instance steers a clock. It is the first of the candidates, in the order of the configuration,
-whose measurements come; the others measure only. One that falls silent gives way.
+Exactly one steers a clock: an instance, a source of pulses, or a follower of another clock. It is the first of the
+candidates, in the order of the configuration, whose measurements come; the others measure only. One that falls
+silent gives way.
 
 What does not live here: servos (they only see samples that were let through) and clocks.
 """
@@ -12,8 +13,8 @@ from collections.abc import Sequence
 from enum import Enum, auto
 
 from ptpstack.arbiter.clock_state import ClockState
-from ptpstack.arbiter.events import ClockStateChanged, MeasurementRejected, WriterChosen
-from ptpstack.arbiter.sanity import implausible
+from ptpstack.arbiter.events import ClockStateChanged, MeasurementRejected, TimescaleMismatch, WriterChosen
+from ptpstack.arbiter.sanity import implausible, is_timescale_mismatch
 from ptpstack.core.outputs import Measurement
 from ptpstack.events import Event
 from ptpstack.servo.interface import ServoState
@@ -40,15 +41,20 @@ class Verdict(Enum):
 
 
 class ClockArbiter:
-    """The decisions about *clock*; *candidates* are the instances that may steer it, the preferred one first."""
+    """The decisions about *clock*; *candidates* may steer it, the preferred one first.
 
-    def __init__(self, clock: str, candidates: Sequence[str]) -> None:
+    *refuses_timescale_mismatch*: a clock that other programs read as UTC is never taken to what looks like TAI.
+    """
+
+    def __init__(self, clock: str, candidates: Sequence[str], *, refuses_timescale_mismatch: bool = False) -> None:
         self.clock = clock
         self._candidates = tuple(candidates)
+        self._refuses_timescale_mismatch = refuses_timescale_mismatch
+        self._mismatched = False
         self._silent_after: dict[str, MonotonicTime] = {}
         self.state = ClockState.FREE_RUNNING
         self.writer: str | None = None
-        self.rule = "no measurement yet" if candidates else "every instance is configured to measure only"
+        self.rule = "no measurement yet" if candidates else "nothing is configured to steer it"
 
     def may_steer(self, instance: str) -> bool:
         """Whether *instance* is one that may steer the clock at all."""
@@ -70,10 +76,24 @@ class ClockArbiter:
             ]
         if not self.may_steer(instance):
             return Verdict.MEASURE, []
+        events = self._watch_timescale(measurement)
+        if self._mismatched and self._refuses_timescale_mismatch:
+            return Verdict.REJECT, events
         silence = max(SILENCE_MIN, SILENCE_INTERVALS * interval_from_log2_seconds(measurement.log_sync_interval))
         self._silent_after[instance] = now + silence
-        events = self._choose(now)
+        events += self._choose(now)
         return Verdict.STEER if self.writer == instance else Verdict.MEASURE, events
+
+    def _watch_timescale(self, measurement: Measurement) -> list[Event]:
+        """Raise the alarm when an offset looks like TAI against UTC; once, and again when it was over."""
+        before, self._mismatched = self._mismatched, is_timescale_mismatch(measurement.offset_from_master)
+        if before or not self._mismatched:
+            return []
+        offset_ns, refused = interval_to_ns(measurement.offset_from_master), self._refuses_timescale_mismatch
+        alarm = TimescaleMismatch(clock=self.clock, offset_ns=offset_ns, refused=refused)
+        if refused and self.writer is None:
+            self.rule = str(alarm)
+        return [alarm]
 
     def servo_moved(self, state: ServoState) -> list[Event]:
         """Take the state of the writer's servo after a sample."""
@@ -102,15 +122,15 @@ class ClockArbiter:
             return []
         previous, self.writer = self.writer, writer
         if writer is None:
-            self.rule = f"no usable measurement of instance {previous}, and no other has one"
+            self.rule = f"no usable measurement of {previous}, and no other has one"
         elif len(self._candidates) == 1:
-            self.rule = "it is the only instance on this clock"
+            self.rule = "nothing else may steer this clock"
         elif previous is None:
             self.rule = "it is the first of the configuration that measures"
         elif previous in heard:
-            self.rule = f"it measures again and stands before instance {previous}"
+            self.rule = f"it measures again and stands before {previous}"
         else:
-            self.rule = f"instance {previous} fell silent"
+            self.rule = f"{previous} fell silent"
         return [WriterChosen(clock=self.clock, writer=writer, previous=previous, rule=self.rule)]
 
     def _become(self, state: ClockState, rule: str) -> list[Event]:

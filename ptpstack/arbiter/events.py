@@ -11,7 +11,7 @@ from ptpstack.events import Event, Severity
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WriterChosen(Event):
-    """Another instance, or nobody, steers *clock* from now on."""
+    """Another instance, source or followed clock, or nobody, steers *clock* from now on."""
 
     severity: ClassVar[Severity] = Severity.NOTICE
 
@@ -21,7 +21,7 @@ class WriterChosen(Event):
     rule: str
 
     def __str__(self) -> str:
-        who = f"instance {self.writer} steers it" if self.writer else "nobody steers it"
+        who = f"{self.writer} steers it" if self.writer else "nobody steers it"
         return f"{self.clock}: {who}: {self.rule}"
 
 
@@ -56,4 +56,22 @@ class MeasurementRejected(Event):
         return (
             f"port {self.port_number}: offset {self.offset_ns:+.0f} ns (local - master), "
             f"delay {self.mean_delay_ns:.0f} ns not used for {self.clock}: {self.reason}"
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimescaleMismatch(Event):
+    """The alarm that a clock is as far off as TAI is from UTC: one of the two is read on the wrong timescale."""
+
+    severity: ClassVar[Severity] = Severity.ERROR
+
+    clock: str
+    offset_ns: float
+    refused: bool
+
+    def __str__(self) -> str:
+        what = "not followed; next: check what the source says of its timescale and currentUtcOffset, or set the clock"
+        return (
+            f"timescale mismatch: {self.clock} is {self.offset_ns / 1e9:+.3f} s off (local - master), which looks "
+            f"like TAI against UTC: {what if self.refused else 'followed nevertheless'}"
         )

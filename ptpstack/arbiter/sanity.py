@@ -11,6 +11,15 @@ MAX_DELAY: TimeInterval = SECOND
 MIN_DELAY: TimeInterval = -MILLISECOND
 """A little below zero happens: asymmetry, jitter of software stamps."""
 
+LEAST_MISMATCH: TimeInterval = 30 * SECOND
+MOST_MISMATCH: TimeInterval = 45 * SECOND
+"""TAI - UTC is 37 s since 2017 (32 s in 1999): clocks so far apart are most likely on different timescales."""
+
+
+def is_timescale_mismatch(offset: TimeInterval) -> bool:
+    """Whether *offset* looks like TAI read as UTC, or UTC as TAI."""
+    return LEAST_MISMATCH < abs(offset) < MOST_MISMATCH
+
 
 def implausible(measurement: Measurement, local_now: LocalTime) -> str | None:
     """Return why *measurement* cannot be used when its clock reads *local_now*, or ``None`` if it can."""

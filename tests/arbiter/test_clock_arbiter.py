@@ -4,7 +4,7 @@ import pytest
 
 from ptpstack.arbiter.clock_arbiter import ClockArbiter, Verdict
 from ptpstack.arbiter.clock_state import ClockState
-from ptpstack.arbiter.events import ClockStateChanged, MeasurementRejected, WriterChosen
+from ptpstack.arbiter.events import ClockStateChanged, MeasurementRejected, TimescaleMismatch, WriterChosen
 from ptpstack.core.outputs import Measurement
 from ptpstack.servo.interface import ServoState
 from ptpstack.time import MILLISECOND, SECOND, LocalTime, MonotonicTime, PtpTime, TimeInterval
@@ -13,13 +13,15 @@ from ptpstack.wire.types import ClockIdentity, PortIdentity
 LOCAL = LocalTime(1_000 * SECOND)
 
 
-def measurement(mean_delay: TimeInterval = MILLISECOND, log_sync_interval: int = 0) -> Measurement:
+def measurement(
+    mean_delay: TimeInterval = MILLISECOND, log_sync_interval: int = 0, offset: TimeInterval = 5 << 16
+) -> Measurement:
     return Measurement(
         parent_port_identity=PortIdentity(ClockIdentity.from_text("001b19.fffe.000001"), 1),
         port_number=1,
         t1=PtpTime(int(LOCAL)),
         t2=LOCAL,
-        offset_from_master=5 << 16,
+        offset_from_master=offset,
         mean_delay=mean_delay,
         log_sync_interval=log_sync_interval,
     )
@@ -39,7 +41,7 @@ def test_the_first_that_measures_becomes_the_writer_and_says_why() -> None:
     verdict, events = arbiter.judge("main", measurement(), LOCAL, at(0))
     assert verdict is Verdict.STEER
     assert events == [
-        WriterChosen(clock="soft", writer="main", previous=None, rule="it is the only instance on this clock")
+        WriterChosen(clock="soft", writer="main", previous=None, rule="nothing else may steer this clock")
     ]
 
 
@@ -47,7 +49,7 @@ def test_of_several_the_first_of_the_configuration_steers_and_the_others_measure
     arbiter = ClockArbiter("soft", ["a", "b"])
     assert judge(arbiter, "b", 0.0) is Verdict.STEER
     assert judge(arbiter, "a", 0.1) is Verdict.STEER
-    assert arbiter.rule == "it measures again and stands before instance b"
+    assert arbiter.rule == "it measures again and stands before b"
     assert judge(arbiter, "b", 0.2) is Verdict.MEASURE
     assert arbiter.writer == "a"
 
@@ -57,7 +59,7 @@ def test_a_writer_that_falls_silent_gives_way() -> None:
     judge(arbiter, "a", 0.0, log_sync_interval=-3)
     assert judge(arbiter, "b", 1.9, log_sync_interval=-3) is Verdict.MEASURE
     assert judge(arbiter, "b", 2.1, log_sync_interval=-3) is Verdict.STEER
-    assert arbiter.rule == "instance a fell silent"
+    assert arbiter.rule == "a fell silent"
 
 
 @pytest.mark.parametrize(("log_sync_interval", "silent_after_s"), [(-7, 2.0), (-3, 2.0), (0, 8.0), (1, 16.0)])
@@ -78,7 +80,7 @@ def test_an_instance_that_is_configured_to_measure_only_never_steers() -> None:
     arbiter = ClockArbiter("soft", [])
     assert judge(arbiter, "main", 0.0) is Verdict.MEASURE
     assert arbiter.writer is None
-    assert arbiter.rule == "every instance is configured to measure only"
+    assert arbiter.rule == "nothing is configured to steer it"
 
 
 @pytest.mark.parametrize(
@@ -134,3 +136,30 @@ def test_a_clock_that_was_never_locked_runs_free_again_when_measurements_stop() 
     judge(arbiter, "main", 0.0)
     arbiter.servo_moved(ServoState.UNLOCKED)
     assert states(arbiter.check_silence(at(8))) == [ClockState.FREE_RUNNING]
+
+
+def judged(arbiter: ClockArbiter, offset: TimeInterval) -> tuple[Verdict, list[type]]:
+    verdict, events = arbiter.judge("main", measurement(offset=offset), LOCAL, at(0))
+    return verdict, [type(event) for event in events]
+
+
+@pytest.mark.parametrize("offset_s", [37, -37, 36.0, 30.5, -44.9])
+def test_what_looks_like_tai_against_utc_never_moves_a_clock_that_guards_against_it(offset_s: float) -> None:
+    arbiter = ClockArbiter("CLOCK_REALTIME", ["main"], refuses_timescale_mismatch=True)
+    assert judged(arbiter, round(offset_s * SECOND)) == (Verdict.REJECT, [TimescaleMismatch])
+    assert judged(arbiter, round(offset_s * SECOND)) == (Verdict.REJECT, [])
+    assert arbiter.writer is None
+    assert arbiter.rule.startswith("timescale mismatch: CLOCK_REALTIME is ")
+    assert judged(arbiter, 0) == (Verdict.STEER, [WriterChosen])
+    assert judged(arbiter, round(offset_s * SECOND)) == (Verdict.REJECT, [TimescaleMismatch])
+
+
+@pytest.mark.parametrize("offset_s", [0, 1, 29, -30, 46, 3600, -1_700_000_000])
+def test_other_offsets_are_no_mismatch(offset_s: int) -> None:
+    arbiter = ClockArbiter("CLOCK_REALTIME", ["main"], refuses_timescale_mismatch=True)
+    assert judged(arbiter, offset_s * SECOND) == (Verdict.STEER, [WriterChosen])
+
+
+def test_a_clock_of_its_own_follows_over_a_mismatch_but_the_alarm_is_raised() -> None:
+    arbiter = ClockArbiter("/dev/ptp0", ["main"])
+    assert judged(arbiter, 37 * SECOND) == (Verdict.STEER, [TimescaleMismatch, WriterChosen])
