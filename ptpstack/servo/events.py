@@ -67,6 +67,26 @@ class FrequencyClamped(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ChangeFollowed(Event):
+    """Samples the servo took for outliers kept coming and agreed: the offset, or its rate, did change."""
+
+    severity: ClassVar[Severity] = Severity.NOTICE
+
+    samples: int
+    phase_ns: float
+    frequency_change_ppb: float
+
+    def __str__(self) -> str:
+        rate = (
+            f" and its frequency changed by {self.frequency_change_ppb:+.1f} ppb" if self.frequency_change_ppb else ""
+        )
+        return (
+            f"the last {self.samples} offsets were far from expected and agree: "
+            f"the clock is {self.phase_ns:+.0f} ns from where it was thought{rate}; following"
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SanityFailed(Event):
     """The clock did not advance as its set frequency says, seen from the monotonic raw clock."""
 

@@ -66,6 +66,23 @@ class MovingMean:
         self._sum = 0
 
 
+class LuckyDelay:
+    """The mean of the least quarter of the last *length* values: of the packets that found the queues empty."""
+
+    def __init__(self, length: int = 40) -> None:
+        self._values: deque[TimeInterval] = deque(maxlen=length)
+
+    def update(self, value: TimeInterval) -> TimeInterval:
+        """Take *value* and return the mean of the least."""
+        self._values.append(value)
+        lucky = sorted(self._values)[: (len(self._values) + 3) // 4]
+        return sum(lucky) // len(lucky)
+
+    def reset(self) -> None:
+        """Forget all values."""
+        self._values.clear()
+
+
 class NoFilter:
     """Every value as it comes."""
 

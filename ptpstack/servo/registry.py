@@ -3,26 +3,55 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeVar
+from dataclasses import fields
+from typing import Any, NamedTuple, TypeVar
 
 from ptpstack.errors import ConfigError
-from ptpstack.servo.filters import Filter, MovingMean, MovingMedian, NoFilter
+from ptpstack.servo.auto import AutoServo
+from ptpstack.servo.bandwidth import BandwidthServo, BandwidthSettings
+from ptpstack.servo.discipline import Discipline, ServoSettings
+from ptpstack.servo.filter_bank import FilterBankSettings
+from ptpstack.servo.filters import Filter, LuckyDelay, MovingMean, MovingMedian, NoFilter
 from ptpstack.servo.interface import Servo
+from ptpstack.servo.kalman import KalmanServo, KalmanSettings
+from ptpstack.servo.linreg import LinregServo
 from ptpstack.servo.pi import PiServo, PiSettings
 
 _T = TypeVar("_T")
 
-SERVOS: dict[str, Callable[[PiSettings, float], Servo]] = {"pi": PiServo}
+
+class Kind(NamedTuple):
+    """A servo and the settings it takes."""
+
+    servo: Callable[[Any, float], Discipline]
+    settings: type[ServoSettings]
+
+
+SERVOS = {
+    "pi": Kind(PiServo, PiSettings),
+    "linreg": Kind(LinregServo, ServoSettings),
+    "kalman": Kind(KalmanServo, KalmanSettings),
+    "auto": Kind(AutoServo, FilterBankSettings),
+    "bandwidth": Kind(BandwidthServo, BandwidthSettings),
+}
 FILTERS: dict[str, Callable[[int], Filter]] = {
     "moving_median": MovingMedian,
     "moving_average": MovingMean,
     "none": lambda _length: NoFilter(),
+    "lucky": LuckyDelay,
 }
 
 
-def make_servo(name: str, settings: PiSettings | None = None, initial_frequency_ppb: float = 0.0) -> Servo:
-    """Return a new servo for a clock that now runs at *initial_frequency_ppb*; raise ConfigError for no such name."""
-    return _named(SERVOS, "servo", name)(settings or PiSettings(), initial_frequency_ppb)
+def make_servo(name: str, settings: ServoSettings | None = None, initial_frequency_ppb: float = 0.0) -> Servo:
+    """Return a new servo for a clock that now runs at *initial_frequency_ppb*; raise ConfigError for no such name.
+
+    Of the *settings* of another servo, those common to all count.
+    """
+    kind = _named(SERVOS, "servo", name)
+    if not isinstance(settings, kind.settings):
+        common = {field.name: getattr(settings, field.name) for field in fields(ServoSettings)} if settings else {}
+        settings = kind.settings(**common)
+    return kind.servo(settings, initial_frequency_ppb)
 
 
 def make_filter(name: str, length: int = 10) -> Filter:

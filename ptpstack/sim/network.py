@@ -19,13 +19,17 @@ class LinkConditions:
 
     From a port listed earlier to one listed later a frame takes *delay_ns* + *asymmetry_ns*, back
     *delay_ns* - *asymmetry_ns*. *jitter_ns* is the mean of an exponential queueing delay on top, seen by the
-    stamps. *reorder* holds a frame back by *reorder_delay_ns* after it was stamped, as between the queues of a
-    receiver; *duplication* brings it again after *duplicate_delay_ns*, stamped anew.
+    stamps. *load* is the share of time the link is busy with other frames, of *service_ns* each on the mean, behind
+    which a frame must queue: the waiting time of an M/M/1 queue. *reorder* holds a frame back by *reorder_delay_ns*
+    after it was stamped, as between the queues of a receiver; *duplication* brings it again after
+    *duplicate_delay_ns*, stamped anew.
     """
 
     delay_ns: float = 500.0
     asymmetry_ns: float = 0.0
     jitter_ns: float = 0.0
+    load: float = 0.0
+    service_ns: float = 10_000.0
     loss: float = 0.0
     duplication: float = 0.0
     duplicate_delay_ns: float = 100_000.0
@@ -84,6 +88,8 @@ class Link:
         delay_ns = conditions.delay_ns + direction * conditions.asymmetry_ns
         if conditions.jitter_ns:
             delay_ns += self._random.expovariate(1 / conditions.jitter_ns)
+        if conditions.load and chance() < conditions.load:
+            delay_ns += self._random.expovariate((1 - conditions.load) / conditions.service_ns)
         held_back_ns = conditions.reorder_delay_ns if chance() < conditions.reorder else 0.0
         arrival = (payload, source, port, interval_from_ns(held_back_ns), self._carrier)
         self._scheduler.after(interval_from_ns(delay_ns), self._arrive, *arrival)

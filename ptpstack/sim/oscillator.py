@@ -7,6 +7,8 @@ about both as arrays. What does not: the noise of taking a stamp (``stamping``).
 from __future__ import annotations
 
 from array import array
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +21,7 @@ EPOCH = LocalTime(1_700_000_000 * SECOND)
 CELL: TimeInterval = SECOND // 32
 """Noise is drawn for whole cells, so that it does not depend on when someone looks. Within one, frequency holds."""
 CELLS_DRAWN_AT_ONCE = 1024
+SECONDS_PER_DAY = 86_400.0
 
 _RATE_ONE = 1 << 64
 
@@ -27,11 +30,69 @@ def _rate(ppb: float) -> int:
     return round(ppb * 1e-9 * _RATE_ONE)
 
 
-class Oscillator:
-    """A frequency source: a constant error, white FM and random-walk FM, both repeatable by *seed*.
+FLICKER_TIME_CONSTANTS_S = 0.25 * 4.0 ** np.arange(12)
+"""Flicker is the sum of first-order noises a factor of 4 apart: then the deviation of each is the flicker floor."""
 
-    *white_fm_ppb* is its Allan deviation at 1 s, falling with the root of tau; *random_walk_fm_ppb* is the
-    standard deviation of what the frequency wanders in 1 s (Allan deviation: that times sqrt(tau / 3)).
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OscillatorModel:
+    """The faults of an oscillator, besides its constant error.
+
+    *white_fm_ppb* is its Allan deviation at 1 s, falling with the root of tau; *flicker_fm_ppb* is an Allan deviation
+    at every tau; *random_walk_fm_ppb* is the standard deviation of what the frequency wanders in 1 s (Allan
+    deviation: that times sqrt(tau / 3)). The crystal follows the temperature around it with *thermal_time_constant_s*.
+    """
+
+    white_fm_ppb: float = 0.0
+    flicker_fm_ppb: float = 0.0
+    random_walk_fm_ppb: float = 0.0
+    ageing_ppb_per_day: float = 0.0
+    temperature_ppb_per_k: float = 0.0
+    thermal_time_constant_s: float = 60.0
+
+
+MODELS = {
+    "crystal": OscillatorModel(
+        white_fm_ppb=1.0,
+        flicker_fm_ppb=1.0,
+        random_walk_fm_ppb=2.0,
+        ageing_ppb_per_day=10.0,
+        temperature_ppb_per_k=200.0,
+        thermal_time_constant_s=30.0,
+    ),
+    "tcxo": OscillatorModel(
+        white_fm_ppb=0.2,
+        flicker_fm_ppb=0.1,
+        random_walk_fm_ppb=0.05,
+        ageing_ppb_per_day=3.0,
+        temperature_ppb_per_k=40.0,
+        thermal_time_constant_s=60.0,
+    ),
+    "ocxo": OscillatorModel(
+        white_fm_ppb=0.005,
+        flicker_fm_ppb=0.005,
+        random_walk_fm_ppb=2e-4,
+        ageing_ppb_per_day=0.5,
+        temperature_ppb_per_k=0.2,
+        thermal_time_constant_s=600.0,
+    ),
+    "rubidium": OscillatorModel(
+        white_fm_ppb=0.03,
+        flicker_fm_ppb=1e-3,
+        random_walk_fm_ppb=1e-6,
+        ageing_ppb_per_day=2e-3,
+        temperature_ppb_per_k=0.01,
+        thermal_time_constant_s=600.0,
+    ),
+}
+"""Typical parts of each class by their Allan deviations, ageing and temperature coefficients."""
+
+
+class Oscillator:
+    """A frequency source with a constant error and the faults of *model*, repeatable by *seed*.
+
+    *temperature_steps* are instants (true s) and changes (K) of the temperature around it. The two noises may be given
+    without a model.
     """
 
     def __init__(
@@ -40,21 +101,32 @@ class Oscillator:
         *,
         white_fm_ppb: float = 0.0,
         random_walk_fm_ppb: float = 0.0,
+        model: OscillatorModel | None = None,
+        temperature_steps: Sequence[tuple[float, float]] = (),
         seed: int = 0,
     ) -> None:
         self.frequency_error_ppb = frequency_error_ppb
+        if model is None:
+            model = OscillatorModel(white_fm_ppb=white_fm_ppb, random_walk_fm_ppb=random_walk_fm_ppb)
+        self.model = model
+        self._temperature_steps = tuple(temperature_steps)
+        self._trend = bool(model.ageing_ppb_per_day or (model.temperature_ppb_per_k and temperature_steps))
         cell_s = interval_to_seconds(CELL)
         self._error_rate = _rate(frequency_error_ppb)
-        self._white_ppb = white_fm_ppb / cell_s**0.5
-        self._walk_ppb = random_walk_fm_ppb * cell_s**0.5
-        self._noisy = bool(white_fm_ppb or random_walk_fm_ppb)
+        self._white_ppb = model.white_fm_ppb / cell_s**0.5
+        self._walk_ppb = model.random_walk_fm_ppb * cell_s**0.5
+        self._noisy = bool(model.white_fm_ppb or model.flicker_fm_ppb or model.random_walk_fm_ppb)
         self._random = np.random.default_rng(seed)
         self._wander_ppb = 0.0
+        if model.flicker_fm_ppb:
+            self._flicker_ppb = model.flicker_fm_ppb * self._random.normal(size=FLICKER_TIME_CONSTANTS_S.size)
         self._phase_ns = array("d", [0.0])  # at the edges of cells
 
     def read(self, true: TimeInterval) -> TimeInterval:
         """Return how much time the oscillator has counted at *true* time."""
         counted = true + (true * self._error_rate >> 64)
+        if self._trend:
+            counted += round(float(self._trend_ns(true / SECOND)) * NANOSECOND)
         if not self._noisy:
             return counted
         cell, rest = divmod(true, CELL)
@@ -65,6 +137,8 @@ class Oscillator:
     def error_ns(self, true: NDArray[np.int64]) -> NDArray[np.float64]:
         """Return counted - true time in ns at each of the *true* instants."""
         error = true / NANOSECOND * (self.frequency_error_ppb * 1e-9)
+        if self._trend:
+            error += self._trend_ns(true / SECOND)
         if self._noisy and true.size:
             self._draw_up_to(int(true.max()) // CELL + 1)
             error += np.interp(true / CELL, np.arange(len(self._phase_ns)), np.frombuffer(self._phase_ns))
@@ -75,8 +149,30 @@ class Oscillator:
             walk = self._wander_ppb + np.cumsum(self._random.normal(0.0, self._walk_ppb, CELLS_DRAWN_AT_ONCE))
             self._wander_ppb = float(walk[-1])
             frequency = walk + self._random.normal(0.0, self._white_ppb, CELLS_DRAWN_AT_ONCE)
+            if self.model.flicker_fm_ppb:
+                frequency += self._draw_flicker()
             phase_ns = self._phase_ns[-1] + np.cumsum(frequency * interval_to_seconds(CELL))  # ppb * s = ns
             self._phase_ns.frombytes(phase_ns.tobytes())
+
+    def _draw_flicker(self) -> NDArray[np.float64]:
+        decay = np.exp(-interval_to_seconds(CELL) / FLICKER_TIME_CONSTANTS_S)[:, None]
+        powers = decay ** np.arange(1, CELLS_DRAWN_AT_ONCE + 1)
+        spread = self.model.flicker_fm_ppb * np.sqrt(1 - decay**2)
+        drawn = self._random.normal(0.0, spread, powers.shape)
+        each = powers * (self._flicker_ppb[:, None] + np.cumsum(drawn / powers, axis=1))
+        self._flicker_ppb = each[:, -1]
+        total: NDArray[np.float64] = each.sum(axis=0)
+        return total
+
+    def _trend_ns(self, true_s: float | NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the phase that ageing and temperature have made, in ns."""
+        model = self.model
+        phase_ns: NDArray[np.float64] = np.asarray(model.ageing_ppb_per_day / SECONDS_PER_DAY * true_s**2 / 2)
+        for at_s, kelvin in self._temperature_steps:
+            since_s = np.maximum(0.0, true_s - at_s)
+            lag_s = model.thermal_time_constant_s * -np.expm1(-since_s / model.thermal_time_constant_s)
+            phase_ns = phase_ns + model.temperature_ppb_per_k * kelvin * (since_s - lag_s)
+        return phase_ns
 
 
 class VirtualClock:

@@ -12,13 +12,15 @@ from ptpstack.time import LocalTime, TimeInterval, interval_from_ns
 class Stamping:
     """The faults of a stamping unit; the default has none. Times in ns, probabilities 0…1.
 
-    *jitter_ns* is the half-width of a uniform error. The latencies lie between the stamping unit and the
+    *jitter_ns* is the half-width of a uniform error, *tail_ns* the mean size of a two-sided exponential one on top, as
+    of stamps taken by software. The latencies lie between the stamping unit and the
     wire (IEEE 1588-2019 7.3.4.2). A TX stamp comes to the program *tx_delay_ns* after egress, or, with probability
     *tx_late*, *tx_late_delay_ns* after it; one that was lost is given up after *tx_timeout_ns*.
     """
 
     resolution_ns: float = 0.0
     jitter_ns: float = 0.0
+    tail_ns: float = 0.0
     ingress_latency_ns: float = 0.0
     egress_latency_ns: float = 0.0
     tx_delay_ns: float = 30_000.0
@@ -45,6 +47,8 @@ class Stamping:
     def _noisy(self, local: LocalTime, random: Random) -> LocalTime:
         if self.jitter_ns:
             local += interval_from_ns(random.uniform(-self.jitter_ns, self.jitter_ns))
+        if self.tail_ns:
+            local += interval_from_ns(random.choice((-1, 1)) * random.expovariate(1 / self.tail_ns))
         if self.resolution_ns:
             resolution = interval_from_ns(self.resolution_ns)
             local -= int(local) % resolution

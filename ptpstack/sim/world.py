@@ -11,6 +11,7 @@ world.rms_ns(slave, last_s=30, reference=master)
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from random import Random
 from typing import TypeVar
@@ -22,7 +23,7 @@ from ptpstack.events import Event
 from ptpstack.servo.interface import Servo
 from ptpstack.sim.host import Host, Port
 from ptpstack.sim.network import Link, LinkConditions
-from ptpstack.sim.oscillator import Oscillator, VirtualClock
+from ptpstack.sim.oscillator import Oscillator, OscillatorModel, VirtualClock
 from ptpstack.sim.scheduler import Scheduler
 from ptpstack.sim.stamping import Stamping
 from ptpstack.time import SECOND
@@ -60,6 +61,8 @@ class World:
         frequency_error_ppb: float = 0.0,
         white_fm_ppb: float = 0.0,
         random_walk_fm_ppb: float = 0.0,
+        model: OscillatorModel | None = None,
+        temperature_steps: Sequence[tuple[float, float]] = (),
         offset_ns: float = 0.0,
         servo: Servo | None = None,
         clock_domain: int = 0,
@@ -72,6 +75,8 @@ class World:
             frequency_error_ppb,
             white_fm_ppb=white_fm_ppb,
             random_walk_fm_ppb=random_walk_fm_ppb,
+            model=model,
+            temperature_steps=temperature_steps,
             seed=random.getrandbits(64),
         )
         number = len(self.hosts) + 1

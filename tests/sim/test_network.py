@@ -50,6 +50,25 @@ def test_run_stops_at_its_end_and_goes_on_from_there() -> None:
     assert seen == [1, 2]
 
 
+def test_load_makes_its_share_of_frames_wait_as_in_an_m_m_1_queue() -> None:
+    scheduler, link, ears = network(delay_ns=500, load=0.25, service_ns=9_000)
+    for _ in range(4_000):
+        link.transmit(b"x", ears[0])
+    scheduler.run(1)
+    waits_ns = [time / interval_from_ns(1) - 500 for time, *_ in ears[1].heard]
+    waited_ns = [wait for wait in waits_ns if wait > 1]
+    assert len(waited_ns) / len(waits_ns) == pytest.approx(0.25, abs=0.03)
+    assert statistics.mean(waited_ns) == pytest.approx(9_000 / 0.75, rel=0.1)
+
+
+def test_the_stamps_of_software_have_tails() -> None:
+    stamping, random = Stamping(tail_ns=5_000), Random(1)
+    errors_ns = [stamping.ingress(LocalTime(0), random) / interval_from_ns(1) for _ in range(4_000)]
+    assert statistics.mean(errors_ns) == pytest.approx(0, abs=300)
+    assert statistics.mean(map(abs, errors_ns)) == pytest.approx(5_000, rel=0.1)
+    assert max(map(abs, errors_ns)) > 30_000
+
+
 @pytest.mark.parametrize(("sender", "delay_ns"), [(0, 600), (1, 400)])
 def test_asymmetry_lengthens_the_way_from_first_to_last(sender: int, delay_ns: int) -> None:
     scheduler, link, ears = network(delay_ns=500, asymmetry_ns=100)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ptpstack.sim.oscillator import EPOCH, Oscillator, VirtualClock
+from ptpstack.sim.oscillator import EPOCH, MODELS, Oscillator, OscillatorModel, VirtualClock
 from ptpstack.time import NANOSECOND, SECOND
 
 
@@ -39,6 +39,53 @@ def test_random_walk_fm_has_its_allan_deviation_rising_with_the_root_of_tau(tau_
     assert allan_deviation_ppb(phase_ns, tau_s, tau_s) == pytest.approx(2.0 * (tau_s / 3) ** 0.5, rel=0.15)
 
 
+@pytest.mark.parametrize("tau_s", [1, 8, 64])
+def test_flicker_fm_has_its_allan_deviation_at_every_tau(tau_s: int) -> None:
+    model = OscillatorModel(flicker_fm_ppb=0.5)
+    variances = [
+        allan_deviation_ppb(Oscillator(model=model, seed=seed).error_ns(np.arange(8_000) * SECOND), tau_s, tau_s) ** 2
+        for seed in range(3)
+    ]
+    assert np.sqrt(np.mean(variances)) == pytest.approx(0.5, rel=0.15)
+
+
+@pytest.mark.parametrize(
+    ("name", "at_1_s_ppb", "at_1000_s_ppb"),
+    [
+        ("crystal", (1, 3), (10, 80)),
+        ("tcxo", (0.1, 0.5), (0.3, 3)),
+        ("ocxo", (0.003, 0.02), (0.003, 0.02)),
+        ("rubidium", (0.02, 0.05), (0.0008, 0.004)),
+    ],
+)
+def test_the_models_are_typical_of_their_class(
+    name: str, at_1_s_ppb: tuple[float, float], at_1000_s_ppb: tuple[float, float]
+) -> None:
+    phase_ns = Oscillator(model=MODELS[name], seed=1).error_ns(np.arange(30_000) * SECOND)
+    for tau, (low, high) in ((1, at_1_s_ppb), (1000, at_1000_s_ppb)):
+        assert low < allan_deviation_ppb(phase_ns, tau, tau) < high
+
+
+def test_ageing_adds_up_day_by_day() -> None:
+    aged = Oscillator(model=OscillatorModel(ageing_ppb_per_day=2.0))
+    day = 86_400 * SECOND
+    # Half the day's change is the mean over the first day, one and a half over the second.
+    assert (aged.read(day) - day) / NANOSECOND == pytest.approx(1.0 * 86_400, rel=1e-9)
+    assert (aged.read(2 * day) - aged.read(day) - day) / NANOSECOND == pytest.approx(3.0 * 86_400, rel=1e-9)
+
+
+def test_a_temperature_step_reaches_the_crystal_slowly() -> None:
+    model = OscillatorModel(temperature_ppb_per_k=40.0, thermal_time_constant_s=60.0)
+    warmed = Oscillator(model=model, temperature_steps=[(100.0, 5.0)])
+
+    def frequency_ppb(at_s: int) -> float:
+        return ((warmed.read((at_s + 1) * SECOND) - warmed.read(at_s * SECOND)) / SECOND - 1) * 1e9
+
+    assert frequency_ppb(50) == 0
+    assert frequency_ppb(160) == pytest.approx(200 * (1 - np.exp(-60.5 / 60)), rel=1e-3)
+    assert frequency_ppb(2000) == pytest.approx(200, rel=1e-6)
+
+
 def test_noise_depends_on_the_seed_and_not_on_who_looks_when() -> None:
     often, seldom, other = (Oscillator(12.5, white_fm_ppb=1, random_walk_fm_ppb=1, seed=s) for s in (1, 1, 2))
     for n in range(1000):
@@ -55,7 +102,7 @@ def test_time_never_runs_backward(seed: int, instants: list[int]) -> None:
 
 @given(st.lists(st.integers(0, 60 * SECOND), min_size=1, max_size=20))
 def test_the_truth_as_an_array_is_what_was_read(instants: list[int]) -> None:
-    oscillator = Oscillator(33_333.3, white_fm_ppb=1, random_walk_fm_ppb=1, seed=5)
+    oscillator = Oscillator(33_333.3, model=MODELS["crystal"], temperature_steps=[(20.0, 5.0)], seed=5)
     read_ns = [(oscillator.read(t) - t) / NANOSECOND for t in instants]
     assert oscillator.error_ns(np.array(instants, dtype=np.int64)) == pytest.approx(read_ns, abs=1e-4)
 

@@ -1,0 +1,54 @@
+"""``auto``, which nobody has to tune: filters from quick to slow, and those that predict best steer the clock.
+
+A filter's memory is right where the wander of the oscillator over it equals the noise of the measurements
+averaged over it: where their Allan deviations cross. There, and only there, it errs least in predicting the next
+sample. So errors of prediction decide, sample by sample, and neither oscillator nor network need be known.
+Filters of a second kind also estimate the drift, for an oscillator that warms up or ages.
+"""
+
+from __future__ import annotations
+
+import math
+
+from ptpstack.servo.clock_filter import ClockFilter
+from ptpstack.servo.filter_bank import FilterBankServo, FilterBankSettings
+from ptpstack.time import TimeInterval
+
+MEMORIES = (0.4, 0.7, 1.2, 2.0, 3.5, 6.0, 12.0, 25.0, 50.0, 100.0, 200.0, 400.0, 800.0)
+MEMORIES_WITH_DRIFT = (2.5, 6.0, 15.0, 40.0)
+"""What the filters remember, in Sync intervals."""
+
+
+class AutoServo(FilterBankServo):
+    """A servo without constants to tune."""
+
+    def __init__(self, settings: FilterBankSettings | None = None, initial_frequency_ppb: float = 0.0) -> None:
+        super().__init__(settings or FilterBankSettings(), initial_frequency_ppb)
+
+    def set_sync_interval(self, interval: TimeInterval) -> None:
+        """Adapt to samples *interval* apart; each memory goes on from the nearest one in seconds."""
+        super().set_sync_interval(interval)
+        if not self._filters:
+            return
+        old, new = self._filters, self._make_filters(self._filters[0])
+        for one in new:
+            alike = (other for other in old if bool(other.drift_wander) == bool(one.drift_wander))
+            nearest = min(alike, key=lambda other: abs(math.log(other.memory_s / one.memory_s)))
+            one.start_over_from(nearest)
+            one.loss = nearest.loss
+        self._filters = new
+
+    def _make_filters(self, first: ClockFilter) -> list[ClockFilter]:
+        filters = []
+        for memories, drifts in ((MEMORIES, False), (MEMORIES_WITH_DRIFT, True)):
+            for memory in memories:
+                one = first.copy()
+                one.memory_s = memory * self._interval_s
+                # The natural frequency of the filter's own loop is then 1/memory.
+                if drifts:
+                    one.drift_wander = self._interval_s / one.memory_s**6
+                    one.var_drift = one.drift_wander * one.memory_s
+                else:
+                    one.wander = self._interval_s / one.memory_s**4
+                filters.append(one)
+        return sorted(filters, key=lambda one: one.memory_s)

@@ -1,0 +1,112 @@
+"""A Kalman filter over phase, frequency and drift of a steered clock, in plain Python: three states need no numpy.
+
+What lives here: prediction and update. What does not: where the noises come from (``kalman``, ``auto``).
+
+Variances are in units of the measurement noise's own, so that what a filter believes of the ratio of wander to
+noise makes its gains, and the noise itself may be unknown.
+"""
+
+from __future__ import annotations
+
+from copy import copy
+
+
+class ClockFilter:
+    """Estimates ``phase_ns`` (local - master), ``frequency_ppb`` (of the unsteered clock) and ``drift`` in ppb/s.
+
+    The process noises are spectral densities over the variance of the measurement: *white_fm* (ns²/s), *wander*
+    (of the frequency's random walk, ppb²/s), *drift_wander* ((ppb/s)²/s; without it there is no drift to estimate).
+    """
+
+    def __init__(self, phase_ns: float, frequency_ppb: float) -> None:
+        self.phase_ns = phase_ns
+        self.frequency_ppb = frequency_ppb
+        self.drift = 0.0
+        self.var_phase = 1.0
+        self.cov_phase_frequency = 0.0
+        self.cov_phase_drift = 0.0
+        self.var_frequency = 0.0
+        self.cov_frequency_drift = 0.0
+        self.var_drift = 0.0
+        self.white_fm = self.wander = self.drift_wander = 0.0
+        self.memory_s = 1.0
+        self.loss = 0.0
+        """How badly it predicted lately; kept by its owner."""
+
+    def copy(self) -> ClockFilter:
+        """Return a filter that goes on from here for itself."""
+        return copy(self)
+
+    def start_over_from(self, other: ClockFilter) -> None:
+        """Take the estimate of *other* and its uncertainty, keep what is believed of the noises."""
+        self.phase_ns, self.frequency_ppb = other.phase_ns, other.frequency_ppb
+        self.var_phase, self.cov_phase_frequency = other.var_phase, other.cov_phase_frequency
+        self.var_frequency = other.var_frequency
+        drifts = bool(self.drift_wander)
+        self.drift = other.drift if drifts else 0.0
+        self.cov_phase_drift = other.cov_phase_drift if drifts else 0.0
+        self.cov_frequency_drift = other.cov_frequency_drift if drifts else 0.0
+        self.var_drift = max(other.var_drift, self.drift_wander * self.memory_s)
+
+    def restart(self, phase_ns: float, frequency_ppb: float, measured_over_s: float | None = None) -> None:
+        """Forget the phase; with *measured_over_s* also the frequency, which two samples so far apart just gave."""
+        self.phase_ns, self.frequency_ppb = phase_ns, frequency_ppb
+        self.var_phase = 1.0
+        self.cov_phase_frequency = self.cov_phase_drift = 0.0
+        if measured_over_s is not None:
+            self.cov_phase_frequency = 1.0 / measured_over_s
+            self.var_frequency = 2.0 / measured_over_s**2
+            self.cov_frequency_drift = 0.0
+            self.var_drift = self.drift_wander * self.memory_s
+
+    def predict(self, dt: float, steered_ppb: float) -> None:
+        """Let *dt* seconds pass on the clock while it was steered by *steered_ppb*."""
+        frequency_ppb = self.frequency_ppb
+        if self.drift_wander:
+            self.frequency_ppb += dt * self.drift
+            frequency_ppb += dt * self.drift / 2.0
+            self._predict_with_drift(dt)
+        else:
+            grown = self.wander * dt
+            self.var_phase += dt * (
+                2.0 * self.cov_phase_frequency + dt * (self.var_frequency + grown / 3.0) + self.white_fm
+            )
+            self.cov_phase_frequency += dt * (self.var_frequency + grown / 2.0)
+            self.var_frequency += grown
+        rate_ppb = frequency_ppb + steered_ppb + frequency_ppb * steered_ppb * 1e-9
+        self.phase_ns += dt * rate_ppb / (1.0 + rate_ppb * 1e-9)  # dt is the clock's own time
+
+    def _predict_with_drift(self, dt: float) -> None:
+        half = dt * dt / 2.0
+        pf, pd, fd, dd = self.cov_phase_frequency, self.cov_phase_drift, self.cov_frequency_drift, self.var_drift
+        moved_pf = pf + dt * self.var_frequency + half * fd
+        moved_pd = pd + dt * fd + half * dd
+        moved_fd = fd + dt * dd
+        moved_ff = self.var_frequency + dt * fd
+        grown, wandered = self.drift_wander * dt, self.wander * dt
+        self.var_phase += (
+            dt * (pf + moved_pf + self.white_fm) + half * (pd + moved_pd) + half * (half * grown / 5.0 + wandered / 1.5)
+        )
+        self.cov_phase_frequency = moved_pf + dt * moved_pd + half * (dt * grown / 4.0 + wandered / dt)
+        self.cov_phase_drift = moved_pd + half * grown / 3.0
+        self.var_frequency = moved_ff + dt * moved_fd + dt * dt * grown / 3.0 + wandered
+        self.cov_frequency_drift = moved_fd + dt * grown / 2.0
+        self.var_drift = dd + grown
+
+    def update(self, error_ns: float, variance: float = 1.0) -> None:
+        """Take a measurement *error_ns* above the predicted phase, of *variance* (1: the usual noise)."""
+        pp, pf = self.var_phase, self.cov_phase_frequency
+        share = 1.0 / (variance + pp)
+        gain = pf * share
+        self.phase_ns += pp * share * error_ns
+        self.frequency_ppb += gain * error_ns
+        self.var_phase = variance * pp * share
+        self.cov_phase_frequency = variance * gain
+        self.var_frequency -= gain * pf
+        if self.drift_wander:
+            pd = self.cov_phase_drift
+            drift_gain = pd * share
+            self.drift += drift_gain * error_ns
+            self.cov_phase_drift = variance * drift_gain
+            self.cov_frequency_drift -= gain * pd
+            self.var_drift -= drift_gain * pd
