@@ -106,9 +106,9 @@ class Granted:
             f"(transmit: {self.tx_type.name.lower()}, receive: {self.rx_filter.name.lower()})"
         )
 
-    def suffices(self, filters: Sequence[RxFilter]) -> bool:
+    def suffices(self, filters: Sequence[RxFilter], tx_type: TxType = TxType.ON) -> bool:
         """Tell whether event frames of both directions get stamps (a driver's ``SOME`` is taken at its word)."""
-        return self.tx_type is TxType.ON and self.rx_filter in (*filters, RxFilter.ALL, RxFilter.SOME)
+        return self.tx_type is tx_type and self.rx_filter in (*filters, RxFilter.ALL, RxFilter.SOME)
 
 
 SOFTWARE_STAMPS = Granted(Timestamping.SOFTWARE, TxType.ON, RxFilter.ALL)
@@ -129,7 +129,9 @@ def hardware_timestamping(sock: socket.socket, interface: str) -> Granted:
     return _hwtstamp_ioctl(sock, interface, SIOCGHWTSTAMP, TxType.OFF, RxFilter.NONE)
 
 
-def enable_hardware_timestamping(sock: socket.socket, interface: str, filters: Sequence[RxFilter]) -> Granted:
+def enable_hardware_timestamping(
+    sock: socket.socket, interface: str, filters: Sequence[RxFilter], tx_type: TxType = TxType.ON
+) -> Granted:
     """Make *interface* stamp event frames by its PHC, with the first of *filters* that it takes.
 
     The setting is global to the NIC: one that suffices already is left alone. Raises ``HardwareError``.
@@ -139,17 +141,24 @@ def enable_hardware_timestamping(sock: socket.socket, interface: str, filters: S
     except OSError:
         pass  # many drivers can set what they cannot read
     else:
-        if granted.suffices(filters):
+        if granted.suffices(filters, tx_type):
             return granted
     for rx_filter in filters:
         try:
-            granted = _hwtstamp_ioctl(sock, interface, SIOCSHWTSTAMP, TxType.ON, rx_filter)
+            granted = _hwtstamp_ioctl(sock, interface, SIOCSHWTSTAMP, tx_type, rx_filter)
         except OSError as error:
             if error.errno in _TRY_NEXT_FILTER:
                 continue
             raise _refusal(interface, error) from error
-        if granted.suffices(filters):
+        if granted.suffices(filters, tx_type):
             return granted
+    if tx_type is not TxType.ON:
+        raise HardwareError(
+            f"cannot send with transmit stamps of type {tx_type.name.lower()}",
+            where=interface,
+            why="the NIC or its driver does not write the time of departure into a Sync that leaves",
+            next_step="leave two_step = true on this port; `ethtool -T` lists onestep-sync where a NIC can do it",
+        )
     raise HardwareError(
         "cannot stamp PTP event frames in hardware",
         where=interface,

@@ -6,11 +6,18 @@ import contextlib
 import socket
 from abc import ABC, abstractmethod
 from collections.abc import Hashable, Sequence
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 from hw.sockets.errors import receive_error, transmit_error
 from hw.sockets.keys import StampedSends, TransmitStamp, kernel_takes_keys
-from hw.timestamping import Granted, stamp_from
+from hw.timestamping import (
+    Granted,
+    RxFilter,
+    Timestamping,
+    enable_hardware_timestamping,
+    hardware_timestamping,
+    stamp_from,
+)
 
 _FRAMES_PER_CALL = 128
 _FRAME_SIZE = 2048
@@ -39,6 +46,9 @@ class PortSocket(ABC):
 
     Nothing blocks. Every method may raise ``InterfaceGone`` or ``InterfaceDown``; the sends also ``TransmitFailed``.
     """
+
+    filters: ClassVar[Sequence[RxFilter]]
+    """The receive filters that let this transport's event frames through, the preferred one first."""
 
     def __init__(
         self, interface: str, index: int, sockets: tuple[socket.socket, socket.socket], granted: Granted
@@ -87,6 +97,24 @@ class PortSocket(ABC):
     def receive_general(self) -> list[Received]:
         """Return the general frames that wait, at most 128 a call."""
         return self._drain(self._general)
+
+    def restore_stamping(self) -> Granted | None:
+        """Look whether the NIC still stamps as granted, and set it again if not: any program may change that.
+
+        Returns how it was found when it was changed. What is found and suffices stays, and is what is granted now.
+        Raises ``HardwareError`` when the NIC refuses what it granted before.
+        """
+        if self.granted.timestamping is not Timestamping.HARDWARE:
+            return None
+        try:
+            found = hardware_timestamping(self._event, self.interface)
+        except OSError:  # it cannot be read, or it just went away, which the next frame will tell
+            return None
+        if found == self.granted:
+            return None
+        wanted = self.granted.tx_type
+        self.granted = enable_hardware_timestamping(self._event, self.interface, self.filters, wanted)
+        return found
 
     def close(self) -> None:
         """Close both sockets, which leaves the groups."""

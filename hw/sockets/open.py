@@ -10,7 +10,8 @@ from hw.sockets.base import PortSocket
 from hw.sockets.errors import open_error
 from hw.sockets.raw import open_raw
 from hw.sockets.udp import open_udp
-from hw.timestamping import Timestamping
+from hw.timestamping import Timestamping, TxType
+from ptpstack.errors import HardwareError
 
 
 class Transport(Enum):
@@ -33,15 +34,32 @@ def open_socket(
     ttl: int = 1,
     dscp: int = 0,
     priority: int | None = None,
+    one_step_sync: bool = False,
 ) -> PortSocket:
     """Open the sockets of one port on *interface*, member of all *groups* (MAC or IP addresses as text).
 
     *ethertype* serves L2; *event_port*, *general_port*, *ttl* and *dscp* serve UDP; *priority* is SO_PRIORITY.
+    With *one_step_sync* the NIC writes the time of departure into each Sync, and gives no stamp of it.
     Raises ``InterfaceGone``, ``InterfaceDown``, or ``HardwareError`` with the next step.
     """
+    tx_type = TxType.ONESTEP_SYNC if one_step_sync else TxType.ON
+    if one_step_sync and timestamping is not Timestamping.HARDWARE:
+        raise HardwareError(
+            "one-step Syncs need hardware stamps",
+            where=interface,
+            why="only a NIC can write the time of departure into a frame that leaves",
+            next_step="leave two_step = true on this port, or use the NIC's clock",
+        )
     try:
         if transport is Transport.L2:
-            return open_raw(interface, timestamping=timestamping, groups=groups, ethertype=ethertype, priority=priority)
+            return open_raw(
+                interface,
+                timestamping=timestamping,
+                groups=groups,
+                ethertype=ethertype,
+                priority=priority,
+                tx_type=tx_type,
+            )
         return open_udp(
             interface,
             family=socket.AF_INET if transport is Transport.UDPV4 else socket.AF_INET6,
@@ -51,6 +69,7 @@ def open_socket(
             ttl=ttl,
             dscp=dscp,
             priority=priority,
+            tx_type=tx_type,
         )
     except OSError as error:
         raise open_error(error, interface) from error

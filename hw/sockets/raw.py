@@ -16,6 +16,7 @@ from hw.timestamping import (
     SOFTWARE_STAMPS,
     Granted,
     Timestamping,
+    TxType,
     enable_hardware_timestamping,
 )
 from ptpstack.errors import HardwareError
@@ -35,6 +36,8 @@ _VLAN_TYPES = frozenset({b"\x81\x00", b"\x88\xa8"})
 
 class RawSocket(PortSocket):
     """A port on Ethernet. Sources and destinations are MAC addresses as text."""
+
+    filters = L2_FILTERS
 
     def __init__(
         self,
@@ -74,6 +77,7 @@ def open_raw(
     groups: Sequence[str],
     ethertype: int,
     priority: int | None,
+    tx_type: TxType = TxType.ON,
 ) -> RawSocket:
     """Open the raw sockets of one port. Raises ``HardwareError``, and ``OSError`` for the caller to explain."""
     with contextlib.ExitStack() as on_failure:
@@ -88,7 +92,7 @@ def open_raw(
             event.setsockopt(_SOL_PACKET, _PACKET_ADD_MEMBERSHIP, request)
         granted = SOFTWARE_STAMPS
         if timestamping is Timestamping.HARDWARE:
-            granted = enable_hardware_timestamping(event, interface, L2_FILTERS)
+            granted = enable_hardware_timestamping(event, interface, L2_FILTERS, tx_type)
         event.setsockopt(_SOL_PACKET, _PACKET_AUXDATA, 1)
         port_socket = RawSocket(interface, index, (event, general), granted, ethertype)
         on_failure.pop_all()

@@ -15,6 +15,7 @@ from hw.timestamping import (
     SOFTWARE_STAMPS,
     Granted,
     Timestamping,
+    TxType,
     enable_hardware_timestamping,
 )
 
@@ -27,6 +28,8 @@ _ANY_V4 = b"\0\0\0\0"
 
 class UdpSocket(PortSocket):
     """A port on UDP. Sources and destinations are IP addresses as text; the kind of frame chooses the port."""
+
+    filters = L4_FILTERS
 
     def __init__(
         self,
@@ -57,6 +60,7 @@ def open_udp(
     ttl: int,
     dscp: int,
     priority: int | None,
+    tx_type: TxType = TxType.ON,
 ) -> UdpSocket:
     """Open the event and general sockets of one port. Raises ``HardwareError``, and ``OSError`` to be explained."""
     join = _join_v4 if family == socket.AF_INET else _join_v6
@@ -71,7 +75,7 @@ def open_udp(
             sock.bind(("", port))
         granted = SOFTWARE_STAMPS
         if timestamping is Timestamping.HARDWARE:
-            granted = enable_hardware_timestamping(event, interface, L4_FILTERS)
+            granted = enable_hardware_timestamping(event, interface, L4_FILTERS, tx_type)
         port_socket = UdpSocket(interface, index, (event, general), granted, ports)
         on_failure.pop_all()
         return port_socket

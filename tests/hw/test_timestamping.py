@@ -7,11 +7,12 @@ import errno
 import os
 import socket
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 
 from hw import timestamping
+from hw.sockets import PortSocket
 from hw.timestamping import (
     L2_FILTERS,
     L4_FILTERS,
@@ -68,9 +69,9 @@ def install(monkeypatch: pytest.MonkeyPatch) -> Callable[[Nic], Nic]:
     return installer
 
 
-def enable(filters: tuple[RxFilter, ...]) -> Granted:
+def enable(filters: tuple[RxFilter, ...], tx_type: TxType = TxType.ON) -> Granted:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
-        return enable_hardware_timestamping(sock, "eth7", filters)
+        return enable_hardware_timestamping(sock, "eth7", filters, tx_type)
 
 
 @pytest.mark.parametrize(
@@ -200,3 +201,65 @@ def test_an_error_that_is_no_stamp_has_no_key() -> None:
     icmp = struct.pack("=IBBBBII", errno.ECONNREFUSED, 2, 3, 3, 0, 0, 7)
     assert key_from([(0, 11, icmp)]) is None
     assert key_from([]) is None
+
+
+class Port(PortSocket):
+    """A port whose NIC is a `Nic`; it carries nothing."""
+
+    filters = L2_FILTERS
+
+    def __init__(self, sock: socket.socket, granted: Granted) -> None:
+        self.interface, self._event, self.granted = "eth7", sock, granted
+
+    def _frame(self, payload: bytes, destination: object, *, event: bool) -> tuple[list[bytes], object]:
+        raise NotImplementedError
+
+    def _received(self, data: bytes, control: object, address: object) -> None:
+        raise NotImplementedError
+
+
+@pytest.fixture
+def port() -> Iterator[Port]:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        yield Port(sock, Granted(HARDWARE, TxType.ON, RxFilter.PTP_V2_EVENT))
+
+
+EVENTS_ONLY = {RxFilter.PTP_V2_EVENT: RxFilter.PTP_V2_EVENT}
+
+
+def test_stamping_that_another_program_changed_is_set_again(install: Callable[[Nic], Nic], port: Port) -> None:
+    nic = install(Nic(takes=EVENTS_ONLY, now=(TxType.ON, RxFilter.PTP_V2_EVENT)))
+    assert port.restore_stamping() is None
+    nic.now = (TxType.OFF, RxFilter.NONE)
+    assert port.restore_stamping() == Granted(HARDWARE, TxType.OFF, RxFilter.NONE)
+    assert nic.now == (TxType.ON, RxFilter.PTP_V2_EVENT)
+    assert port.restore_stamping() is None
+
+
+def test_stamping_that_was_changed_and_suffices_stays(install: Callable[[Nic], Nic], port: Port) -> None:
+    everything = Granted(HARDWARE, TxType.ON, RxFilter.ALL)
+    nic = install(Nic(takes={}, now=(TxType.ON, RxFilter.ALL)))
+    assert port.restore_stamping() == everything
+    assert port.granted == everything
+    assert nic.requests == []
+    assert port.restore_stamping() is None
+
+
+def test_stamping_that_is_refused_the_second_time_is_an_error(install: Callable[[Nic], Nic], port: Port) -> None:
+    install(Nic(takes={}, now=(TxType.OFF, RxFilter.NONE)))
+    with pytest.raises(HardwareError, match="cannot stamp PTP event frames"):
+        port.restore_stamping()
+
+
+def test_a_driver_that_cannot_be_asked_is_taken_at_its_word(install: Callable[[Nic], Nic], port: Port) -> None:
+    install(Nic(takes={}))
+    assert port.restore_stamping() is None
+
+
+def test_one_step_is_asked_for_and_a_card_without_it_is_a_clear_error(install: Callable[[Nic], Nic]) -> None:
+    nic = install(Nic(takes=EVENTS_ONLY, now=(TxType.ON, RxFilter.PTP_V2_EVENT)))
+    assert enable(L2_FILTERS, TxType.ONESTEP_SYNC) == Granted(HARDWARE, TxType.ONESTEP_SYNC, RxFilter.PTP_V2_EVENT)
+    assert nic.requests == [RxFilter.PTP_V2_EVENT]
+    install(Nic(takes={}))
+    with pytest.raises(HardwareError, match=r"onestep_sync[\s\S]*two_step = true"):
+        enable(L2_FILTERS, TxType.ONESTEP_SYNC)
