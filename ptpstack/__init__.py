@@ -3,3 +3,5 @@
 What lives here: the protocol from the wire to the daemon, a package each (docs/architecture.md is their map).
 What does not: Linux's sockets and clocks (``hw``), profiles' values (``profiles``), test beds (``lab``).
 """
+
+__version__ = "0.1.0"

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 
+from ptpstack import __version__
 from ptpstack.errors import PtpstackError
 
 COMMANDS = {
@@ -51,9 +52,7 @@ def _run(arguments: list[str]) -> int:
             import_module(f"ptpstack.cli.{name}").add_arguments(command)
     args = parser.parse_args(arguments)
     if args.version:
-        from importlib.metadata import version  # noqa: PLC0415 (20 ms that no other command needs)
-
-        sys.stdout.write(f"ptpstack {version('ptpstack')}\n")
+        sys.stdout.write(f"ptpstack {__version__}\n")
         return 0
     if args.command is None:
         parser.print_help(sys.stderr)

@@ -87,10 +87,10 @@ class PortContext:
             **body,
         )
 
-    def send_general(
+    def send_unstamped(
         self, message: Message, destination: Destination = Destination.PRIMARY, address: object = None
     ) -> None:
-        """Send a general message."""
+        """Send a general message, or an event message whose egress stamp is of no use here."""
         self.counters.sent[type(message).__name__] += 1
         self.emit(Send(self.port_number, message, destination, address=address))
 

@@ -16,7 +16,7 @@ from ptpstack.core.context import LOG_INTERVAL_UNSPECIFIED, DelayFilter, PortCon
 from ptpstack.core.events import DelayKnown, DelayMissing, IntervalChanged
 from ptpstack.core.sync_receiver import CORRECTION_OVERFLOW, SyncPoint
 from ptpstack.core.timers import Timer
-from ptpstack.time import LocalTime, MonotonicTime, PtpTime, TimeInterval, interval_from_log2_seconds
+from ptpstack.time import LocalTime, MonotonicTime, PtpTime, TimeInterval, interval_from_log2_seconds, interval_to_ns
 from ptpstack.wire.messages.delay_req import DelayReq
 from ptpstack.wire.messages.delay_resp import DelayResp
 from ptpstack.wire.types import PortIdentity
@@ -167,7 +167,7 @@ class EndToEndDelay:
             first = self.mean is None
             self.mean = self._context.data_sets.current_ds.mean_delay = self._filter.update((t4 - origin) // 2)
             if first:
-                self._context.tell(DelayKnown, mechanism="end-to-end", delay=self.mean)
+                self._context.tell(DelayKnown, mechanism="end-to-end", delay_ns=interval_to_ns(self.mean))
 
     def _origin_at(self, t3: LocalTime) -> PtpTime | None:
         """Return when a Sync that came in at *t3* would have left the master, None where that cannot be said.

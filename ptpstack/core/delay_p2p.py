@@ -15,6 +15,7 @@ from ptpstack.time import (
     PtpTime,
     TimeInterval,
     interval_from_log2_seconds,
+    interval_to_ns,
     ptp_from_local,
 )
 from ptpstack.wire.message import Flag
@@ -179,7 +180,7 @@ class PeerDelay:
             self._peer = peer
         self.mean = self._context.port_ds.mean_link_delay = self._filter.update(round_trip // 2)
         if first:
-            self._context.tell(DelayKnown, mechanism=f"peer {peer}", delay=self.mean)
+            self._context.tell(DelayKnown, mechanism=f"peer {peer}", delay_ns=interval_to_ns(self.mean))
 
     # -- the responder ----------------------------------------------------------------------------
 

@@ -1,6 +1,6 @@
 """What the engine decided or noticed, each with its inputs and the rule applied.
 
-Offsets and delays are shown in ns, local − master. Repeated observations (a drop, a lost stamp) are
+Repeated observations (a drop, a lost stamp) are
 counted in ``PortCounters`` as well; the recorder limits how often they are printed.
 """
 
@@ -11,7 +11,6 @@ from typing import ClassVar
 
 from ptpstack.core.port_states import PortEvent, PortState
 from ptpstack.events import Event, Severity
-from ptpstack.time import TimeInterval, interval_to_ns
 from ptpstack.wire.types import ClockIdentity, ClockQuality, PortIdentity
 
 
@@ -114,11 +113,11 @@ class AnnounceReceiptTimeout(PortEventRecord):
 
     severity: ClassVar[Severity] = Severity.WARNING
     port_identity: PortIdentity | None
-    timeout: TimeInterval
+    timeout_s: float
 
     def __str__(self) -> str:
         whom = f"from {self.port_identity} " if self.port_identity else ""
-        return f"port {self.port_number}: no Announce {whom}within {interval_to_ns(self.timeout) / 1e9:.3g} s"
+        return f"port {self.port_number}: no Announce {whom}within {self.timeout_s:.3g} s"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,11 +126,11 @@ class SynchronizationLost(PortEventRecord):
 
     severity: ClassVar[Severity] = Severity.WARNING
     port_identity: PortIdentity
-    silence: TimeInterval
+    silence_s: float
     reason: str
 
     def __str__(self) -> str:
-        seconds = interval_to_ns(self.silence) / 1e9
+        seconds = self.silence_s
         return f"port {self.port_number}: no usable Sync from {self.port_identity} for {seconds:.3g} s ({self.reason})"
 
 
@@ -169,10 +168,10 @@ class DelayKnown(PortEventRecord):
     """The first path delay of this parent or peer: offsets can be corrected from now on."""
 
     mechanism: str
-    delay: TimeInterval
+    delay_ns: float
 
     def __str__(self) -> str:
-        return f"port {self.port_number}: {self.mechanism} path delay is {interval_to_ns(self.delay):.0f} ns"
+        return f"port {self.port_number}: {self.mechanism} path delay is {self.delay_ns:.0f} ns"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -224,7 +224,12 @@ class PtpInstance:
         data.parent_ds = ParentDS.of(data.default_ds)
         data.time_properties_ds = self._settings.time_properties
         data.path_trace = ()
-        rule = compare(d0, ebest[1]).rule if ebest is not None else "no other master is heard"
+        if ebest is not None:
+            rule = compare(d0, ebest[1]).rule
+        elif data.default_ds.slave_only:
+            rule = "no master is heard, and this clock is slave only: it waits"
+        else:
+            rule = "no other master is heard"
         self._outputs.append(
             BestMasterSelected(
                 grandmaster_identity=d0.grandmaster_identity,

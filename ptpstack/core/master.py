@@ -16,7 +16,10 @@ from ptpstack.wire.messages.sync import Sync
 
 
 class SyncTransmitter:
-    """Sends two-step Syncs at the sync interval (IEEE 1588-2019 9.5.9, 9.5.10)."""
+    """Sends Syncs at the sync interval, and their Follow_Ups (IEEE 1588-2019 9.5.9, 9.5.10).
+
+    A one-step Sync gets its originTimestamp from the NIC while it leaves, so it is sent without.
+    """
 
     def __init__(self, context: PortContext) -> None:
         self._context = context
@@ -34,8 +37,12 @@ class SyncTransmitter:
         context = self._context
         log_interval = context.port_ds.log_sync_interval
         context.timers.start(Timer.SYNC, following(deadline, interval_from_log2_seconds(log_interval), now))
-        sync = context.new(Sync, flags=Flag.TWO_STEP, log_message_interval=log_interval)
-        context.send_event(sync, partial(self._follow_up, sync))
+        if context.settings.two_step_flag:
+            sync = context.new(Sync, flags=Flag.TWO_STEP, log_message_interval=log_interval)
+            context.send_event(sync, partial(self._follow_up, sync))
+        else:
+            latency = context.settings.egress_latency
+            context.send_unstamped(context.new(Sync, log_message_interval=log_interval, correction_field=latency))
 
     def _follow_up(self, sync: Sync, egress: LocalTime, _now: MonotonicTime) -> None:
         """Tell when *sync* left (11.4.3 puts the fraction of a nanosecond into correctionField)."""

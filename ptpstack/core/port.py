@@ -22,7 +22,7 @@ from ptpstack.core.port_states import ACTIVE_STATES, RECEIVING_STATES, PortEvent
 from ptpstack.core.settings import DelayMechanism
 from ptpstack.core.slave import Slave
 from ptpstack.core.timers import Timer
-from ptpstack.time import LocalTime, MonotonicTime, TimeInterval, interval_from_log2_seconds
+from ptpstack.time import LocalTime, MonotonicTime, TimeInterval, interval_from_log2_seconds, interval_to_seconds
 from ptpstack.wire.message import Message
 from ptpstack.wire.messages import (
     Announce,
@@ -280,7 +280,8 @@ class Port:
         """Drop who fell silent; take the next best on this port, else become master (9.2.6.12)."""
         silent = self.announces.drop_silent(self.state, self._context.data_sets.parent_ds)
         if silent is not None:
-            self._context.tell(AnnounceReceiptTimeout, port_identity=silent, timeout=self.announces.receipt_timeout)
+            timeout_s = interval_to_seconds(self.announces.receipt_timeout)
+            self._context.tell(AnnounceReceiptTimeout, port_identity=silent, timeout_s=timeout_s)
         if self.announces.best() is None:
             self.apply(PortEvent.ANNOUNCE_RECEIPT_TIMEOUT_EXPIRES, now)
         if self.state is PortState.LISTENING:

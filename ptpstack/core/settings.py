@@ -57,6 +57,7 @@ class PortSettings:
     port_number: int
     delay_mechanism: DelayMechanism = DelayMechanism.E2E
     master_only: bool = False
+    two_step_flag: bool = True
     minor_version_number: int = 1
     log_announce_interval: int = 1
     announce_receipt_timeout: int = 3

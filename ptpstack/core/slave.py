@@ -12,7 +12,15 @@ from ptpstack.core.events import SynchronizationLost
 from ptpstack.core.outputs import Measurement
 from ptpstack.core.sync_receiver import SyncPoint, SyncReceiver
 from ptpstack.core.timers import Timer
-from ptpstack.time import SECOND, LocalTime, MonotonicTime, TimeInterval, interval_from_log2_seconds, offset_between
+from ptpstack.time import (
+    SECOND,
+    LocalTime,
+    MonotonicTime,
+    TimeInterval,
+    interval_from_log2_seconds,
+    interval_to_seconds,
+    offset_between,
+)
 from ptpstack.wire.messages import DelayResp, FollowUp, Sync
 
 SYNC_LOSS_INTERVALS = 10
@@ -116,7 +124,7 @@ class Slave:
         self._context.tell(
             SynchronizationLost,
             port_identity=self._context.data_sets.parent_ds.parent_port_identity,
-            silence=now - since if since is not None else now - deadline + self._patience(),
+            silence_s=interval_to_seconds(now - deadline + self._patience() if since is None else now - since),
             reason=reason,
         )
         return reason

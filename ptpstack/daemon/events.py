@@ -15,11 +15,12 @@ class DaemonStarted(Event):
 
     severity: ClassVar[Severity] = Severity.NOTICE
 
+    version: str
     pid: int
     instances: tuple[str, ...]
 
     def __str__(self) -> str:
-        return f"ptpstack runs {', '.join(self.instances)} (pid {self.pid})"
+        return f"ptpstack {self.version} runs {', '.join(self.instances)} (pid {self.pid})"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

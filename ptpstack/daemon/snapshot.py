@@ -6,6 +6,7 @@ import os
 from typing import Any
 
 from hw.soft_clock import SoftClock
+from ptpstack import __version__
 from ptpstack.daemon.build import Plant
 from ptpstack.daemon.clock_driver import ClockDriver
 from ptpstack.daemon.loop import monotonic_now
@@ -37,6 +38,7 @@ def snapshot(plant: Plant, recorder: Recorder, started: MonotonicTime) -> dict[s
     """Return the whole state; data-set members in the standard's spelling, offsets local - master."""
     words = verdicts(plant)
     return {
+        "version": __version__,
         "pid": os.getpid(),
         "uptime_s": round(interval_to_seconds(monotonic_now() - started), 3),
         "exit_code": exit_code(list(words.values())),

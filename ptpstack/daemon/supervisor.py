@@ -16,6 +16,7 @@ from functools import partial
 
 from hw.link import LinkMonitor
 from hw.soft_clock import SoftClock
+from ptpstack import __version__
 from ptpstack.config.model import Config
 from ptpstack.config.resolve import resolve
 from ptpstack.daemon.build import Plant, build
@@ -92,7 +93,7 @@ class Supervisor:
         if seconds is not None:
             end = self.loop.timer(partial(self._end, f"{seconds:g} s are over"))
             end.set(monotonic_now() + interval_from_seconds(seconds))
-        self.recorder.record(DaemonStarted(pid=os.getpid(), instances=tuple(self.plant.instances)))
+        self.recorder.record(DaemonStarted(version=__version__, pid=os.getpid(), instances=tuple(self.plant.instances)))
         freeze_garbage()
         self._notifier.ready()
 

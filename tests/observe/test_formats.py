@@ -115,7 +115,7 @@ def test_linuxptp_lines_are_those_of_ptp4l(event: Event, line: str) -> None:
     "event",
     [
         ForeignMasterQualified(port_number=1, port_identity=PARENT),
-        AnnounceReceiptTimeout(port_number=1, port_identity=PARENT, timeout=6 * SECOND),
+        AnnounceReceiptTimeout(port_number=1, port_identity=PARENT, timeout_s=6.0),
     ],
 )
 def test_what_ptp4l_has_no_line_for_is_left_out(event: Event) -> None:
@@ -164,7 +164,7 @@ def test_text_says_the_time_of_day_the_instance_and_the_sentence() -> None:
 
 
 def test_text_marks_warnings_and_leaves_details_out() -> None:
-    timeout = AnnounceReceiptTimeout(port_number=1, port_identity=PARENT, timeout=6 * SECOND)
+    timeout = AnnounceReceiptTimeout(port_number=1, port_identity=PARENT, timeout_s=6.0)
     detail = MessageDiscarded(port_number=1, message="SYNC", port_identity=PARENT, reason="not the parent")
     assert list(TextFormat()(record(timeout, at_ms=0, instance=""))) == [
         "08:09:11.000 warning: port 1: no Announce from 66f8f3.fffe.49fd77-1 within 6 s"
