@@ -22,13 +22,14 @@ PACKAGES = {
     "ethtool": Path("/usr/sbin/ethtool"),
     "gcc": Path("/usr/bin/gcc"),
     "libc6-dev": Path("/usr/include/stdio.h"),
+    "gpsd": Path("/usr/sbin/gpsd"),
 }
 """Each Debian package that tests call upon, with a file that shows it is there."""
 
 CHECKS = (
     ("style", ["ruff", "check", "."]),
     ("format", ["ruff", "format", "--check", "."]),
-    ("types", ["mypy"]),
+    ("types", ["mypy", "--python-version", f"{sys.version_info[0]}.{sys.version_info[1]}"]),  # as numpy's types need
     ("imports", ["lint-imports"]),
 )
 
