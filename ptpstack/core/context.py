@@ -87,18 +87,24 @@ class PortContext:
             **body,
         )
 
-    def send_unstamped(
+    def send_general(
         self, message: Message, destination: Destination = Destination.PRIMARY, address: object = None
     ) -> None:
-        """Send a general message, or an event message whose egress stamp is of no use here."""
+        """Send a general message."""
         self.counters.sent[type(message).__name__] += 1
         self.emit(Send(self.port_number, message, destination, address=address))
 
     def send_event(
-        self, message: Message, on_stamp: StampHandler, destination: Destination = Destination.PRIMARY
+        self, message: Message, on_stamp: StampHandler | None, destination: Destination = Destination.PRIMARY
     ) -> None:
-        """Send an event message; *on_stamp* gets the egress instant at the reference plane, if it comes."""
+        """Send an event message; *on_stamp* gets the egress instant at the reference plane, if it comes.
+
+        ``None``: the NIC writes that instant into the message, and there is no stamp to wait for.
+        """
         self.counters.sent[type(message).__name__] += 1
+        if on_stamp is None:
+            self.emit(Send(self.port_number, message, destination))
+            return
         context = self._next_context
         self._next_context += 1
         self._pending[context] = message, on_stamp

@@ -42,7 +42,8 @@ class SyncTransmitter:
             context.send_event(sync, partial(self._follow_up, sync))
         else:
             latency = context.settings.egress_latency
-            context.send_unstamped(context.new(Sync, log_message_interval=log_interval, correction_field=latency))
+            sync = context.new(Sync, log_message_interval=log_interval, correction_field=latency)
+            context.send_event(sync, None)
 
     def _follow_up(self, sync: Sync, egress: LocalTime, _now: MonotonicTime) -> None:
         """Tell when *sync* left (11.4.3 puts the fraction of a nanosecond into correctionField)."""

@@ -30,7 +30,8 @@ class Send:
     """Transmit *message* on *port_number*.
 
     With a *context* the frame is an event message: report its egress stamp, or ``None`` once it is
-    known lost, by ``PtpInstance.transmitted(port_number, context, stamp, now)`` exactly once.
+    known lost, by ``PtpInstance.transmitted(port_number, context, stamp, now)`` exactly once. An event
+    message without one is a one-step Sync: the NIC writes the egress instant into it.
     *address* is what the driver gave as the source of the frame that this one answers by unicast.
     """
 

@@ -103,6 +103,19 @@ def test_follow_up_carries_the_egress_stamp_with_its_fraction_in_the_correction(
     assert follow_up.correction_field == 3
 
 
+def test_a_one_step_sync_leaves_the_origin_to_the_card_and_has_no_follow_up() -> None:
+    bench = master(port={"two_step_flag": False, "log_sync_interval": 0, "egress_latency": interval_from_ns(100)})
+    bench.run(2)
+    sends = bench.sends(messages.Sync)
+    assert len(sends) >= 2
+    for send in sends:
+        assert send.context is None
+        assert not send.message.two_step_flag
+        assert send.message.origin_timestamp == 0
+        assert send.message.correction_field == interval_from_ns(100)
+    assert bench.sent(messages.FollowUp) == []
+
+
 def test_a_lost_transmit_stamp_costs_one_follow_up_and_is_told() -> None:
     bench = master()
     bench.run(2)
