@@ -70,6 +70,10 @@ class Port(_Table, frozen=True):
         TimestampingName, Meta(description="Who stamps frames: the NIC, the kernel, or the NIC where it can (auto).")
     ] = "auto"
     master_only: Annotated[bool, Meta(description="Never follow a master on this port (timeTransmitterOnly).")] = False
+    two_step: Annotated[
+        bool,
+        Meta(description="Send Syncs with Follow_Ups; false: the NIC writes the time into the Sync, if it can."),
+    ] = True
     log_announce_interval: Annotated[
         LogInterval | UnsetType, Meta(description="Announce interval of this port as a master, log2 seconds.")
     ] = UNSET

@@ -82,6 +82,7 @@ def _resolve_port(port_number: int, port: Port) -> ResolvedPort:
     members = _shared(port, PortSettings) | {
         "port_number": port_number,
         "delay_mechanism": DELAY_MECHANISMS[port.delay_mechanism or "e2e"],
+        "two_step_flag": port.two_step,
         "delay_asymmetry": interval_from_ns(port.delay_asymmetry_ns),
         "ingress_latency": interval_from_ns(port.ingress_latency_ns),
         "egress_latency": interval_from_ns(port.egress_latency_ns),

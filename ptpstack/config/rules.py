@@ -99,6 +99,7 @@ def contradictions(instances: Mapping[str, Instance], source: Source) -> Iterato
         if name in {"auto", "system"} or name.startswith("/"):
             yield source.problem(("clock", name), "is a name with a meaning of its own", next_step="choose another")
     yield from _same_port_twice(filled, source)
+    yield from _mixed_steps(filled, source)
 
 
 def _within_instance(instance: Instance, path: Path, source: Source) -> Iterator[Problem]:
@@ -162,6 +163,18 @@ def _clocks_of(instance: Instance) -> set[str]:
     if instance.clock != "auto":
         return {instance.clock}
     return {"system" if port.timestamping == "software" else f"the clock of {port.interface}" for port in instance.port}
+
+
+def _mixed_steps(instances: Mapping[str, Instance], source: Source) -> Iterator[Problem]:
+    """A NIC stamps all its Syncs one way."""
+    first: dict[str, tuple[bool, str]] = {}
+    for name, instance in instances.items():
+        for index, port in enumerate(instance.port):
+            path: Path = ("instance", name, "port", index)
+            two_step, place = first.setdefault(port.interface, (port.two_step, f"instance.{name}.port[{index}]"))
+            if port.two_step != two_step:
+                why = f"{port.interface} stamps Syncs one way for all, and two_step is {written('', two_step)} in {place}"
+                yield source.problem((*path, "two_step"), "contradicts another port", why=why)
 
 
 def _same_port_twice(instances: Mapping[str, Instance], source: Source) -> Iterator[Problem]:
