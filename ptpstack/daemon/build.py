@@ -135,7 +135,13 @@ def _port_io(port: ResolvedPort, stamping: Timestamping, loop: Loop, recorder: R
         port.interface,
         transport,
         open_socket=partial(
-            open_port_socket, port.interface, transport, stamping, ttl=port.udp_ttl, dscp=port.dscp_event
+            open_port_socket,
+            port.interface,
+            transport,
+            stamping,
+            ttl=port.udp_ttl,
+            dscp=port.dscp_event,
+            one_step_sync=not port.settings.two_step_flag,
         ),
         link_is_up=partial(link_is_up, port.interface),
     )

@@ -27,7 +27,7 @@ GROUPS: Mapping[TransportName, Mapping[Destination, str]] = {
 
 
 def open_port_socket(
-    interface: str, transport: TransportName, timestamping: Timestamping, *, ttl: int, dscp: int
+    interface: str, transport: TransportName, timestamping: Timestamping, *, ttl: int, dscp: int, one_step_sync: bool
 ) -> PortSocket:
     """Open the sockets of a PTP port, member of both groups. Raises ``HardwareError``."""
     return open_socket(
@@ -40,4 +40,5 @@ def open_port_socket(
         general_port=addresses.GENERAL_PORT,
         ttl=ttl,
         dscp=dscp,
+        one_step_sync=one_step_sync,
     )

@@ -177,6 +177,14 @@ BROKEN = [
         ("ptp.toml:7: instance.main.port[1]: is the same port again (eth0, udpv4, domain 0",),
     ),
     Broken(
+        "one interface with one-step and two-step Syncs",
+        GOOD + 'transport = "udpv4"\n[[instance.main.port]]\ninterface = "eth0"\ntransport = "udpv6"\ntwo_step = false\n',
+        (
+            "ptp.toml:10: instance.main.port[1].two_step: contradicts another port",
+            "eth0 stamps Syncs one way for all, and two_step is true in instance.main.port[0]",
+        ),
+    ),
+    Broken(
         "two instances steer one clock by name",
         GOOD.replace("domain_number = 0", 'clock = "/dev/ptp0"')
         + SECOND.replace("domain_number = 0", 'clock = "/dev/ptp0"').replace("eth0", "eth1"),
