@@ -16,6 +16,7 @@ from typing import Any
 
 import msgspec
 
+from ptpstack.config.clock_rules import clock_problems
 from ptpstack.config.model import Config, Instance, Port
 from ptpstack.config.problems import InvalidConfigError, Problem
 from ptpstack.config.rules import contradictions, profile_problems
@@ -79,6 +80,8 @@ def from_source(source: Source) -> Config:
     by_key = {problem.key: problem for problem in misfits}
     by_key |= {problem.key: problem for problem in profile_problems(source, by_key)}  # the tighter range is told
     problems = [*by_key.values(), *contradictions(instances, source)]
+    if config:
+        problems += clock_problems(config, source)
     if problems or config is None:
         raise InvalidConfigError(source.name, problems)
     return config

@@ -168,16 +168,105 @@ class Instance(_Table, frozen=True):
     port: Annotated[tuple[Port, ...], Meta(description="The ports, `[[instance.NAME.port]]` each.")] = ()
 
 
-class SoftClock(_Table, frozen=True):
-    """A virtual PHC over kernel software stamps, for tests and demos; NAME is what `clock` of an instance says."""
+class Clock(_Table, frozen=True):
+    """A clock of this host that follows another one, or is followed; or a virtual PHC over software stamps.
 
-    type: Annotated[Literal["soft"], Meta(description="The kind of clock.")]
+    NAME is what `clock` and `follows` elsewhere in the file may say.
+    """
+
+    type: Annotated[
+        Literal["phc", "soft", "system"],
+        Meta(description="A PTP hardware clock, a virtual one for tests and demos, or the system clock."),
+    ]
+    device: Annotated[str, Meta(description="The hardware clock, /dev/ptpN (type phc).")] = ""
+    follows: Annotated[
+        str,
+        Meta(
+            description=(
+                "The clock that this one is kept on: auto (that of the first instance whose clock is locked), system, "
+                "/dev/ptpN, or the NAME of another `[clock.NAME]`; empty: none (types phc and system)."
+            )
+        ),
+    ] = ""
+    log_interval: Annotated[
+        LogInterval, Meta(description="How often the two are compared, log2 seconds (with follows).")
+    ] = 0
+    readings: Annotated[
+        int, Meta(ge=1, le=25, description="Readings a comparison, the narrowest of which counts (with follows).")
+    ] = 5
+    reference: Annotated[
+        bool,
+        Meta(description="That it is right by itself, so that others may follow it while nothing here steers it."),
+    ] = False
+    allow_timescale_mismatch: Annotated[
+        bool,
+        Meta(description="Follow also over 30 to 45 s, which looks like TAI taken for UTC (type system)."),
+    ] = False
     offset_ns: Annotated[
-        int, Meta(ge=-(10**18), le=10**18, description="How far ahead of the system clock it starts, nanoseconds.")
+        int, Meta(ge=-(10**18), le=10**18, description="How far ahead of the system clock it starts (type soft).")
     ] = 0
     frequency_error_ppb: Annotated[
-        float, Meta(ge=-1e6, le=1e6, description="How much faster than the system clock it runs, ppb.")
+        float, Meta(ge=-1e6, le=1e6, description="How much faster than the system clock it runs, ppb (type soft).")
     ] = 0.0
+
+
+class PulseSource(_Table, frozen=True):
+    """A pulse per second on an input of a hardware clock, and what tells which second it is; NAME is free.
+
+    It steers the clock, before any instance. The grandmasters on that clock announce what it is worth.
+    """
+
+    type: Annotated[Literal["pps"], Meta(description="The kind of source.")]
+    clock: Annotated[str, Meta(description="The hardware clock: /dev/ptpN, or the NAME of a `[clock.NAME]`.")]
+    channel: Annotated[int, Meta(ge=0, le=255, description="Its external timestamp channel.")] = 0
+    pin: Annotated[
+        str, Meta(description="The pin to put on that channel, by name or index; empty: as it is wired or set.")
+    ] = ""
+    time_of_day: Annotated[
+        Literal["gpsd", "nmea", "system"],
+        Meta(description="What names the seconds: gpsd, a receiver's NMEA sentences, or the system clock (NTP)."),
+    ] = "system"
+    gpsd_host: Annotated[str, Meta(min_length=1, description="Where gpsd runs (time_of_day gpsd).")] = "127.0.0.1"
+    gpsd_port: Annotated[int, Meta(ge=1, le=65535, description="Its TCP port (time_of_day gpsd).")] = 2947
+    serial_port: Annotated[str, Meta(description="The receiver's serial port (time_of_day nmea).")] = ""
+    baud_rate: Annotated[int, Meta(ge=50, le=4_000_000, description="Its speed (time_of_day nmea).")] = 9600
+    time_of_day_delay_ns: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=1_000_000_000,
+            description="From a pulse to what names its second; the default suits any delay below 1 s (nmea, gpsd).",
+        ),
+    ] = 500_000_000
+    correction_ns: Annotated[
+        Nanoseconds, Meta(description="Added to each stamp: minus the delay of cable, receiver and input.")
+    ] = 0
+    locked_clock_class: Annotated[
+        Octet, Meta(description="clockClass of the grandmasters on this clock while it is locked to the pulses.")
+    ] = 6
+    holdover_clock_class: Annotated[Octet, Meta(description="clockClass for a while after the pulses stopped.")] = 7
+    holdover_seconds: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=1_000_000,
+            description="How long; then clock_class of the instance holds. What an oscillator is good for: unverified.",
+        ),
+    ] = 300
+
+
+class PulseOutput(_Table, frozen=True):
+    """Pulses that a hardware clock sends out; NAME is free."""
+
+    clock: Annotated[str, Meta(description="The hardware clock: /dev/ptpN, or the NAME of a `[clock.NAME]`.")]
+    channel: Annotated[int, Meta(ge=0, le=255, description="Its periodic output channel.")] = 0
+    pin: Annotated[
+        str, Meta(description="The pin to put on that channel, by name or index; empty: as it is wired or set.")
+    ] = ""
+    period_ns: Annotated[int, Meta(ge=1, le=10**12, description="From one rising edge to the next; 1 s is a PPS.")] = (
+        1_000_000_000
+    )
+    width_ns: Annotated[int, Meta(ge=0, le=10**12, description="Length of a pulse; 0 leaves it to the hardware.")] = 0
 
 
 class Servo(_Table, frozen=True):
@@ -264,7 +353,13 @@ class Config(_Table, frozen=True):
     instance: Annotated[dict[str, Instance], Meta(description="The PTP instances, `[instance.NAME]` each.")] = field(
         default_factory=dict
     )
-    clock: Annotated[dict[str, SoftClock], Meta(description="Virtual clocks, `[clock.NAME]` each.")] = field(
+    clock: Annotated[dict[str, Clock], Meta(description="Clocks of this host, `[clock.NAME]` each.")] = field(
+        default_factory=dict
+    )
+    source: Annotated[dict[str, PulseSource], Meta(description="References, `[source.NAME]` each.")] = field(
+        default_factory=dict
+    )
+    output: Annotated[dict[str, PulseOutput], Meta(description="Pulses sent, `[output.NAME]` each.")] = field(
         default_factory=dict
     )
     servo: Servo = field(default_factory=Servo)
@@ -277,7 +372,9 @@ class Config(_Table, frozen=True):
 TABLES: dict[str, type[Struct]] = {
     "[instance.NAME]": Instance,
     "[[instance.NAME.port]]": Port,
-    "[clock.NAME]": SoftClock,
+    "[clock.NAME]": Clock,
+    "[source.NAME]": PulseSource,
+    "[output.NAME]": PulseOutput,
     "[servo]": Servo,
     "[log]": Log,
     "[control]": Control,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Container, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from itertools import combinations
 from typing import Any, get_args
 
@@ -49,11 +49,6 @@ def _tables(value: object) -> Iterator[tuple[Any, dict[str, Any]]]:
             yield key, item
 
 
-def _soft_clocks(source: Source) -> list[str]:
-    clocks = source.table.get("clock")
-    return list(clocks) if isinstance(clocks, dict) else []
-
-
 def _outside_profile(
     table: Mapping[str, Any], path: Path, profile: Profile, source: Source, misfits: Container[str]
 ) -> Iterator[Problem]:
@@ -81,7 +76,7 @@ def _outside_profile(
 
 def contradictions(instances: Mapping[str, Instance], source: Source) -> Iterator[Problem]:
     """Yield what well-formed *instances* say that cannot all be true."""
-    if not source.table.get("instance"):
+    if not source.table.get("instance") and not _works_without_instance(source):
         yield source.problem((), "no instance", next_step="write [instance.main] and [[instance.main.port]]")
     filled: dict[str, Instance] = {}
     for name, instance in instances.items():
@@ -95,11 +90,14 @@ def contradictions(instances: Mapping[str, Instance], source: Source) -> Iterato
             yield from _within_port(instance, port, (*path, "port", index), source)
     for (name, first), (other, second) in combinations(filled.items(), 2):
         yield from _between(first, second, name, ("instance", other), source)
-    for name in _soft_clocks(source):
-        if name in {"auto", "system"} or name.startswith("/"):
-            yield source.problem(("clock", name), "is a name with a meaning of its own", next_step="choose another")
     yield from _same_port_twice(filled, source)
     yield from _mixed_steps(filled, source)
+
+
+def _works_without_instance(source: Source) -> bool:
+    """Whether clocks follow clocks or pulses, or send some: phc2sys and ts2phc need no ptp4l either."""
+    follows = any(table.get("follows") for _, table in _tables(source.table.get("clock")))
+    return follows or bool(source.table.get("source")) or bool(source.table.get("output"))
 
 
 def _within_instance(instance: Instance, path: Path, source: Source) -> Iterator[Problem]:
@@ -117,19 +115,24 @@ def _within_instance(instance: Instance, path: Path, source: Source) -> Iterator
 
 
 def _clock_name(instance: Instance, path: Path, source: Source) -> Iterator[Problem]:
-    clock, soft = instance.clock, _soft_clocks(source)
-    path = (*path, "clock")
-    if clock in soft:
+    clocks = dict(_tables(source.table.get("clock")))
+    if clocks.get(instance.clock, {}).get("type") == "soft":
         for index, port in enumerate(instance.port):
             if port.timestamping == "hardware":
-                port_path = (*path[:-1], "port", index, "timestamping")
                 yield source.problem(
-                    port_path, f'"hardware" contradicts clock = "{clock}"', why="a soft clock reads the kernel's stamps"
+                    (*path, "port", index, "timestamping"),
+                    f'"hardware" contradicts clock = "{instance.clock}"',
+                    why="a soft clock reads the kernel's stamps",
                 )
-    elif clock not in {"auto", "system"} and not clock.startswith("/dev/"):
-        known = ["auto", "system", *soft]
+    yield from unknown_clock(instance.clock, clocks, (*path, "clock"), source)
+
+
+def unknown_clock(word: str, names: Iterable[str], path: Path, source: Source) -> Iterator[Problem]:
+    """Yield the problem with *word* at *path* if it is no clock."""
+    known = list(dict.fromkeys(["auto", "system", *names]))
+    if word not in known and not word.startswith("/dev/"):
         why = f"there are {', '.join(known)} and /dev/ptpN"
-        yield source.problem(path, f'no clock "{clock}"', why=why, next_step=nearest(clock, known))
+        yield source.problem(path, f'no clock "{word}"', why=why, next_step=nearest(word, known))
 
 
 def _within_port(instance: Instance, port: Port, path: Path, source: Source) -> Iterator[Problem]:
@@ -143,9 +146,9 @@ def _within_port(instance: Instance, port: Port, path: Path, source: Source) -> 
 
 def _between(first: Instance, second: Instance, first_name: str, path: Path, source: Source) -> Iterator[Problem]:
     """Two instances may share a clock only when at most one steers it."""
-    if not (_steers(first) and _steers(second)):
+    if not (steers(first) and steers(second)):
         return
-    if shared := sorted(_clocks_of(first) & _clocks_of(second)):
+    if shared := sorted(clocks_of(first) & clocks_of(second)):
         yield source.problem(
             (*path, "clock"),
             f"instance {first_name} steers the same clock",
@@ -154,11 +157,12 @@ def _between(first: Instance, second: Instance, first_name: str, path: Path, sou
         )
 
 
-def _steers(instance: Instance) -> bool:
+def steers(instance: Instance) -> bool:
+    """Whether *instance* may ever steer its clock."""
     return not instance.free_running and not all(port.master_only for port in instance.port)
 
 
-def _clocks_of(instance: Instance) -> set[str]:
+def clocks_of(instance: Instance) -> set[str]:
     """Return the clock by name; ``auto`` is the PHC of an interface, or the system clock under software stamps."""
     if instance.clock != "auto":
         return {instance.clock}
@@ -173,7 +177,9 @@ def _mixed_steps(instances: Mapping[str, Instance], source: Source) -> Iterator[
             path: Path = ("instance", name, "port", index)
             two_step, place = first.setdefault(port.interface, (port.two_step, f"instance.{name}.port[{index}]"))
             if port.two_step != two_step:
-                why = f"{port.interface} stamps Syncs one way for all, and two_step is {written('', two_step)} in {place}"
+                why = (
+                    f"{port.interface} stamps Syncs one way for all, and two_step is {written('', two_step)} in {place}"
+                )
                 yield source.problem((*path, "two_step"), "contradicts another port", why=why)
 
 

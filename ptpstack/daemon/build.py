@@ -49,7 +49,7 @@ def build(config: Config, resolved: Sequence[ResolvedInstance], loop: Loop, reco
     """Return what *config* and its *resolved* instances describe. Raises ``HardwareError`` or ``ConfigError``."""
     plant = Plant()
     store = StateStore(config.state.directory)
-    words = {instance.name: clock_word(instance) for instance in resolved}
+    words = {instance.name: clock_word(instance, config.clock) for instance in resolved}
     for word in dict.fromkeys(words.values()):
         users = [instance for instance in resolved if words[instance.name] == word]
         clock = open_clock(word, users, config.clock, store)

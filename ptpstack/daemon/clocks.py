@@ -15,23 +15,23 @@ from hw.phc import Phc
 from hw.realtime import RealtimeClock
 from hw.soft_clock import SoftClock
 from hw.time_daemons import PHC, SYSTEM_CLOCK, find_time_daemons
-from ptpstack.config.model import SoftClock as SoftClockConfig
+from ptpstack.config.clock_rules import SYSTEM, real_clock
+from ptpstack.config.model import Clock as ClockConfig
 from ptpstack.config.resolve import ResolvedInstance
+from ptpstack.core.settings import TimeProperties
 from ptpstack.daemon.events import ClockContested
 from ptpstack.daemon.state_store import StateStore
 from ptpstack.errors import ConfigError, HardwareError
 
-SYSTEM = "system"
 
-
-def clock_word(instance: ResolvedInstance) -> str:
+def clock_word(instance: ResolvedInstance, clocks: Mapping[str, ClockConfig]) -> str:
     """Return what ``auto`` means for *instance*: the one PHC that stamps all its ports, else the system clock.
 
-    Any other word is returned as it is. Raises ``HardwareError`` where hardware stamps are asked for and
-    there are none.
+    Any other word stands for what *clocks* says, or for itself. Raises ``HardwareError`` where hardware stamps
+    are asked for and there are none.
     """
     if instance.clock != "auto":
-        return instance.clock
+        return real_clock(instance.clock, clocks)
     if any(port.timestamping == "software" for port in instance.ports):
         return SYSTEM
     paths = {_phc_path(port.interface) for port in instance.ports}
@@ -49,18 +49,21 @@ def clock_word(instance: ResolvedInstance) -> str:
 
 
 def open_clock(
-    word: str, users: Sequence[ResolvedInstance], soft_clocks: Mapping[str, SoftClockConfig], store: StateStore
+    word: str, users: Sequence[ResolvedInstance], clocks: Mapping[str, ClockConfig], store: StateStore
 ) -> Clock:
-    """Open the clock *word* (no ``auto``) for the instances *users*. Raises ``HardwareError`` or ``ConfigError``."""
-    if word in soft_clocks:
-        return _soft_clock(word, soft_clocks[word], store)
+    """Open the clock *word* (no ``auto``), by which the instances *users* stamp.
+
+    Raises ``HardwareError`` or ``ConfigError``.
+    """
+    if word in clocks and clocks[word].type == "soft":
+        return _soft_clock(word, clocks[word], store)
     if word == SYSTEM:
-        properties = users[0].values
+        properties = users[0].values if users else TimeProperties()
         return RealtimeClock(tai_offset_s=properties.current_utc_offset if properties.ptp_timescale else 0)
     if not re.fullmatch(r"/dev/ptp\d+", word):
         raise ConfigError(
             f"no clock is called {word!r}",
-            where=f"instance {users[0].name}",
+            where=f"instance {users[0].name}" if users else "",
             next_step=f"use auto, system, /dev/ptpN, or define [clock.{word}]",
         )
     for user in users:
@@ -85,7 +88,7 @@ def contests(clock: Clock) -> list[ClockContested]:
     ]
 
 
-def _soft_clock(name: str, config: SoftClockConfig, store: StateStore) -> SoftClock:
+def _soft_clock(name: str, config: ClockConfig, store: StateStore) -> SoftClock:
     """Return the soft clock as an earlier run left it, or else as the configuration begins it."""
     begin = partial(SoftClock, name, offset_ns=config.offset_ns, frequency_error_ppb=config.frequency_error_ppb)
     try:

@@ -217,12 +217,94 @@ BROKEN = [
     Broken(
         "clock of an unknown type",
         GOOD + '[clock.car]\ntype = "software"\n',
-        ('ptp.toml:7: clock.car.type: "software" is not a choice (choices: soft)', "did you mean soft?"),
+        ('ptp.toml:7: clock.car.type: "software" is not a choice (choices: phc, soft, system)', "did you mean soft?"),
     ),
     Broken(
         "clock named as if it were the system's",
         GOOD + '[clock.system]\ntype = "soft"\n',
         ("ptp.toml:6: clock.system: is a name with a meaning of its own", "choose another"),
+    ),
+    Broken(
+        "key of a soft clock for a real one",
+        GOOD + '[clock.second]\ntype = "phc"\ndevice = "/dev/ptp1"\noffset_ns = 1\n',
+        ("ptp.toml:9: clock.second.offset_ns: has no effect", 'it belongs to soft, and type is "phc"'),
+    ),
+    Broken(
+        "hardware clock without a device",
+        GOOD + '[clock.second]\ntype = "phc"\n',
+        ("ptp.toml:6: clock.second.device: is missing", "`ptpstack nics` lists them"),
+    ),
+    Broken(
+        "one clock described twice",
+        GOOD + '[clock.a]\ntype = "system"\n[clock.b]\ntype = "system"\n',
+        ("ptp.toml:8: clock.b: is the same clock as a",),
+    ),
+    Broken(
+        "clock that follows what is not there",
+        GOOD + '[clock.system]\ntype = "system"\nfollows = "ptp0"\n',
+        ('ptp.toml:8: clock.system.follows: no clock "ptp0"', "there are auto, system and /dev/ptpN"),
+    ),
+    Broken(
+        "clock that follows a soft one",
+        GOOD + '[clock.car]\ntype = "soft"\n[clock.system]\ntype = "system"\nfollows = "car"\n',
+        ("ptp.toml:10: clock.system.follows: car is a soft clock",),
+    ),
+    Broken(
+        "clocks that follow each other",
+        GOOD + '[clock.a]\ntype = "phc"\ndevice = "/dev/ptp1"\nfollows = "/dev/ptp1"\n',
+        ("ptp.toml:9: clock.a.follows: goes round in a circle",),
+    ),
+    Broken(
+        "clock that an instance steers follows another",
+        GOOD.replace("domain_number = 0", 'clock = "/dev/ptp0"')
+        + '[clock.a]\ntype = "phc"\ndevice = "/dev/ptp0"\nfollows = "/dev/ptp1"\n',
+        ("ptp.toml:9: clock.a.follows: instance main steers this clock", "set free_running = true in the instance"),
+    ),
+    Broken(
+        "clock that follows an instance that is not there",
+        '[clock.system]\ntype = "system"\nfollows = "auto"\n',
+        ("ptp.toml:3: clock.system.follows: there is no instance whose clock it could be", "name the clock"),
+    ),
+    Broken(
+        "two sources for one clock",
+        '[source.a]\ntype = "pps"\nclock = "/dev/ptp0"\n[source.b]\ntype = "pps"\nclock = "/dev/ptp0"\n',
+        ("ptp.toml:6: source.b.clock: source a steers the same clock",),
+    ),
+    Broken(
+        "clock that pulses steer follows another",
+        '[source.gnss]\ntype = "pps"\nclock = "a"\n'
+        '[clock.a]\ntype = "phc"\ndevice = "/dev/ptp0"\nfollows = "/dev/ptp1"\n',
+        ("ptp.toml:7: clock.a.follows: source gnss steers this clock",),
+    ),
+    Broken(
+        "pulses for the system clock",
+        '[source.gnss]\ntype = "pps"\nclock = "system"\n',
+        ('ptp.toml:3: source.gnss.clock: "system" is no hardware clock',),
+    ),
+    Broken(
+        "receiver without a port",
+        '[source.gnss]\ntype = "pps"\nclock = "/dev/ptp0"\ntime_of_day = "nmea"\n',
+        ("ptp.toml:1: source.gnss.serial_port: is missing",),
+    ),
+    Broken(
+        "key of another time of day",
+        '[source.gnss]\ntype = "pps"\nclock = "/dev/ptp0"\nbaud_rate = 4800\n',
+        ("ptp.toml:4: source.gnss.baud_rate: has no effect", 'it belongs to nmea, and time_of_day is "system"'),
+    ),
+    Broken(
+        "seconds named by what follows the pulses",
+        '[source.gnss]\ntype = "pps"\nclock = "/dev/ptp0"\n[clock.system]\ntype = "system"\nfollows = "/dev/ptp0"\n',
+        ("ptp.toml:1: source.gnss.time_of_day: the system clock cannot name the seconds of what it follows",),
+    ),
+    Broken(
+        "pulse longer than its period",
+        '[output.pps]\nclock = "/dev/ptp0"\nperiod_ns = 1000\nwidth_ns = 1000\n',
+        ("ptp.toml:4: output.pps.width_ns: a pulse must be shorter than its period",),
+    ),
+    Broken(
+        "two outputs on one channel",
+        '[output.a]\nclock = "/dev/ptp0"\n[output.b]\nclock = "/dev/ptp0"\n',
+        ("ptp.toml:3: output.b.channel: output a uses the same channel of this clock",),
     ),
     Broken(
         "hardware stamps for a soft clock",

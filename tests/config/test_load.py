@@ -9,6 +9,7 @@ import msgspec
 import pytest
 
 from ptpstack.config import Config, from_command_line, from_dict, load, resolve
+from ptpstack.config.clock_rules import real_clock
 from ptpstack.config.fill import fill
 from ptpstack.config.problems import InvalidConfigError
 from ptpstack.errors import ConfigError
@@ -154,3 +155,18 @@ def test_loading_a_right_file_does_not_cost_the_import_of(module: str, tmp_path:
     done = subprocess.run([sys.executable, "-c", program, path], capture_output=True, text=True, check=True)
     assert "ptpstack.config.load" in done.stdout.split()
     assert module not in done.stdout.split()
+
+
+def test_clocks_may_follow_each_other_in_a_chain_beside_a_source_and_without_any_instance() -> None:
+    config = from_dict(
+        {
+            "clock": {
+                "system": {"type": "system", "follows": "second"},
+                "second": {"type": "phc", "device": "/dev/ptp1", "follows": "/dev/ptp0"},
+            },
+            "source": {"gnss": {"type": "pps", "clock": "/dev/ptp0", "time_of_day": "gpsd"}},
+        }
+    )
+    assert real_clock("second", config.clock) == "/dev/ptp1"
+    assert real_clock("system", config.clock) == "system"
+    assert config.instance == {}

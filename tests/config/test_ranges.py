@@ -60,7 +60,13 @@ def test_outside_the_profile_is_refused_with_its_range(data: st.DataObject) -> N
 
 WHOLE = {
     **msgspec.to_builtins(fill(from_command_line(["eth0", "eth1"]))),
-    "clock": {"car": {"type": "soft", "offset_ns": 1, "frequency_error_ppb": 1.0}},
+    "clock": {
+        "car": {"type": "soft", "offset_ns": 1, "frequency_error_ppb": 1.0},
+        "system": {"type": "system", "follows": "auto", "log_interval": -3, "readings": 9},
+        "second": {"type": "phc", "device": "/dev/ptp1", "follows": "/dev/ptp0"},
+    },
+    "source": {"gnss": {"type": "pps", "clock": "/dev/ptp0", "time_of_day": "nmea", "serial_port": "/dev/ttyS0"}},
+    "output": {"pps": {"clock": "second", "pin": "SDP1", "period_ns": 10**9, "width_ns": 10**8}},
 }
 """Every key of the file, each with a value that is right."""
 
