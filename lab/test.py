@@ -7,6 +7,7 @@ What does not: the tests (`tests/`), and what a skip means where skipping is not
 from __future__ import annotations
 
 import os
+import pwd
 import shutil
 import subprocess
 import sys
@@ -44,6 +45,7 @@ def main(arguments: list[str]) -> int:
     failed = [name for name, command in CHECKS if not _passes(name, command)]
     if failed:
         print(f"lab: failed before the tests: {', '.join(failed)}", flush=True)
+    os.environ["USER"] = pwd.getpwuid(os.getuid()).pw_name  # as root of a user namespace we keep our own name
     try:
         namespaces.enter()
     except namespaces.NamespaceError as error:

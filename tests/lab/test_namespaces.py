@@ -1,4 +1,3 @@
-import os
 import signal
 import subprocess
 import sys
@@ -163,8 +162,9 @@ def carrier(node: namespaces.Node) -> bool:
 
 
 def is_running(pid: int) -> bool:
+    """Whether the process still runs; one that only waits to be reaped does not."""
     try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except FileNotFoundError:
         return False
-    return True
+    return state != "Z"
