@@ -11,9 +11,12 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import fcntl
 import ipaddress
 import os
 import signal
+import socket
+import struct
 import subprocess
 import threading
 import time
@@ -28,6 +31,8 @@ _T = TypeVar("_T")
 
 _CLONE_NEWNET = 0x4000_0000
 _CLONE_NEWUSER = 0x1000_0000
+_SIOCSIFFLAGS = 0x8914
+_IFF_UP = 0x1
 _IFA_F_NODAD = 0x02
 _FORWARD_PEER_DELAY = 1 << 0xE  # group_fwd_mask bit of 01-80-C2-00-00-0E
 _STOP_TIMEOUT_S = 5.0
@@ -41,6 +46,7 @@ class NamespaceError(PtpstackError):
 def enter() -> None:
     """Gain the right to make network namespaces: nothing to do for root, else become root of a user namespace.
 
+    That comes with a network of its own, in which there is nothing but a loopback to use as root.
     Call it before anything starts a thread (numpy does when imported). Raises NamespaceError with what to change.
     """
     if os.geteuid() == 0:
@@ -53,10 +59,12 @@ def enter() -> None:
     if trial.returncode:
         raise _refusal(trial.stderr.strip())
     try:
-        _system_call("unshare", _CLONE_NEWUSER)
+        _system_call("unshare", _CLONE_NEWUSER | _CLONE_NEWNET)
         Path("/proc/self/setgroups").write_text("deny")
         Path("/proc/self/uid_map").write_text(f"0 {uid} 1")
         Path("/proc/self/gid_map").write_text(f"0 {gid} 1")
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
+            fcntl.ioctl(any_socket, _SIOCSIFFLAGS, struct.pack("16sh14x", b"lo", _IFF_UP))
     except OSError as error:
         raise _refusal(str(error)) from error
 
