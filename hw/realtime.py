@@ -38,7 +38,8 @@ class RealtimeClock:
 
     def __init__(self, *, tai_offset_s: int | None = None, adjtime: AdjTime = clock_adjtime) -> None:
         self._adjtime = adjtime
-        self._tai_offset_s = self.kernel_tai_offset_s() if tai_offset_s is None else tai_offset_s
+        self.tai_offset_s = self.kernel_tai_offset_s() if tai_offset_s is None else tai_offset_s
+        """What is added to UTC here; the kernel may have been told another number, or none."""
 
     def time(self) -> LocalTime:
         """Read the clock."""
@@ -46,7 +47,7 @@ class RealtimeClock:
 
     def local_time(self, stamp_ns: int) -> LocalTime:
         """Return the PTP instant of a software stamp, which is UTC."""
-        return LocalTime(stamp_ns * NANOSECOND + self._tai_offset_s * SECOND)
+        return LocalTime(stamp_ns * NANOSECOND + self.tai_offset_s * SECOND)
 
     def frequency_ppb(self) -> float:
         """Return the frequency adjustment in force, coarse and fine part together, by whomever."""
@@ -82,7 +83,7 @@ class RealtimeClock:
     def set_tai_offset(self, seconds: int) -> None:
         """Tell the kernel TAI - UTC, which CLOCK_TAI and this clock go by from now on."""
         self._adjust(Timex(modes=Modes.TAI, constant=seconds))
-        self._tai_offset_s = seconds
+        self.tai_offset_s = seconds
 
     def set_leap(self, leap: Leap) -> None:
         """Announce a leap second at the end of the UTC day, or withdraw it."""
