@@ -108,6 +108,23 @@ class InterfaceLost(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StampingChanged(Event):
+    """Another program changed how a NIC stamps; what it is set to now."""
+
+    severity: ClassVar[Severity] = Severity.WARNING
+
+    interface: str
+    found: str
+    granted: str
+
+    def __str__(self) -> str:
+        return (
+            f"{self.interface}: another program changed the timestamping to: {self.found}; now: {self.granted}; "
+            "let hwtstamp_ctl and other PTP programs keep away from this interface"
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LinkChanged(Event):
     """An interface got or lost its carrier."""
 

@@ -13,6 +13,8 @@ from typing import NamedTuple, Protocol
 
 from hw.link import LinkChange
 from hw.sockets import InterfaceDown, InterfaceGone, PortSocket, Received
+from hw.sockets.frame_filter import GENERAL_BIT
+from hw.timestamping import Timestamping
 from profiles.loader import TransportName
 from ptpstack.core.outputs import Send
 from ptpstack.daemon.events import (
@@ -22,18 +24,21 @@ from ptpstack.daemon.events import (
     MalformedFrame,
     SendFailed,
     SocketOpened,
+    StampingChanged,
 )
 from ptpstack.daemon.loop import Loop, monotonic_now
+from ptpstack.daemon.stamp_latency import StampLatency
 from ptpstack.daemon.transports import GROUPS
 from ptpstack.errors import HardwareError, WireError
 from ptpstack.observe.recorder import Recorder
 from ptpstack.time import MILLISECOND, SECOND, MonotonicTime, TimeInterval
 from ptpstack.wire.message import Message, decode, encode
 
-TRANSMIT_STAMP_TIMEOUT: TimeInterval = 100 * MILLISECOND
-"""A transmit stamp that has not come by then is lost: one exchange, nothing more."""
+TRANSMIT_STAMP_TIMEOUT: TimeInterval = 500 * MILLISECOND
+"""A transmit stamp that has not come by then is lost: one exchange, nothing more. Nobody waits, so it may be long."""
 
 REOPEN_INTERVAL: TimeInterval = SECOND
+STAMPING_CHECK_INTERVAL: TimeInterval = SECOND
 
 
 class Receiver(Protocol):
@@ -60,7 +65,7 @@ class Attachment:
 class _Awaited(NamedTuple):
     attachment: Attachment
     context: int
-    deadline: MonotonicTime
+    sent: MonotonicTime
 
 
 class PortIo:
@@ -80,6 +85,7 @@ class PortIo:
         self.transport = transport
         self.counters: Counter[str] = Counter()
         self.granted = ""
+        self.stamp_latency = StampLatency()
         self._loop = loop
         self._recorder = recorder
         self._open_socket = open_socket
@@ -90,6 +96,7 @@ class PortIo:
         self._awaited: dict[int, _Awaited] = {}
         self._stamp_timer = loop.timer(self._give_up_stamps)
         self._reopen_timer = loop.timer(self._reopen)
+        self._stamping_timer = loop.timer(self._check_stamping)
 
     @property
     def is_open(self) -> bool:
@@ -116,8 +123,8 @@ class PortIo:
     def close(self) -> None:
         """Close the sockets for good."""
         self._close_socket()
-        self._stamp_timer.close()
-        self._reopen_timer.close()
+        for timer in (self._stamp_timer, self._reopen_timer, self._stamping_timer):
+            timer.close()
 
     # -- the interface comes and goes ------------------------------------------------------------------
 
@@ -134,6 +141,8 @@ class PortIo:
         self._loop.watch(port_socket.event_fileno(), self._on_event)
         self._loop.watch(port_socket.general_fileno(), self._on_general)
         self._recorder.record(SocketOpened(interface=self.interface, transport=self.transport, granted=self.granted))
+        if port_socket.granted.timestamping is Timestamping.HARDWARE:
+            self._stamping_timer.set(monotonic_now() + STAMPING_CHECK_INTERVAL)
 
     def _reopen(self) -> None:
         """Try to open what was lost; on failure try again later."""
@@ -166,8 +175,25 @@ class PortIo:
             self._socket = None
         awaited, self._awaited = self._awaited, {}
         self._stamp_timer.set(None)
+        self._stamping_timer.set(None)
         for sent in awaited.values():
             self._lost_stamp(sent.attachment, sent.context)
+
+    def _check_stamping(self) -> None:
+        """Any program may set how the NIC stamps, and nobody tells: look, and set it again."""
+        if self._socket is None:
+            return
+        self._stamping_timer.set(monotonic_now() + STAMPING_CHECK_INTERVAL)
+        found: object
+        try:
+            found = self._socket.restore_stamping()
+        except HardwareError as error:
+            found, self.granted = error.what, "none"
+        else:
+            self.granted = str(self._socket.granted)
+        if found is not None:
+            self.counters["stamping changed by others"] += 1
+            self._recorder.record(StampingChanged(interface=self.interface, found=str(found), granted=self.granted))
 
     def _tell_link(self, *, up: bool) -> None:
         for attachment in self._attached.values():
@@ -184,11 +210,13 @@ class PortIo:
         except HardwareError as error:
             self._take_error(error)
             return
+        now = monotonic_now()
         for stamp in stamps:
             sent = self._awaited.pop(stamp.key, None)
             if sent is None:
                 self.counters["late transmit stamp"] += 1
             else:
+                self.stamp_latency.add(now - sent.sent)
                 sent.attachment.receiver.transmitted(sent.attachment.port_number, sent.context, stamp.stamp_ns)
         for frame in frames:
             self._take_frame(frame)
@@ -248,7 +276,7 @@ class PortIo:
         destination = self._groups[send.destination] if send.address is None else send.address
         try:
             payload = encode(send.message)
-            if send.context is None:
+            if send.message.message_type & GENERAL_BIT:
                 self._socket.send_general(payload, destination)
                 return
             key = self._socket.send_event(payload, destination)
@@ -263,19 +291,22 @@ class PortIo:
                 )
             self._lost_stamp(attachment, send.context)
             return
-        deadline = monotonic_now() + TRANSMIT_STAMP_TIMEOUT
-        self._awaited[key] = _Awaited(attachment, send.context, deadline)
+        if send.context is None:
+            return
+        now = monotonic_now()
+        self._awaited[key] = _Awaited(attachment, send.context, now)
         if self._stamp_timer.deadline is None:
-            self._stamp_timer.set(deadline)
+            self._stamp_timer.set(now + TRANSMIT_STAMP_TIMEOUT)
 
     def _give_up_stamps(self) -> None:
         """Report the stamps that did not come in time; the dictionary is in the order of sending."""
-        now = monotonic_now()
-        overdue = [key for key, sent in self._awaited.items() if sent.deadline <= now]
+        sent_before = monotonic_now() - TRANSMIT_STAMP_TIMEOUT
+        overdue = [key for key, sent in self._awaited.items() if sent.sent <= sent_before]
         for key in overdue:
             sent = self._awaited.pop(key)
             self._lost_stamp(sent.attachment, sent.context)
-        self._stamp_timer.set(next((sent.deadline for sent in self._awaited.values()), None))
+        oldest = next(iter(self._awaited.values()), None)
+        self._stamp_timer.set(oldest and oldest.sent + TRANSMIT_STAMP_TIMEOUT)
 
     def _lost_stamp(self, attachment: Attachment, context: int | None) -> None:
         if context is not None:

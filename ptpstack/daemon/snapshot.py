@@ -60,6 +60,7 @@ def _instance(plant: Plant, name: str) -> dict[str, Any]:
                 "transport": port.transport,
                 "open": driver.ports[port.settings.port_number].is_open,
                 "stamps": driver.ports[port.settings.port_number].granted,
+                "stampLatency": driver.ports[port.settings.port_number].stamp_latency.as_dict(),
                 "portDS": data_set(driver.instance.ports[port.settings.port_number].port_ds),
                 "counters": data_set(driver.instance.ports[port.settings.port_number].counters),
                 "socketCounters": dict(driver.ports[port.settings.port_number].counters),

@@ -4,7 +4,7 @@ import os
 from collections.abc import Hashable
 
 from hw.sockets import PortSocket, Received, TransmitStamp
-from hw.timestamping import SOFTWARE_STAMPS, Timestamping
+from hw.timestamping import SOFTWARE_STAMPS, Granted, Timestamping
 from ptpstack.core.outputs import Measurement
 from ptpstack.daemon.loop import Loop, monotonic_now
 from ptpstack.errors import HardwareError
@@ -16,9 +16,11 @@ from ptpstack.wire.message import Message
 class FakeSocket(PortSocket):
     """A port's sockets without a network. Pipes stand for the two descriptors."""
 
+    stamps_as = SOFTWARE_STAMPS
+
     def __init__(self) -> None:
         self.interface = "fake0"
-        self.granted = SOFTWARE_STAMPS
+        self.granted = self.stamps_as
         self.sent_events: list[tuple[bytes, Hashable]] = []
         self.sent_generals: list[tuple[bytes, Hashable]] = []
         self.stamps: list[TransmitStamp] = []
@@ -26,6 +28,7 @@ class FakeSocket(PortSocket):
         self.generals: list[Received] = []
         self.fails_with: Exception | None = None
         self.closed = False
+        self.found_stamping: Granted | HardwareError | None = None
         self._event_pipe, self._general_pipe = os.pipe(), os.pipe()
 
     def _frame(self, payload: bytes, destination: Hashable, *, event: bool) -> tuple[list[bytes], object]:
@@ -69,6 +72,12 @@ class FakeSocket(PortSocket):
         frames, self.generals = self.generals, []
         os.read(self._general_pipe[0], 1)
         return frames
+
+    def restore_stamping(self) -> Granted | None:
+        found, self.found_stamping = self.found_stamping, None
+        if isinstance(found, HardwareError):
+            raise found
+        return found
 
     def wake(self, *, general: bool = False) -> None:
         """Make a descriptor readable."""

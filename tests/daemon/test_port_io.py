@@ -6,9 +6,18 @@ import pytest
 
 from hw.link import LinkChange
 from hw.sockets import InterfaceDown, InterfaceGone, Received, TransmitFailed, TransmitStamp
+from hw.timestamping import Granted, RxFilter, Timestamping, TxType
 from ptpstack.core.outputs import Destination, Send
 from ptpstack.daemon import port_io as port_io_module
-from ptpstack.daemon.events import InterfaceLost, InternalError, LinkChanged, MalformedFrame, SendFailed, SocketOpened
+from ptpstack.daemon.events import (
+    InterfaceLost,
+    InternalError,
+    LinkChanged,
+    MalformedFrame,
+    SendFailed,
+    SocketOpened,
+    StampingChanged,
+)
 from ptpstack.daemon.loop import monotonic_now
 from ptpstack.daemon.port_io import TRANSMIT_STAMP_TIMEOUT, PortIo
 from ptpstack.errors import HardwareError
@@ -192,6 +201,30 @@ def test_a_transmit_stamp_is_matched_by_its_key(port: Port) -> None:
     assert port.receiver.stamps == [(7, 102, 12), (7, 100, 10)]
 
 
+def test_the_latency_of_transmit_stamps_is_told(port: Port, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = monotonic_now()
+    monkeypatch.setattr(port_io_module, "monotonic_now", lambda: now)
+    assert port.port_io.stamp_latency.as_dict() == {"median_us": None, "max_us": None}
+    for number, latency in enumerate((50 * MILLISECOND, MILLISECOND, 2 * MILLISECOND)):
+        port.send(messages.Sync(), 100 + number)
+        now += latency
+        port.socket.stamps = [TransmitStamp(number, 10)]
+        port.socket.wake()
+        port.port_io._on_event()
+    assert port.port_io.stamp_latency.as_dict() == {"median_us": 2000, "max_us": 50_000}
+
+
+def test_a_one_step_sync_goes_out_as_an_event_and_no_stamp_is_awaited(
+    port: Port, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(port_io_module, "TRANSMIT_STAMP_TIMEOUT", 5 * MILLISECOND)
+    port.send(messages.Sync())
+    port.shop.run_for(0.02)
+    assert len(port.socket.sent_events) == 1
+    assert port.receiver.stamps == []
+    assert port.port_io.counters == {}
+
+
 def test_a_stamp_that_does_not_come_is_reported_lost_once_and_later_ones_arrive(
     port: Port, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -309,6 +342,35 @@ def test_an_interface_that_cannot_work_at_start_is_an_error(error: HardwareError
     with pytest.raises(HardwareError) as caught:
         port.port_io.start()
     assert caught.value is error
+    port.port_io.close()
+
+
+HARDWARE = Granted(Timestamping.HARDWARE, TxType.ON, RxFilter.PTP_V2_EVENT)
+
+
+@pytest.mark.parametrize(
+    ("found", "said"),
+    [
+        (Granted(Timestamping.HARDWARE, TxType.OFF, RxFilter.NONE), "hardware stamps (transmit: off, receive: none)"),
+        (HardwareError("cannot turn on hardware timestamping"), "cannot turn on hardware timestamping"),
+    ],
+)
+def test_stamping_that_another_program_changed_is_noticed_and_told(
+    monkeypatch: pytest.MonkeyPatch, found: object, said: str
+) -> None:
+    monkeypatch.setattr(port_io_module, "STAMPING_CHECK_INTERVAL", 5 * MILLISECOND)
+    monkeypatch.setattr(FakeSocket, "stamps_as", HARDWARE)
+    port = Port()
+    port.port_io.start()
+    port.shop.run_for(0.02)
+    assert port.shop.events(StampingChanged) == []
+    port.socket.found_stamping = found
+    port.shop.run_for(0.02)
+    (event,) = port.shop.events(StampingChanged)
+    assert event.found == said
+    assert port.port_io.counters == {"stamping changed by others": 1}
+    port.shop.run_for(0.02)
+    assert port.port_io.granted == str(HARDWARE)
     port.port_io.close()
 
 
