@@ -32,6 +32,10 @@ _NEXT_STEPS = {
 }
 
 
+class ClockGone(HardwareError):  # noqa: N818 (a state of the clock that callers react to)
+    """The clock went away with its driver or its card: open it anew when it is back, perhaps under another name."""
+
+
 @dataclass(frozen=True, slots=True)
 class PhcCapabilities:
     """``struct ptp_clock_caps``. ``max_phase_adj_ns`` is 0 where the driver does not say."""
@@ -48,7 +52,7 @@ class PhcCapabilities:
 
 
 class Phc:
-    """The PTP hardware clock behind *path*. Every method raises ``HardwareError``."""
+    """The PTP hardware clock behind *path*. Every method raises ``HardwareError``; ``ClockGone`` when it went away."""
 
     stamping = Timestamping.HARDWARE
 
@@ -155,7 +159,8 @@ def capabilities_from(data: bytes | bytearray) -> PhcCapabilities:
 def explained(what: str, path: str, error: OSError, next_steps: Mapping[int, str] | None = None) -> HardwareError:
     """Return the error that a user understands; *next_steps* by errno go before what is said of every clock."""
     steps = {**_NEXT_STEPS, **(next_steps or {})}
-    return HardwareError(
+    kind = ClockGone if error.errno in (errno.ENODEV, errno.ENXIO) else HardwareError
+    return kind(
         what,
         where=path,
         why=str(error.strerror),
