@@ -7,17 +7,18 @@ count (``arbiter``), what the clock should do (``servo``), how it does it (``hw`
 from __future__ import annotations
 
 import time
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Protocol
 
 from hw.clock import Clock
 from hw.realtime import RealtimeClock
 from ptpstack.arbiter.clock_arbiter import ClockArbiter, Verdict
 from ptpstack.core.outputs import Measurement
+from ptpstack.core.settings import TimeProperties
 from ptpstack.daemon.events import ClockFailed, FrequencyRestored
-from ptpstack.daemon.instance_driver import InstanceDriver
 from ptpstack.daemon.loop import Loop, monotonic_now
 from ptpstack.daemon.state_store import StateStore
-from ptpstack.daemon.system_time import follow_timescale, say_synchronized
+from ptpstack.daemon.utc_keeper import UtcKeeper
 from ptpstack.errors import HardwareError
 from ptpstack.events import Event
 from ptpstack.observe.events import OffsetSample
@@ -48,8 +49,30 @@ def raw_now() -> MonotonicTime:
     return MonotonicTime(time.clock_gettime_ns(time.CLOCK_MONOTONIC_RAW) * NANOSECOND)
 
 
+class StepListener(Protocol):
+    """What keeps instants of a clock, and so must know of its steps."""
+
+    def clock_stepped(self, delta: TimeInterval, local: LocalTime) -> None:
+        """Take that the clock was moved by *delta*, and reads *local*."""
+
+
+class MeasuringUser(Protocol):
+    """What measures a clock: an instance, a follower of another clock, a source of pulses."""
+
+    @property
+    def name(self) -> str:
+        """What it is called in the configuration."""
+
+    @property
+    def time_properties(self) -> TimeProperties | None:
+        """The timescale that it measures against; None: nobody tells."""
+
+    def servo_locked(self, *, locked: bool) -> None:
+        """Take what the servo made of the last measurement."""
+
+
 class ClockDriver:
-    """Drives *clock* by *servo* for the instances in ``users``.
+    """Drives *clock* by *servo*, and tells ``users`` of its steps.
 
     *learnt_ppb* is the frequency from before a restart, from which *servo* begins.
     """
@@ -68,11 +91,13 @@ class ClockDriver:
     ) -> None:
         self.clock = clock
         self.arbiter = arbiter
-        self.users: list[InstanceDriver] = []
+        self.users: list[StepListener] = []
         self.samples = 0
         self.commands = 0
         self.servo_state = ServoState.UNLOCKED
         self.last_sample: OffsetSample | None = None
+        self._utc = UtcKeeper(clock) if isinstance(clock, RealtimeClock) else None
+        self._steered_by: MeasuringUser | None = None
         self._servo = servo
         self._check = check
         self._store = store
@@ -96,6 +121,11 @@ class ClockDriver:
         """Leave a clock that was steered at the frequency learnt, and keep it for the next start."""
         if self.samples and self._learnt_ppb is not None:
             self._attempt_frequency(self._learnt_ppb)
+        if self._utc is not None:
+            try:
+                self._record(self._utc.give_up("the daemon ends"))
+            except HardwareError as error:
+                self._failed(error)
         self._save()
         self._silence_timer.close()
         self._save_timer.close()
@@ -107,7 +137,12 @@ class ClockDriver:
         """Turn a socket's stamp into an instant of the clock."""
         return self.clock.local_time(stamp_ns)
 
-    def take(self, user: InstanceDriver, measurement: Measurement) -> None:
+    @property
+    def time_properties(self) -> TimeProperties | None:
+        """The timescale of whoever steers the clock; None: nobody does, or nobody tells."""
+        return self._steered_by.time_properties if self._steered_by and self.arbiter.writer else None
+
+    def take(self, user: MeasuringUser, measurement: Measurement) -> None:
         """Judge *measurement* of *user*, and let the clock follow it if it may."""
         now = monotonic_now()
         try:
@@ -139,22 +174,38 @@ class ClockDriver:
         self._recorder.record(sample, user.name)
         if steering or self.arbiter.writer is None:
             self.last_sample = sample
-        if steering and self.servo_state in _LOCKED and now >= self._say_synchronized_at:
+        if self._utc and steering and self.servo_state in _LOCKED and now >= self._say_synchronized_at:
             self._say_synchronized_at = now + SAVE_INTERVAL
-            self._say_synchronized(sample)
+            try:
+                self._record(self._utc.say_synchronized(sample, now))
+            except HardwareError as error:
+                self._failed(error)
 
-    def _follow_timescale(self, user: InstanceDriver) -> bool:
-        """Read the system clock on the timescale of the master it follows; whether that moved its reading."""
-        if not isinstance(self.clock, RealtimeClock) or self.arbiter.writer not in (None, user.name):
+    def _follow_timescale(self, user: MeasuringUser) -> bool:
+        """Read the system clock on the timescale of what it follows; whether measurements are no use for it now."""
+        if self._utc is None or self.arbiter.writer not in (None, user.name):
             return False
-        self.clock, delta, followed = follow_timescale(
-            self.clock, user.instance.time_properties_ds, tell_kernel=self.arbiter.may_steer(user.name)
-        )
-        if followed is None:
-            return False
-        self._record([followed], user.name)
-        self.moved_by_others(delta)
-        return True
+        return self.read_timescale(user.time_properties, tell_kernel=self.arbiter.may_steer(user.name))
+
+    def read_timescale(self, properties: TimeProperties | None, *, tell_kernel: bool = False) -> bool:
+        """Read the system clock by *properties* (None: by the kernel); whether its reading moved, or is ambiguous.
+
+        Raises ``HardwareError``.
+        """
+        assert self._utc is not None
+        delta, events = self._utc.follow(properties, tell_kernel=tell_kernel)
+        self._record(events)
+        if delta:
+            self.moved_by_others(delta)
+        return bool(delta) or self._utc.is_ambiguous()
+
+    def check_kept(self) -> None:
+        """Let the kernel know when the system clock is not kept any more; call it every second."""
+        try:
+            if self._utc is not None:
+                self._record(self._utc.watch(self.arbiter.state, monotonic_now()))
+        except HardwareError as error:
+            self._failed(error)
 
     def moved_by_others(self, delta: TimeInterval) -> None:
         """Take that another hand moved the clock by *delta*: nothing measured before compares with what follows."""
@@ -164,7 +215,8 @@ class ClockDriver:
 
     # -- one sample ------------------------------------------------------------------------------------
 
-    def _steer(self, user: InstanceDriver, measurement: Measurement, local_now: LocalTime) -> None:
+    def _steer(self, user: MeasuringUser, measurement: Measurement, local_now: LocalTime) -> None:
+        self._steered_by = user
         if self.samples == 1:
             self._begin_to_steer(user)
         source = (user.name, measurement.port_number, measurement.parent_port_identity)
@@ -188,7 +240,7 @@ class ClockDriver:
         self._record(self.arbiter.servo_moved(self.servo_state), user.name)
         user.servo_locked(locked=self.servo_state in _LOCKED)
 
-    def _begin_to_steer(self, user: InstanceDriver) -> None:
+    def _begin_to_steer(self, user: MeasuringUser) -> None:
         """Go on from the frequency kept; only now, as until here the clock may have been another program's."""
         if self._learnt_ppb is not None and self._attempt_frequency(self._learnt_ppb):
             self._record([FrequencyRestored(clock=self.clock.name, frequency_ppb=self._learnt_ppb)], user.name)
@@ -243,12 +295,6 @@ class ClockDriver:
         self._save()
         self._save_timer.set(monotonic_now() + SAVE_INTERVAL)
 
-    def _say_synchronized(self, sample: OffsetSample) -> None:
-        try:
-            say_synchronized(self.clock, sample)
-        except HardwareError as error:
-            self._failed(error)
-
     def _save(self) -> None:
         state: dict[str, Any] = {} if self._learnt_ppb is None else {"frequency_ppb": self._learnt_ppb}
         if as_dict := getattr(self.clock, "as_dict", None):
@@ -265,7 +311,7 @@ class ClockDriver:
             [ClockFailed(clock=self.clock.name, reason=f"{error.what} ({error.why})" if error.why else error.what)]
         )
 
-    def _record(self, events: list[Event] | tuple[Event, ...], instance: str = "") -> None:
+    def _record(self, events: Sequence[Event], instance: str = "") -> None:
         for event in events:
             self._recorder.record(event, instance)
 

@@ -12,11 +12,13 @@ from typing import Protocol
 
 from ptpstack.core.instance import PtpInstance
 from ptpstack.core.outputs import Measurement, Output, Send
+from ptpstack.core.settings import TimeProperties
 from ptpstack.daemon.loop import Loop, monotonic_now
 from ptpstack.daemon.port_io import Attachment, PortIo
 from ptpstack.observe.recorder import Recorder
 from ptpstack.time import SECOND, LocalTime, TimeInterval
 from ptpstack.wire.message import Message
+from ptpstack.wire.types import ClockQuality
 
 
 class InstanceClock(Protocol):
@@ -42,6 +44,11 @@ class InstanceDriver:
         self._timer = loop.timer(self._on_deadline)
         self._outputs: deque[Output] = deque()
         self._carrying_out = False
+
+    @property
+    def time_properties(self) -> TimeProperties:
+        """The timescale that this instance measures against, or serves."""
+        return self.instance.time_properties_ds
 
     def attach(self, port_number: int, port_io: PortIo) -> None:
         """Let the port's frames go by *port_io*."""
@@ -81,6 +88,10 @@ class InstanceDriver:
     def servo_locked(self, *, locked: bool) -> None:
         """Tell what the servo made of the last sample."""
         self._carry_out(self.instance.servo_locked(locked, monotonic_now()))
+
+    def set_local_quality(self, clock_quality: ClockQuality, time_properties: TimeProperties) -> None:
+        """Tell what the clock is worth from now on, should this instance be a grandmaster."""
+        self._carry_out(self.instance.set_local_quality(clock_quality, time_properties, monotonic_now()))
 
     def _on_deadline(self) -> None:
         now = monotonic_now()

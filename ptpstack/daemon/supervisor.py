@@ -168,8 +168,9 @@ class Supervisor:
                     port_io.take_link_change(change)
 
     def _check(self) -> None:
-        """Look once a second for what nobody tells: a system clock that was stepped under a soft clock."""
+        """Look once a second for what nobody tells: a system clock that was stepped under a soft clock, or not kept."""
         for driver in self.plant.clocks.values():
+            driver.check_kept()
             if isinstance(driver.clock, SoftClock) and (jumped := driver.clock.check_true_time()):
                 self.recorder.record(jumped)
                 driver.moved_by_others(jumped.jump_ns * NANOSECOND)

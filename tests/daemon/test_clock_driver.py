@@ -5,17 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from hw.realtime import RealtimeClock
 from ptpstack.arbiter.clock_arbiter import ClockArbiter
 from ptpstack.arbiter.clock_state import ClockState
 from ptpstack.arbiter.events import MeasurementRejected
 from ptpstack.core.outputs import Measurement
-from ptpstack.core.settings import TimeProperties
 from ptpstack.daemon import clock_driver as clock_driver_module
 from ptpstack.daemon.clock_driver import ClockDriver, kept_frequency_ppb
 from ptpstack.daemon.events import ClockFailed, FrequencyRestored
 from ptpstack.daemon.state_store import StateStore
-from ptpstack.daemon.system_time import TimescaleFollowed, follow_timescale
 from ptpstack.events import Event
 from ptpstack.observe.events import OffsetSample
 from ptpstack.servo.events import FrequencyChangedElsewhere, SanityFailed
@@ -267,20 +264,3 @@ def test_a_run_without_samples_keeps_what_an_earlier_one_learnt(tmp_path: Path) 
 def test_a_frequency_that_is_no_use_is_not_restored(tmp_path: Path, kept: dict[str, object]) -> None:
     StateStore(str(tmp_path)).save("fake", kept)
     assert kept_frequency_ppb(FakeClock(), StateStore(str(tmp_path))) is None
-
-
-@pytest.mark.parametrize(
-    ("properties", "tai_offset_s"),
-    [
-        (TimeProperties(ptp_timescale=True, current_utc_offset=37, current_utc_offset_valid=False), 37),
-        (TimeProperties(ptp_timescale=False, current_utc_offset=37, current_utc_offset_valid=True), 0),
-        (TimeProperties(ptp_timescale=True, current_utc_offset=0), 0),
-    ],
-)
-def test_the_system_clock_is_read_on_the_masters_timescale(properties: TimeProperties, tai_offset_s: int) -> None:
-    clock, delta, event = follow_timescale(RealtimeClock(tai_offset_s=10), properties, tell_kernel=False)
-    assert int(clock.local_time(0)) == tai_offset_s * SECOND
-    assert delta == (tai_offset_s - 10) * SECOND
-    assert isinstance(event, TimescaleFollowed)
-    assert (event.tai_offset_s, event.previous_s) == (tai_offset_s, 10)
-    assert follow_timescale(clock, properties, tell_kernel=False) == (clock, 0, None)

@@ -71,24 +71,20 @@ def test_the_kernel_learns_only_what_is_announced_as_valid(properties: TimePrope
     assert clock.kernel_tai_offset_s() == kernel_s
 
 
-PLANS = [
-    ("a leap second counts from 06:00", 6.0, LEAP61, UtcPlan(37), UtcPlan(37, Leap.INSERT)),
-    ("and until midnight", 23.99, LEAP59, UtcPlan(37, Leap.DELETE), UtcPlan(37, Leap.DELETE)),
-    ("early in the day it is the one that has been", 0.0, LEAP61, UtcPlan(37, Leap.INSERT), UtcPlan(38)),
-    ("so is one left out", 5.99, LEAP59, UtcPlan(37), UtcPlan(36)),
-    ("the number after it, after it", 0.01, AFTER_LEAP, UtcPlan(37, Leap.INSERT), UtcPlan(38)),
-    ("the number after it, too early", 23.99, AFTER_LEAP, UtcPlan(37, Leap.INSERT), UtcPlan(37, Leap.INSERT)),
-    ("withdrawn", 12.0, VALID, UtcPlan(37, Leap.INSERT), UtcPlan(37)),
-    ("nothing", 12.0, VALID, UtcPlan(37), UtcPlan(37)),
-]
+PLANS = {
+    "a leap second counts from 06:00": (6.0, LEAP61, UtcPlan(37), UtcPlan(37, Leap.INSERT)),
+    "and until midnight": (23.99, LEAP59, UtcPlan(37, Leap.DELETE), UtcPlan(37, Leap.DELETE)),
+    "early in the day it is the one that has been": (0.0, LEAP61, UtcPlan(37, Leap.INSERT), UtcPlan(38)),
+    "so is one left out": (5.99, LEAP59, UtcPlan(37), UtcPlan(36)),
+    "the number after it, after it": (0.01, AFTER_LEAP, UtcPlan(37, Leap.INSERT), UtcPlan(38)),
+    "the number after it, too early": (23.99, AFTER_LEAP, UtcPlan(37, Leap.INSERT), UtcPlan(37, Leap.INSERT)),
+    "withdrawn": (12.0, VALID, UtcPlan(37, Leap.INSERT), UtcPlan(37)),
+    "nothing": (12.0, VALID, UtcPlan(37), UtcPlan(37)),
+}
 
 
-@pytest.mark.parametrize(
-    ("hour", "properties", "before", "after"), [row[1:] for row in PLANS], ids=[r[0] for r in PLANS]
-)
-def test_a_leap_second_on_its_day(
-    _name: str, hour: float, properties: TimeProperties, before: UtcPlan, after: UtcPlan
-) -> None:
+@pytest.mark.parametrize(("hour", "properties", "before", "after"), PLANS.values(), ids=PLANS.keys())
+def test_a_leap_second_on_its_day(hour: float, properties: TimeProperties, before: UtcPlan, after: UtcPlan) -> None:
     utc = UtcTime((MIDNIGHT_S + round(hour * 3600)) * SECOND)
     assert plan(utc, properties, before) == after
 
