@@ -73,10 +73,15 @@ class Discipline(ABC):
 
     # -- samples ---------------------------------------------------------------------------------------
 
-    def reset(self) -> None:
-        """Start again with the frequency estimate, from the frequency learnt so far."""
+    def reset(self, *, clock_moved: bool = False) -> None:
+        """Start again with the frequency estimate, from the frequency learnt so far; *clock_moved* allows a step."""
         self._first_sample = None
         self._estimated = False
+        self._first_update = self._first_update or clock_moved
+
+    def hold(self, frequency_ppb: float) -> None:
+        """Take that the clock was set to *frequency_ppb* while no samples come."""
+        self.frequency_ppb = self.drift_ppb = frequency_ppb
 
     def sample(self, offset: TimeInterval, local: LocalTime, weight: float = 1.0) -> ClockCommand:
         """Take one offset (local - master) measured at *local*; *weight* 0…1 is the trust in it."""

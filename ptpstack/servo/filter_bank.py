@@ -93,9 +93,9 @@ class FilterBankServo(Discipline):
         """Adapt to samples *interval* apart."""
         self._interval_s = interval_to_seconds(interval)
 
-    def reset(self) -> None:
+    def reset(self, *, clock_moved: bool = False) -> None:
         """Start again, from the frequency learnt so far unless the first two samples contradict it."""
-        super().reset()
+        super().reset(clock_moved=clock_moved)
         if self._judged > NOISE_WINDOW:
             self._kept = self._best()
 

@@ -45,5 +45,11 @@ class Servo(Protocol):
     def set_sync_interval(self, interval: TimeInterval) -> None:
         """Say how far apart samples will come from now on."""
 
-    def reset(self) -> None:
-        """Forget the samples (the clock was moved by another hand), keep the learnt frequency."""
+    def reset(self, *, clock_moved: bool = False) -> None:
+        """Forget the samples, keep the learnt frequency.
+
+        *clock_moved*: by another hand, so that the servo may step it back as it may at its first update.
+        """
+
+    def hold(self, frequency_ppb: float) -> None:
+        """Take that the clock was set to *frequency_ppb* and runs on without samples; go on from there."""

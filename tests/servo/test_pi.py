@@ -171,6 +171,16 @@ class TestSteps:
         servo.reset()
         assert feed(servo, 5e8, 5e8, start_s=3)[-1].state is LOCKED
 
+    def test_after_another_hand_moved_the_clock_it_counts_for_one_update_again(self) -> None:
+        servo = locked_servo()
+        servo.reset(clock_moved=True)
+        assert [c.state for c in feed(servo, 37e9, 37e9, 0, 5e8, start_s=3)] == [UNLOCKED, JUMP, LOCKED, LOCKED]
+
+    def test_a_servo_goes_on_from_the_frequency_that_was_held(self) -> None:
+        servo = locked_servo()
+        servo.hold(1234.0)
+        assert feed(servo, 0, start_s=30)[-1].frequency_ppb == 1234.0
+
     def test_step_threshold_brings_a_locked_servo_back_to_the_estimate_and_then_steps(self) -> None:
         servo = locked_servo(PiSettings(step_threshold=50 * MICROSECOND))
         commands = feed(servo, 60_000, 60_000, 60_000, 0, start_s=3)
