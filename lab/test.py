@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import os
 import pwd
-import shutil
 import subprocess
 import sys
 import time
 from pathlib import Path
 
-from lab import namespaces
+from lab import namespaces, packages
 
 PACKAGES = {
     "linuxptp": Path("/usr/sbin/ptp4l"),
@@ -34,14 +33,16 @@ CHECKS = (
     ("imports", ["lint-imports"]),
 )
 
-_PRESEED = "wireshark-common wireshark-common/install-setuid boolean false\n"
 _SYSTEM_PATH = "/usr/sbin:/sbin"  # where Debian keeps ptp4l and ip, outside a plain user's PATH
 
 
 def main(arguments: list[str]) -> int:
     """Run every check, then pytest, whose closing line comes last; return non-zero when anything failed."""
     os.environ["PATH"] += os.pathsep + _SYSTEM_PATH
-    install_missing(PACKAGES)
+    try:
+        packages.install_missing(PACKAGES, "the test suite")
+    except packages.PackagesMissingError as error:
+        print(f"lab: tests that need these will skip: {error}", file=sys.stderr)
     failed = [name for name, command in CHECKS if not _passes(name, command)]
     if failed:
         print(f"lab: failed before the tests: {', '.join(failed)}", flush=True)
@@ -52,30 +53,6 @@ def main(arguments: list[str]) -> int:
         print(f"lab: tests that need network namespaces will skip: {error}", file=sys.stderr)
     tests = subprocess.run([sys.executable, "-m", "pytest", *arguments], check=False).returncode
     return tests or (1 if failed else 0)
-
-
-def install_missing(packages: dict[str, Path]) -> None:
-    """Install the *packages* whose evidence is missing, or say which those are."""
-    missing = sorted(package for package, evidence in packages.items() if not evidence.exists())
-    if not missing:
-        return
-    if os.geteuid() != 0 or shutil.which("apt-get") is None:
-        print(f"lab: tests that need these packages will skip: {' '.join(missing)}", file=sys.stderr)
-        print(f"  next: sudo apt-get install {' '.join(missing)}", file=sys.stderr)
-        return
-    print(f"lab: installing {' '.join(missing)}", file=sys.stderr, flush=True)
-    quiet = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
-    steps: list[tuple[list[str], str]] = [
-        (["debconf-set-selections"], _PRESEED),
-        (["apt-get", "update", "-q"], ""),
-        (["apt-get", "install", "-q", "-y", "--no-install-recommends", *missing], ""),
-    ]
-    for command, text in steps:
-        done = subprocess.run(command, input=text, env=quiet, capture_output=True, text=True, check=False)
-        if done.returncode:
-            tail = "\n".join(f"  | {line}" for line in (done.stdout + done.stderr).splitlines()[-10:])
-            print(f"lab: {' '.join(command)} failed; tests that need it will skip\n{tail}", file=sys.stderr)
-            return
 
 
 def _passes(name: str, command: list[str]) -> bool:

@@ -1,0 +1,46 @@
+"""Debian packages that the lab calls upon: which are missing, and installing them where we are root.
+
+What lives here: looking and installing. What does not: who needs which (`lab.test`, `lab.vm.packages`), and the
+Python packages of the environment (`lab.bootstrap`).
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+
+from ptpstack.errors import PtpstackError
+
+
+class PackagesMissingError(PtpstackError):
+    """Debian packages that are needed are not installed, and we may not or could not install them."""
+
+
+def install_missing(packages: Mapping[str, Path], who: str) -> None:
+    """Install what *who* needs of *packages* (each with a file that shows it is there) when root on a Debian system.
+
+    Otherwise raise PackagesMissingError with the one command to run.
+    """
+    missing = [package for package, evidence in packages.items() if not evidence.exists()]
+    if not missing:
+        return
+    command = ["apt-get", "install", "--yes", "--no-install-recommends", *missing]
+    if os.geteuid() != 0 or shutil.which("apt-get") is None:
+        raise PackagesMissingError(
+            f"{who} needs {', '.join(missing)}",
+            why="not installed, and only root may install",
+            next_step=f"sudo {' '.join(command)}",
+        )
+    print(f"lab: installing {', '.join(missing)}", flush=True)
+    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    for step in (["apt-get", "update"], command):
+        done = subprocess.run(step, env=environment, capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            raise PackagesMissingError(
+                f"{' '.join(step)} failed",
+                why=done.stderr.strip()[-1000:],
+                next_step="run it by hand and read its output",
+            )

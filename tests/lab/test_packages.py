@@ -1,0 +1,62 @@
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from lab import packages
+from lab.test import PACKAGES
+from lab.vm.packages import PACKAGES as VM_PACKAGES
+
+NEEDED = {"there": Path("/"), "gone": Path("/nowhere/gone"), "lost": Path("/nowhere/lost")}
+
+
+def test_nothing_is_done_when_everything_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(subprocess, "run", None)
+    packages.install_missing({"there": Path("/")}, "a test")
+
+
+def test_who_is_not_root_reads_the_one_command_to_type(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    with pytest.raises(packages.PackagesMissingError) as failure:
+        packages.install_missing(NEEDED, "a test")
+    said = str(failure.value)
+    assert "a test needs gone, lost" in said
+    assert "sudo apt-get install --yes --no-install-recommends gone lost" in said
+
+
+def test_root_installs_what_is_missing_and_nothing_else(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ran = apt_get(monkeypatch, returncode=0)
+    packages.install_missing(NEEDED, "a test")
+    assert ran == [["apt-get", "update"], ["apt-get", "install", "--yes", "--no-install-recommends", "gone", "lost"]]
+    assert "installing gone, lost" in capsys.readouterr().out
+
+
+def test_an_installation_that_fails_is_quoted(monkeypatch: pytest.MonkeyPatch) -> None:
+    apt_get(monkeypatch, returncode=100)
+    with pytest.raises(packages.PackagesMissingError, match="no network"):
+        packages.install_missing(NEEDED, "a test")
+
+
+@pytest.mark.skipif(shutil.which("dpkg") is None, reason="no dpkg: not a Debian system")
+@pytest.mark.parametrize("package", PACKAGES | VM_PACKAGES)
+def test_a_package_that_is_installed_is_known_by_its_file(package: str) -> None:
+    listing = subprocess.run(["dpkg", "-s", package], capture_output=True, text=True, check=False).stdout
+    assert "Status: install ok installed" not in listing or (PACKAGES | VM_PACKAGES)[package].exists()
+
+
+def apt_get(monkeypatch: pytest.MonkeyPatch, returncode: int) -> list[list[str]]:
+    """Stand in for apt-get; return what it is called with."""
+    ran: list[list[str]] = []
+
+    def run(command: list[str], **_: object) -> subprocess.CompletedProcess[str]:
+        ran.append(command)
+        return subprocess.CompletedProcess(command, returncode, "", "no network")
+
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    monkeypatch.setattr("shutil.which", lambda _: "/usr/bin/apt-get")
+    monkeypatch.setattr(subprocess, "run", run)
+    return ran
