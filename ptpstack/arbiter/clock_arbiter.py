@@ -56,6 +56,11 @@ class ClockArbiter:
         self.writer: str | None = None
         self.rule = "no measurement yet" if candidates else "nothing is configured to steer it"
 
+    @property
+    def has_candidates(self) -> bool:
+        """Whether anything is configured to steer the clock."""
+        return bool(self._candidates)
+
     def may_steer(self, instance: str) -> bool:
         """Whether *instance* is one that may steer the clock at all."""
         return instance in self._candidates
