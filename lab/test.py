@@ -33,11 +33,21 @@ CHECKS = (
     ("imports", ["lint-imports"]),
 )
 
+USAGE = """usage: python3 -m lab test [pytest arguments]
+
+Style, format, types and imports, then the whole test suite, or what the arguments name:
+
+  python3 -m lab test -m "not vm"       all but the virtual machine, which takes the longest
+  python3 -m lab test tests/interop     with ptp4l as the peer
+  python3 -m lab test -k announce -x    by name, up to the first failure"""
 _SYSTEM_PATH = "/usr/sbin:/sbin"  # where Debian keeps ptp4l and ip, outside a plain user's PATH
 
 
 def main(arguments: list[str]) -> int:
     """Run every check, then pytest, whose closing line comes last; return non-zero when anything failed."""
+    if {"-h", "--help"} & set(arguments):
+        print(USAGE)
+        return 0
     os.environ["PATH"] += os.pathsep + _SYSTEM_PATH
     try:
         packages.install_missing(PACKAGES, "the test suite")
