@@ -7,15 +7,28 @@ count (``arbiter``), what the clock should do (``servo``), how it does it (``hw`
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from hw.clock import Clock
+from hw.phc import ClockGone
 from hw.realtime import RealtimeClock
+from hw.soft_clock import SoftClock
 from ptpstack.arbiter.clock_arbiter import ClockArbiter, Verdict
+from ptpstack.arbiter.clock_state import ClockState
+from ptpstack.arbiter.sanity import is_timescale_mismatch
 from ptpstack.core.outputs import Measurement
 from ptpstack.core.settings import TimeProperties
-from ptpstack.daemon.events import ClockFailed, FrequencyRestored
+from ptpstack.daemon.clock_watch import ClockWatch
+from ptpstack.daemon.events import (
+    ClockFailed,
+    ClockHeld,
+    ClockLost,
+    ClockMovedByOthers,
+    ClockReopened,
+    FrequencyRestored,
+)
+from ptpstack.daemon.learnt_frequency import LearntFrequency
 from ptpstack.daemon.loop import Loop, monotonic_now
 from ptpstack.daemon.state_store import StateStore
 from ptpstack.daemon.utc_keeper import UtcKeeper
@@ -34,12 +47,12 @@ from ptpstack.time import (
     interval_from_log2_seconds,
     interval_from_seconds,
     interval_to_ns,
+    interval_to_seconds,
 )
 from ptpstack.wire.types import PortIdentity
 
 SAVE_INTERVAL: TimeInterval = 60 * SECOND
-FREQUENCY_AVERAGE = 16
-"""How many commands the frequency that is kept is averaged over: the last one alone has the noise of one sample."""
+WATCH_INTERVAL: TimeInterval = SECOND
 
 _LOCKED = (ServoState.LOCKED, ServoState.LOCKED_STABLE)
 
@@ -74,7 +87,8 @@ class MeasuringUser(Protocol):
 class ClockDriver:
     """Drives *clock* by *servo*, and tells ``users`` of its steps.
 
-    *learnt_ppb* is the frequency from before a restart, from which *servo* begins.
+    *learnt_ppb* is the frequency from before a restart, from which *servo* begins. *reopen* finds a clock again that
+    went away with its driver; it raises ``HardwareError`` while that is not back.
     """
 
     def __init__(
@@ -88,6 +102,7 @@ class ClockDriver:
         loop: Loop,
         recorder: Recorder,
         learnt_ppb: float | None = None,
+        reopen: Callable[[], Clock] | None = None,
     ) -> None:
         self.clock = clock
         self.arbiter = arbiter
@@ -105,10 +120,14 @@ class ClockDriver:
         self._source: tuple[str, int, PortIdentity] | None = None
         self._log_sync_interval: int | None = None
         self.frequency_ppb = 0.0
-        self._learnt_ppb = learnt_ppb
+        self._learnt = LearntFrequency(learnt_ppb)
+        self._reopen = reopen
+        self._gone = False
+        self._watch = ClockWatch()
         self._say_synchronized_at = MonotonicTime(0)
         self._silence_timer = loop.timer(self._on_silence)
         self._save_timer = loop.timer(self._on_save)
+        self._watch_timer = loop.timer(self._on_watch)
 
     # -- start and end ---------------------------------------------------------------------------------
 
@@ -116,19 +135,20 @@ class ClockDriver:
         """Begin to keep what is learnt."""
         self.frequency_ppb = self.clock.frequency_ppb()
         self._save_timer.set(monotonic_now() + SAVE_INTERVAL)
+        self._watch_timer.set(monotonic_now() + WATCH_INTERVAL)
 
     def stop(self) -> None:
         """Leave a clock that was steered at the frequency learnt, and keep it for the next start."""
-        if self.samples and self._learnt_ppb is not None:
-            self._attempt_frequency(self._learnt_ppb)
+        if self.samples and self._learnt.ppb is not None and not self._gone:
+            self._attempt_frequency(self._learnt.ppb)
         if self._utc is not None:
             try:
                 self._record(self._utc.give_up("the daemon ends"))
             except HardwareError as error:
                 self._failed(error)
         self._save()
-        self._silence_timer.close()
-        self._save_timer.close()
+        for timer in (self._silence_timer, self._save_timer, self._watch_timer):
+            timer.close()
         self.clock.close()
 
     # -- what instances ask ----------------------------------------------------------------------------
@@ -148,10 +168,12 @@ class ClockDriver:
         try:
             if self._follow_timescale(user):
                 return
-            local_now = self.clock.time()
+            local_now, moved = self._look()
         except HardwareError as error:
             self._failed(error)
             return
+        if moved:
+            return  # stamped by a clock that was somewhere else, or where it is not known to be
         verdict, events = self.arbiter.judge(user.name, measurement, local_now, now)
         self._record(events, user.name)
         self._silence_timer.set(self.arbiter.next_deadline())
@@ -209,9 +231,12 @@ class ClockDriver:
 
     def moved_by_others(self, delta: TimeInterval) -> None:
         """Take that another hand moved the clock by *delta*: nothing measured before compares with what follows."""
-        self._servo.reset()
+        self._servo.reset(clock_moved=True)
         self._check.reset()
+        self._watch.reset()
         self._tell_step(delta)
+        if self._steered_by is not None and self.arbiter.writer is not None:
+            self._take_servo_state(self._steered_by, ServoState.UNLOCKED)
 
     # -- one sample ------------------------------------------------------------------------------------
 
@@ -231,21 +256,24 @@ class ClockDriver:
             self.moved_by_others(interval_from_seconds(insane.interval_s - insane.raw_interval_s))
         command = self._servo.sample(measurement.offset_from_master, measurement.t2)
         self._record(command.events, user.name)
-        if self._carry_out(command):
+        if self._carry_out(command, interval_from_log2_seconds(measurement.log_sync_interval)):
             self.commands += 1
-            self.servo_state = command.state
+            self._take_servo_state(user, command.state)
         else:
-            self._servo.reset()
-            self.servo_state = ServoState.UNLOCKED
-        self._record(self.arbiter.servo_moved(self.servo_state), user.name)
-        user.servo_locked(locked=self.servo_state in _LOCKED)
+            self._servo.reset(clock_moved=True)  # a step may be what it did not do
+            self._take_servo_state(user, ServoState.UNLOCKED)
+
+    def _take_servo_state(self, user: MeasuringUser, state: ServoState) -> None:
+        self.servo_state = state
+        self._record(self.arbiter.servo_moved(state), user.name)
+        user.servo_locked(locked=state in _LOCKED)
 
     def _begin_to_steer(self, user: MeasuringUser) -> None:
         """Go on from the frequency kept; only now, as until here the clock may have been another program's."""
-        if self._learnt_ppb is not None and self._attempt_frequency(self._learnt_ppb):
-            self._record([FrequencyRestored(clock=self.clock.name, frequency_ppb=self._learnt_ppb)], user.name)
+        if self._learnt.ppb is not None and self._attempt_frequency(self._learnt.ppb):
+            self._record([FrequencyRestored(clock=self.clock.name, frequency_ppb=self._learnt.ppb)], user.name)
 
-    def _carry_out(self, command: ClockCommand) -> bool:
+    def _carry_out(self, command: ClockCommand, interval: TimeInterval) -> bool:
         """Do what the servo says; whether the clock took it."""
         if command.state is ServoState.UNLOCKED:
             return True
@@ -258,16 +286,15 @@ class ClockDriver:
                 self._failed(error)
                 return False
             self._check.stepped(command.step)
+            self._watch.stepped(command.step)
             self._tell_step(command.step)
         else:
-            learnt = command.frequency_ppb if self._learnt_ppb is None else self._learnt_ppb
-            self._learnt_ppb = learnt + (command.frequency_ppb - learnt) / FREQUENCY_AVERAGE
+            self._learnt.add(command.frequency_ppb, interval_to_seconds(interval))
         return True
 
     def _attempt_frequency(self, frequency_ppb: float) -> bool:
         try:
-            if elsewhere := self._check.frequency_read(self.clock.frequency_ppb()):
-                self._record([elsewhere])
+            self._read_back()
             self.clock.set_frequency(frequency_ppb)
         except HardwareError as error:
             self._failed(error)
@@ -285,18 +312,90 @@ class ClockDriver:
         for user in self.users:
             user.clock_stepped(delta, local)
 
+    # -- what others do to the clock --------------------------------------------------------------------
+
+    def _look(self) -> tuple[LocalTime, TimeInterval]:
+        """Read the clock, and by how much another hand moved it since the last look. Raises ``HardwareError``."""
+        raw = raw_now()
+        local = self.clock.time()
+        if isinstance(self.clock, SoftClock):
+            return local, 0  # it watches the system clock by itself
+        moved = self._watch.look(local, raw, raw_now() - raw, self.frequency_ppb)
+        if moved:
+            mismatch = is_timescale_mismatch(moved)
+            event = ClockMovedByOthers(clock=self.clock.name, moved_ns=interval_to_ns(moved), tai_minus_utc=mismatch)
+            self._record([event])
+            self.moved_by_others(moved)
+        return local, moved
+
+    def _on_watch(self) -> None:
+        """Look at a clock that no measurement looks at, and whether it runs as it was set."""
+        self._watch_timer.set(monotonic_now() + WATCH_INTERVAL)
+        try:
+            if self._gone:
+                self.revive()
+            if self._utc is None:  # the system clock's leap seconds are no foreign hand
+                self._look()
+            self._read_back()
+        except HardwareError as error:
+            self._failed(error)
+
+    def _read_back(self) -> None:
+        """Tell of a frequency that was set elsewhere, once. Raises ``HardwareError``."""
+        found_ppb = self.clock.frequency_ppb()
+        if elsewhere := self._check.frequency_read(found_ppb):
+            self._record([elsewhere])
+            self._check.set_frequency(found_ppb)
+            self.frequency_ppb = found_ppb
+
+    def revive(self) -> None:
+        """Open the clock anew if it went away with its driver. Raises ``HardwareError`` while it is not back."""
+        try:
+            self.clock.time()
+        except ClockGone as error:
+            self._failed(error)
+            if self._reopen is None:
+                raise
+        else:
+            return
+        found = self._reopen()
+        if found.stamping is not self.clock.stamping:
+            found.close()
+            raise HardwareError("no hardware clock", where=self.clock.name, why="its interface has none now")
+        previous, self.clock = self.clock, found
+        previous.close()
+        self._gone = False
+        self.arbiter.clock = found.name
+        self.frequency_ppb = found.frequency_ppb()
+        for judge in (self._check, self._watch):
+            judge.reset()
+        self._servo.reset(clock_moved=True)
+        self._record([ClockReopened(clock=found.name, previous=previous.name)])
+        if self.samples and self._learnt.ppb is not None:
+            self._attempt_frequency(self._learnt.ppb)
+
     # -- silence, failure, what is kept -----------------------------------------------------------------
 
     def _on_silence(self) -> None:
+        before = self.arbiter.state
         self._record(self.arbiter.check_silence(monotonic_now()))
         self._silence_timer.set(self.arbiter.next_deadline())
+        if before is not self.arbiter.state is ClockState.HOLDOVER and self._learnt.ppb is not None:
+            self._hold(self._learnt.ppb)
+
+    def _hold(self, frequency_ppb: float) -> None:
+        """Leave the clock at the mean frequency: the last command has the noise of the last sample in it."""
+        last_ppb = self.frequency_ppb
+        if not self._gone and self._attempt_frequency(frequency_ppb):
+            self._servo.hold(frequency_ppb)
+            self._record([ClockHeld(clock=self.clock.name, frequency_ppb=frequency_ppb, last_command_ppb=last_ppb)])
 
     def _on_save(self) -> None:
         self._save()
         self._save_timer.set(monotonic_now() + SAVE_INTERVAL)
 
     def _save(self) -> None:
-        state: dict[str, Any] = {} if self._learnt_ppb is None else {"frequency_ppb": self._learnt_ppb}
+        state: dict[str, Any] = {} if self._learnt.ppb is None else {"frequency_ppb": self._learnt.ppb}
         if as_dict := getattr(self.clock, "as_dict", None):
             state["soft_clock"] = as_dict()
         if not state:
@@ -307,6 +406,12 @@ class ClockDriver:
             self._record([ClockFailed(clock=self.clock.name, reason=f"its frequency cannot be kept: {error}")])
 
     def _failed(self, error: HardwareError) -> None:
+        if self._gone:
+            return
+        if isinstance(error, ClockGone):
+            self._gone = True
+            self._record([ClockLost(clock=self.clock.name)])
+            return
         self._record(
             [ClockFailed(clock=self.clock.name, reason=f"{error.what} ({error.why})" if error.why else error.what)]
         )

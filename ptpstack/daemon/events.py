@@ -180,6 +180,68 @@ class ClockFailed(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ClockMovedByOthers(Event):
+    """The alarm that a clock jumped, seen from CLOCK_MONOTONIC_RAW, though nothing here moved it."""
+
+    severity: ClassVar[Severity] = Severity.ERROR
+
+    clock: str
+    moved_ns: float
+    tai_minus_utc: bool
+    """Whether it looks like a program that takes TAI for UTC, or UTC for TAI."""
+
+    def __str__(self) -> str:
+        cause = ", which looks like TAI - UTC: it has the other timescale" if self.tai_minus_utc else ""
+        return (
+            f"{self.clock}: another program moved it by {self.moved_ns / 1e9:+.9f} s{cause}; "
+            "it is measured anew and set right where something here steers it; next: find and stop that program"
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClockHeld(Event):
+    """A clock without measurements runs on at the frequency that it had on average."""
+
+    severity: ClassVar[Severity] = Severity.NOTICE
+
+    clock: str
+    frequency_ppb: float
+    last_command_ppb: float
+
+    def __str__(self) -> str:
+        return (
+            f"{self.clock}: held at the mean frequency {self.frequency_ppb:+.1f} ppb; "
+            f"the last command, with the noise of one sample, was {self.last_command_ppb:+.1f} ppb"
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClockLost(Event):
+    """A hardware clock went away with its driver or its card."""
+
+    severity: ClassVar[Severity] = Severity.ERROR
+
+    clock: str
+
+    def __str__(self) -> str:
+        return f"{self.clock}: the clock is gone with its driver; waiting for it"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClockReopened(Event):
+    """A clock that had gone is back, perhaps by another name."""
+
+    severity: ClassVar[Severity] = Severity.NOTICE
+
+    clock: str
+    previous: str
+
+    def __str__(self) -> str:
+        name = "" if self.clock == self.previous else f", which was {self.previous}"
+        return f"{self.clock}: the clock{name} is back and open; it may show any time"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ClockContested(Event):
     """Another program that runs here steers the same kind of clock."""
 

@@ -5,14 +5,25 @@ from pathlib import Path
 
 import pytest
 
+from hw.phc import ClockGone
+from hw.timestamping import Timestamping
 from ptpstack.arbiter.clock_arbiter import ClockArbiter
 from ptpstack.arbiter.clock_state import ClockState
 from ptpstack.arbiter.events import MeasurementRejected
 from ptpstack.core.outputs import Measurement
 from ptpstack.daemon import clock_driver as clock_driver_module
 from ptpstack.daemon.clock_driver import ClockDriver, kept_frequency_ppb
-from ptpstack.daemon.events import ClockFailed, FrequencyRestored
+from ptpstack.daemon.events import (
+    ClockFailed,
+    ClockHeld,
+    ClockLost,
+    ClockMovedByOthers,
+    ClockReopened,
+    FrequencyRestored,
+)
+from ptpstack.daemon.loop import monotonic_now
 from ptpstack.daemon.state_store import StateStore
+from ptpstack.errors import HardwareError
 from ptpstack.events import Event
 from ptpstack.observe.events import OffsetSample
 from ptpstack.servo.events import FrequencyChangedElsewhere, SanityFailed
@@ -34,7 +45,8 @@ class ScriptedServo:
         self.script: list[ClockCommand] = []
         self.samples: list[tuple[TimeInterval, LocalTime]] = []
         self.intervals: list[TimeInterval] = []
-        self.resets = 0
+        self.resets: list[bool] = []  # of each, whether the clock was moved
+        self.held: list[float] = []
 
     def sample(self, offset: TimeInterval, local: LocalTime, weight: float = 1.0) -> ClockCommand:
         assert weight == 1.0
@@ -44,8 +56,11 @@ class ScriptedServo:
     def set_sync_interval(self, interval: TimeInterval) -> None:
         self.intervals.append(interval)
 
-    def reset(self) -> None:
-        self.resets += 1
+    def reset(self, *, clock_moved: bool = False) -> None:
+        self.resets.append(clock_moved)
+
+    def hold(self, frequency_ppb: float) -> None:
+        self.held.append(frequency_ppb)
 
 
 class Bench:
@@ -160,16 +175,16 @@ def test_the_servo_hears_of_a_new_sync_interval_once(bench: Bench) -> None:
 
 def test_samples_of_two_masters_never_make_one_frequency_estimate(bench: Bench) -> None:
     bench.sample(ClockCommand(UNLOCKED, 0.0))
-    resets = bench.servo.resets
+    bench.servo.resets.clear()
     bench.sample(ClockCommand(UNLOCKED, 0.0), parent_port_identity=OTHER_PARENT)
-    assert bench.servo.resets == resets + 1
+    assert bench.servo.resets == [False]
 
 
 def test_a_locked_servo_goes_on_over_a_change_of_master(bench: Bench) -> None:
     bench.sample(ClockCommand(LOCKED, 1.0))
-    resets = bench.servo.resets
+    bench.servo.resets.clear()
     bench.sample(ClockCommand(LOCKED, 1.0), parent_port_identity=OTHER_PARENT)
-    assert bench.servo.resets == resets
+    assert bench.servo.resets == []
 
 
 @pytest.mark.parametrize("refuses", ["read", "set", "step"])
@@ -186,23 +201,57 @@ def test_a_clock_that_refuses_is_an_event_and_the_next_sample_tries_again(bench:
     assert bench.user.locked[-1] is True
 
 
-def test_a_clock_that_jumps_by_itself_is_noticed_and_the_servo_begins_anew(bench: Bench) -> None:
+@pytest.mark.parametrize(("moved_s", "tai_minus_utc"), [(37, True), (-37, True), (1, False), (-0.01, False)])
+def test_a_clock_that_another_hand_moved_is_an_alarm_and_its_sample_is_not_used(
+    bench: Bench, moved_s: float, tai_minus_utc: bool
+) -> None:
+    bench.sample(ClockCommand(LOCKED, 0.0))
+    moved = round(moved_s * SECOND)
+    bench.servo.resets.clear()
+    bench.servo.samples.clear()
+    bench.clock.now += moved
+    bench.sample()
+    assert bench.servo.samples == []
+    assert bench.servo.resets == [True]
+    assert bench.user.steps == bench.other.steps == [(moved, bench.clock.now)]
+    assert bench.user.locked[-1] is False
+    assert bench.driver.arbiter.state is ClockState.ACQUIRING
+    (event,) = bench.events(ClockMovedByOthers)
+    assert event.moved_ns == pytest.approx(moved_s * 1e9)
+    assert event.tai_minus_utc is tai_minus_utc
+    bench.sample(ClockCommand(JUMP, 0.0, step=-moved))
+    bench.sample()
+    assert len(bench.servo.samples) == 2
+    assert len(bench.events(ClockMovedByOthers)) == 1
+
+
+def test_a_clock_that_is_moved_while_nothing_measures_it_is_an_alarm_too(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(clock_driver_module, "WATCH_INTERVAL", SECOND // 200)
+    bench.driver.start()
+    bench.shop.run_for(0.02)
+    bench.clock.now += SECOND
+    bench.shop.run_for(0.02)
+    assert [event.moved_ns for event in bench.events(ClockMovedByOthers)] == [1e9]
+    assert bench.servo.resets[-1] is True
+
+
+def test_a_clock_that_runs_much_too_fast_is_noticed(bench: Bench) -> None:
     bench.sample(ClockCommand(LOCKED, 0.0))
     bench.sample(ClockCommand(LOCKED, 0.0))
     assert bench.events(SanityFailed) == []
-    resets = bench.servo.resets
-    bench.clock.now += 30 * SECOND
+    bench.clock.now += SECOND
+    bench.driver._watch.reset()
     bench.sample(ClockCommand(LOCKED, 0.0))
     assert len(bench.events(SanityFailed)) == 1
-    assert bench.servo.resets == resets + 1
-    assert bench.user.steps == bench.other.steps == [(30 * SECOND, bench.clock.now)]
 
 
 def test_our_own_step_is_no_jump(bench: Bench) -> None:
     bench.sample(ClockCommand(LOCKED, 0.0))
     bench.sample(ClockCommand(JUMP, 0.0, step=30 * SECOND))
     bench.sample(ClockCommand(LOCKED, 0.0))
-    assert bench.events(SanityFailed) == []
+    assert bench.events(SanityFailed) == bench.events(ClockMovedByOthers) == []
 
 
 def test_a_frequency_that_another_program_set_is_told(bench: Bench) -> None:
@@ -212,19 +261,114 @@ def test_a_frequency_that_another_program_set_is_told(bench: Bench) -> None:
     assert bench.events(FrequencyChangedElsewhere) == [FrequencyChangedElsewhere(expected_ppb=100.0, found_ppb=555.0)]
 
 
+def test_a_frequency_that_another_program_set_is_told_once_while_nothing_steers(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(clock_driver_module, "WATCH_INTERVAL", SECOND // 200)
+    bench.sample(ClockCommand(LOCKED, 100.0))
+    bench.clock.set_to_ppb = 555.0
+    bench.driver.start()
+    bench.driver._watch_timer.set(monotonic_now())
+    bench.shop.run_for(0.05)
+    assert [event.found_ppb for event in bench.events(FrequencyChangedElsewhere)] == [555.0]
+
+
 def test_a_clock_moved_by_another_hand_resets_the_servo_and_is_told(bench: Bench) -> None:
-    resets = bench.servo.resets
     bench.driver.moved_by_others(SECOND)
-    assert bench.servo.resets == resets + 1
+    assert bench.servo.resets == [True]
     assert bench.user.steps == [(SECOND, bench.clock.now)]
 
 
-def test_silence_is_holdover_and_the_frequency_stays(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_silence_is_holdover_at_the_mean_frequency_and_the_servo_goes_on_from_it(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("ptpstack.arbiter.clock_arbiter.SILENCE_MIN", 0)
-    bench.sample(ClockCommand(LOCKED, 123.0), log_sync_interval=-10)
+    for number in range(40):
+        bench.sample(ClockCommand(LOCKED, 123.0 + (50.0 if number % 2 else -50.0)), log_sync_interval=-10)
     bench.shop.run_for(0.05)
     assert bench.driver.arbiter.state is ClockState.HOLDOVER
-    assert bench.clock.set_to_ppb == 123.0
+    assert bench.clock.set_to_ppb == pytest.approx(123.0, abs=3)
+    (event,) = bench.events(ClockHeld)
+    assert event.last_command_ppb == 173.0
+    assert bench.servo.held == [event.frequency_ppb] == [bench.clock.set_to_ppb]
+
+
+def test_silence_before_the_clock_was_ever_locked_leaves_it_alone(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ptpstack.arbiter.clock_arbiter.SILENCE_MIN", 0)
+    bench.sample(ClockCommand(UNLOCKED, 123.0), log_sync_interval=-10)
+    bench.shop.run_for(0.05)
+    assert bench.events(ClockHeld) == bench.servo.held == []
+    assert bench.clock.set_to_ppb == 0.0
+
+
+class Socket:
+    """Where a clock is plugged in: empty, or with the next clock."""
+
+    def __init__(self, bench: Bench) -> None:
+        self.bench, self.next = bench, FakeClock()
+        self.next.name = "fake again"
+        self.is_empty = True
+        bench.driver._reopen = self.reopen
+
+    def pull(self) -> None:
+        def gone() -> LocalTime:
+            raise ClockGone("cannot read the clock", where="fake")
+
+        self.bench.clock.time = gone
+
+    def reopen(self) -> FakeClock:
+        if self.is_empty:
+            raise HardwareError("no such interface")
+        return self.next
+
+
+def test_a_clock_that_went_away_is_told_once_and_taken_up_again_at_the_frequency_learnt(bench: Bench) -> None:
+    bench.sample(ClockCommand(LOCKED, 100.0))
+    socket = Socket(bench)
+    socket.pull()
+    for _ in range(3):
+        bench.driver._on_watch()
+    assert bench.events(ClockLost) == [ClockLost(clock="fake")]
+    assert bench.events(ClockFailed) == []
+    socket.is_empty = False
+    bench.driver.revive()
+    assert bench.clock.closed
+    assert bench.events(ClockReopened) == [ClockReopened(clock="fake again", previous="fake")]
+    assert bench.driver.clock is socket.next
+    assert socket.next.set_to_ppb == 100.0
+    assert bench.servo.resets[-1] is True
+    bench.clock = socket.next
+    bench.sample(ClockCommand(LOCKED, 90.0))
+    assert socket.next.set_to_ppb == 90.0
+
+
+def test_a_clock_that_went_away_is_looked_for_every_second(bench: Bench) -> None:
+    socket = Socket(bench)
+    socket.pull()
+    bench.driver._on_watch()
+    socket.is_empty = False
+    bench.driver._on_watch()
+    assert bench.driver.clock is socket.next
+
+
+def test_what_stands_where_the_clock_was_and_stamps_otherwise_is_not_taken(bench: Bench) -> None:
+    socket = Socket(bench)
+    socket.pull()
+    socket.is_empty = False
+    socket.next.stamping = Timestamping.HARDWARE
+    with pytest.raises(HardwareError, match="no hardware clock"):
+        bench.driver.revive()
+    assert socket.next.closed
+    assert bench.driver.clock is bench.clock
+
+
+def test_a_clock_that_is_there_is_not_opened_again(bench: Bench) -> None:
+    socket = Socket(bench)
+    socket.is_empty = False
+    bench.driver.revive()
+    assert bench.driver.clock is bench.clock
 
 
 def test_the_frequency_learnt_outlives_a_restart_without_the_noise_of_the_last_sample(
