@@ -15,9 +15,18 @@ from ptpstack.arbiter.clock_arbiter import ClockArbiter
 from ptpstack.config.model import Config
 from ptpstack.config.model import Servo as ServoConfig
 from ptpstack.config.resolve import ResolvedInstance, ResolvedPort
+from ptpstack.config.rules import steers
 from ptpstack.core.instance import PtpInstance
 from ptpstack.daemon.clock_driver import ClockDriver, kept_frequency_ppb
 from ptpstack.daemon.clocks import clock_word, contests, open_clock
+from ptpstack.daemon.host_clocks import (
+    HostClocks,
+    build_host_clocks,
+    check_writers,
+    host_clocks,
+    host_writers,
+    refuses_timescale_mismatch,
+)
 from ptpstack.daemon.instance_driver import InstanceDriver
 from ptpstack.daemon.loop import Loop
 from ptpstack.daemon.port_io import PortIo
@@ -31,6 +40,7 @@ from ptpstack.servo.sanity import ClockCheck
 from ptpstack.time import interval_from_ns
 from ptpstack.wire.types import ClockIdentity
 
+HOST_GAINS = (0.7, 0.3)
 FILTERS = {"median": "moving_median", "mean": "moving_average", "none": "none"}
 
 
@@ -42,6 +52,7 @@ class Plant:
     clocks: dict[str, ClockDriver] = field(default_factory=dict)
     clock_of: dict[str, ClockDriver] = field(default_factory=dict)
     instances: dict[str, InstanceDriver] = field(default_factory=dict)
+    host: HostClocks = field(default_factory=HostClocks)
     port_ios: list[PortIo] = field(default_factory=list)
 
 
@@ -50,18 +61,23 @@ def build(config: Config, resolved: Sequence[ResolvedInstance], loop: Loop, reco
     plant = Plant()
     store = StateStore(config.state.directory)
     words = {instance.name: clock_word(instance, config.clock) for instance in resolved}
-    for word in dict.fromkeys(words.values()):
+    host = host_writers(config)
+    for word in dict.fromkeys([*words.values(), *host_clocks(config)]):
         users = [instance for instance in resolved if words[instance.name] == word]
         clock = open_clock(word, users, config.clock, store)
-        steered_by = [user.name for user in users if not user.free_running]
+        steering = [user.name for user in users if steers(user.values)]
+        steered_by = [host[word], *steering] if word in host else steering
+        check_writers(word, config, steering)
         kept_ppb = kept_frequency_ppb(clock, store) if steered_by else None
         begins_at_ppb = clock.frequency_ppb() if kept_ppb is None else kept_ppb
         for contest in contests(clock) if steered_by else ():
             recorder.record(contest)
         plant.clocks[word] = ClockDriver(
             clock,
-            make_servo(config.servo.type, _pi_settings(config.servo, clock), begins_at_ppb),
-            ClockArbiter(clock.name, steered_by),
+            make_servo(config.servo.type, _pi_settings(config.servo, clock, by_host=word in host), begins_at_ppb),
+            ClockArbiter(
+                clock.name, steered_by, refuses_timescale_mismatch=refuses_timescale_mismatch(word, config.clock)
+            ),
             ClockCheck(config.servo.sanity_freq_limit_ppb),
             store=store,
             loop=loop,
@@ -82,14 +98,18 @@ def build(config: Config, resolved: Sequence[ResolvedInstance], loop: Loop, reco
         plant.instances[instance.name] = driver
         plant.clock_of[instance.name] = clock_driver
     plant.port_ios = list(shared.values())
+    plant.host = build_host_clocks(config, plant.clocks, plant.instances, words, loop=loop, recorder=recorder)
     return plant
 
 
-def _pi_settings(config: ServoConfig, clock: Clock) -> PiSettings:
+def _pi_settings(config: ServoConfig, clock: Clock, *, by_host: bool) -> PiSettings:
+    """Return the servo's settings; a clock that follows another one of the host has phc2sys' gains by default."""
+    given = (config.proportional_const, config.integral_const)
+    proportional_const, integral_const = HOST_GAINS if by_host and not any(given) else given
     return PiSettings(
         hardware_timestamping=clock.stamping is Timestamping.HARDWARE,
-        proportional_const=config.proportional_const,
-        integral_const=config.integral_const,
+        proportional_const=proportional_const,
+        integral_const=integral_const,
         proportional_scale=config.proportional_scale,
         proportional_exponent=config.proportional_exponent,
         proportional_norm_max=config.proportional_norm_max,

@@ -41,11 +41,17 @@ def snapshot(plant: Plant, recorder: Recorder, started: MonotonicTime) -> dict[s
         "version": __version__,
         "pid": os.getpid(),
         "uptime_s": round(interval_to_seconds(monotonic_now() - started), 3),
-        "exit_code": exit_code(list(words.values())),
+        "exit_code": exit_code([*words.values(), *_steered_by_host(plant)]),
         "instances": {name: {"state": words[name], **_instance(plant, name)} for name in plant.instances},
-        "clocks": {word: _clock(driver) for word, driver in plant.clocks.items()},
+        "clocks": {word: _clock(plant, word, driver) for word, driver in plant.clocks.items()},
+        "sources": {name: source.as_dict() for name, source in plant.host.sources.items()},
         "decisions": [record.as_dict() for record in recorder.last(DECISIONS)],
     }
+
+
+def _steered_by_host(plant: Plant) -> list[str]:
+    """Return the states of the clocks that follow another one; a grandmaster's reference shows in what it serves."""
+    return [plant.clocks[word].arbiter.state.label for word in plant.host.followers]
 
 
 def _instance(plant: Plant, name: str) -> dict[str, Any]:
@@ -70,7 +76,7 @@ def _instance(plant: Plant, name: str) -> dict[str, Any]:
     }
 
 
-def _clock(driver: ClockDriver) -> dict[str, Any]:
+def _clock(plant: Plant, word: str, driver: ClockDriver) -> dict[str, Any]:
     sample = driver.last_sample
     state: dict[str, Any] = {
         "name": driver.clock.name,
@@ -83,6 +89,8 @@ def _clock(driver: ClockDriver) -> dict[str, Any]:
         "mean_delay_ns": sample and sample.mean_delay_ns,
         "samples": driver.samples,
     }
+    if follower := plant.host.followers.get(word):
+        state["follows"] = follower.as_dict()
     if isinstance(driver.clock, SoftClock):
         state["soft_clock"] = driver.clock.as_dict()
     return state

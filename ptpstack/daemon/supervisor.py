@@ -86,6 +86,8 @@ class Supervisor:
             instance.start()
         for port_io in self.plant.port_ios:
             port_io.start()
+        for part in self.plant.host.parts():
+            part.start()
         self._watch_links()
         self._every(CHECK_INTERVAL, self._check)
         if self._notifier.watchdog_interval is not None:
@@ -104,6 +106,8 @@ class Supervisor:
         self.plant = build(self._config, resolved, self.loop, self.recorder)
         for clock in self.plant.clocks.values():
             self._exits.callback(clock.stop)
+        for part in self.plant.host.parts():
+            self._exits.callback(part.stop)
         for port_io in self.plant.port_ios:
             self._exits.callback(port_io.close)
         for instance in self.plant.instances.values():

@@ -1,0 +1,266 @@
+"""Pulses from outside, a PPS of a GNSS receiver, as the reference of a hardware clock, and what that makes of it.
+
+What lives here: from a stamped edge and the time of day to a measurement, and what the grandmasters on the clock may
+say of themselves while the pulses come, and after. What does not: stamping edges and numbering seconds (``hw``),
+steering (``clock_driver.py``).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, Protocol
+
+from hw.external_timestamps import ExternalTimestamp
+from hw.time_of_day import TimeOfDay
+from ptpstack.arbiter.clock_state import ClockState
+from ptpstack.config.model import PulseSource as PulseSourceConfig
+from ptpstack.core.outputs import Measurement
+from ptpstack.core.settings import TimeProperties
+from ptpstack.daemon.clock_driver import ClockDriver
+from ptpstack.daemon.events import ClockFailed
+from ptpstack.daemon.loop import Loop, monotonic_now
+from ptpstack.daemon.utc_keeper import TaiOffsetAssumed, choose_tai_offset
+from ptpstack.errors import HardwareError
+from ptpstack.events import Event, Severity
+from ptpstack.observe.recorder import Recorder
+from ptpstack.time import SECOND, LocalTime, MonotonicTime, TimeInterval, interval_from_ns, offset_between
+from ptpstack.wire.types import ClockIdentity, ClockQuality, PortIdentity, TimeSource
+
+CHECK_INTERVAL: TimeInterval = SECOND
+LEAST_PERIOD: TimeInterval = SECOND // 2
+"""An edge that comes sooner after another is the end of a pulse, or noise."""
+
+NUMBERS = re.compile(r"[-+]?[0-9.]+")
+UNKNOWN_ACCURACY, UNKNOWN_VARIANCE = 0xFE, 0xFFFF
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PulsesDoubted(Event):
+    """Pulses come, and which seconds they begin is not known well enough; or it is again (no *doubt*)."""
+
+    severity: ClassVar[Severity] = Severity.WARNING
+
+    clock: str
+    time_of_day: str
+    doubt: str
+
+    def __str__(self) -> str:
+        if not self.doubt:
+            return f"{self.clock}: {self.time_of_day} names the seconds of the pulses"
+        return f"{self.clock}: a pulse is not used: {self.doubt} ({self.time_of_day})"
+
+
+class PulseInputs(Protocol):
+    """Where edges come from (``hw.external_timestamps``)."""
+
+    def enable(self, channel: int) -> object:
+        """Stamp edges from now on. Raises ``HardwareError``."""
+
+    def fileno(self) -> int:
+        """What becomes readable when an edge has come."""
+
+    def read(self) -> list[ExternalTimestamp]:
+        """Return the edges."""
+
+    def close(self) -> None:
+        """Stamp no more."""
+
+
+class Grandmaster(Protocol):
+    """An instance on the clock, as seen from its reference."""
+
+    def set_local_quality(self, clock_quality: ClockQuality, time_properties: TimeProperties) -> None:
+        """Take what the clock is worth."""
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """A grandmaster on the clock, and what its configuration says that the clock is worth by itself."""
+
+    grandmaster: Grandmaster
+    quality: ClockQuality
+    properties: TimeProperties
+
+
+class PulseSource:
+    """Lets *driver*'s clock follow the pulses on *inputs*; called *name* in the configuration."""
+
+    def __init__(
+        self,
+        name: str,
+        config: PulseSourceConfig,
+        driver: ClockDriver,
+        inputs: PulseInputs,
+        time_of_day: TimeOfDay,
+        *,
+        kernel_tai_offset_s: Callable[[], int],
+        served: Sequence[Served],
+        loop: Loop,
+        recorder: Recorder,
+    ) -> None:
+        self.name = name
+        self._config = config
+        self._driver = driver
+        self._inputs = inputs
+        self._time_of_day = time_of_day
+        self._kernel_tai_offset_s = kernel_tai_offset_s
+        self._served = served
+        self._loop = loop
+        self._recorder = recorder
+        self._check_timer = loop.timer(self._on_check)
+        self._time_of_day_timer = loop.timer(self._on_time_of_day)
+        self._watched_fd = -1
+        self._last_edge: LocalTime | None = None
+        self._doubt: str | None = None
+        self._locked_at: MonotonicTime | None = None
+        self._clock_class: int | None = None
+        self._said_assumed = False
+        self.time_properties = TimeProperties()
+        """The timescale of the pulses."""
+
+    def start(self) -> None:
+        """Follow the pulses from now on. Raises ``HardwareError``."""
+        self._choose_timescale()
+        self._inputs.enable(self._config.channel)
+        self._check_timer.set(monotonic_now() + CHECK_INTERVAL)
+        self._loop.watch(self._inputs.fileno(), self._on_edges)
+        self._watch_time_of_day()
+
+    def stop(self) -> None:
+        """Let go of the input and of the time of day."""
+        self._check_timer.close()
+        self._time_of_day_timer.close()
+        self._loop.unwatch(self._watched_fd)
+        self._loop.unwatch(self._inputs.fileno())
+        self._time_of_day.close()
+        self._inputs.close()
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return what `ptpstack status` shows."""
+        return {
+            "clock": self._driver.clock.name,
+            "time_of_day": self._time_of_day.name,
+            "doubt": "no pulse yet" if self._doubt is None else self._doubt,
+            "clock_class": self._clock_class,
+        }
+
+    def clock_stepped(self, delta: TimeInterval, _local: LocalTime) -> None:
+        """Carry the last edge over a step of the clock."""
+        if self._last_edge is not None:
+            self._last_edge += delta
+
+    def servo_locked(self, *, locked: bool) -> None:
+        """The clock's state tells more; see ``_on_check``."""
+
+    # -- pulses ----------------------------------------------------------------------------------------
+
+    def _on_edges(self) -> None:
+        try:
+            edges = self._inputs.read()
+            local_now, now = self._driver.clock.time(), monotonic_now()
+        except HardwareError as error:
+            self._loop.unwatch(self._inputs.fileno())  # it would be readable for ever
+            self._recorder.record(ClockFailed(clock=self._driver.clock.name, reason=str(error)), self.name)
+            return
+        for edge in edges:
+            age = local_now - edge.time
+            if 0 <= age < SECOND and self._is_pulse(edge.time):
+                self._take(edge.time, now - age)
+
+    def _is_pulse(self, edge: LocalTime) -> bool:
+        previous, self._last_edge = self._last_edge, edge
+        return previous is None or abs(edge - previous) > LEAST_PERIOD
+
+    def _take(self, edge: LocalTime, at: MonotonicTime) -> None:
+        second = self._time_of_day.second_of(at)
+        self._tell_doubt(second.doubt)
+        if not second.is_valid:
+            return
+        try:
+            self._choose_timescale()
+        except HardwareError as error:
+            self._recorder.record(ClockFailed(clock=self._driver.clock.name, reason=str(error)), self.name)
+            return
+        pulse = second.ptp_time(self.time_properties.current_utc_offset)
+        stamp = edge + interval_from_ns(self._config.correction_ns)
+        measurement = Measurement(
+            port_number=0,
+            parent_port_identity=PortIdentity(ClockIdentity(), 0),
+            t1=pulse,
+            t2=stamp,
+            offset_from_master=offset_between(stamp, pulse),
+            mean_delay=0,
+            log_sync_interval=0,
+        )
+        self._driver.take(self, measurement)
+
+    def _tell_doubt(self, doubt: str) -> None:
+        """Tell a doubt when it is another one than before, its numbers apart."""
+        before, self._doubt = self._doubt, doubt
+        if before is None or NUMBERS.sub("", before) != NUMBERS.sub("", doubt):
+            name, clock = self._time_of_day.name, self._driver.clock.name
+            self._recorder.record(PulsesDoubted(clock=clock, time_of_day=name, doubt=doubt), self.name)
+
+    # -- time of day -----------------------------------------------------------------------------------
+
+    def _watch_time_of_day(self) -> None:
+        self._watched_fd = self._time_of_day.fileno()
+        if self._watched_fd >= 0:
+            self._loop.watch(self._watched_fd, self._on_time_of_day)
+        self._time_of_day_timer.set(self._time_of_day.wake_at)
+
+    def _on_time_of_day(self) -> None:
+        self._loop.unwatch(self._watched_fd)  # receiving may close it, and another may get its number
+        self._time_of_day.receive(monotonic_now())
+        self._watch_time_of_day()
+
+    def _choose_timescale(self) -> None:
+        """TAI - UTC as the first instance on the clock is configured to announce it, else by the kernel."""
+        configured = self._served[0].properties if self._served else None
+        offset = choose_tai_offset(configured, self._kernel_tai_offset_s())
+        if offset.assumed and not self._said_assumed:
+            assumed = TaiOffsetAssumed(clock=self._driver.clock.name, tai_offset_s=offset.seconds)
+            self._recorder.record(assumed, self.name)
+        self._said_assumed = offset.assumed
+        self.time_properties = TimeProperties(
+            current_utc_offset=offset.seconds,
+            current_utc_offset_valid=not offset.assumed,
+            time_traceable=True,
+            frequency_traceable=True,
+        )
+
+    # -- what the clock is worth -------------------------------------------------------------------------
+
+    def _on_check(self) -> None:
+        now = monotonic_now()
+        self._check_timer.set(now + CHECK_INTERVAL)
+        arbiter = self._driver.arbiter
+        holdover = self._config.holdover_seconds * SECOND
+        if arbiter.writer == self.name and arbiter.state is ClockState.LOCKED:
+            self._locked_at = now
+            self._announce(self._config.locked_clock_class)
+        elif self._locked_at is not None and arbiter.writer in (None, self.name) and now - self._locked_at < holdover:
+            self._announce(self._config.holdover_clock_class)
+        else:
+            self._locked_at = None
+            self._announce(None)
+
+    def _announce(self, clock_class: int | None) -> None:
+        """Let the grandmasters say *clock_class*; None: what they are configured to say."""
+        if clock_class == self._clock_class:
+            return
+        self._clock_class = clock_class
+        for served in self._served:
+            quality, properties = served.quality, served.properties
+            if clock_class is not None:
+                properties = replace(self.time_properties, time_source=self._time_source(properties))
+                quality = quality._replace(clock_class=clock_class)
+                if clock_class != self._config.locked_clock_class:
+                    quality = ClockQuality(clock_class, UNKNOWN_ACCURACY, UNKNOWN_VARIANCE)
+            served.grandmaster.set_local_quality(quality, properties)
+
+    def _time_source(self, configured: TimeProperties) -> TimeSource:
+        """A receiver names the seconds, or else the configuration must know."""
+        return configured.time_source if self._config.time_of_day == "system" else TimeSource.GNSS
