@@ -9,6 +9,7 @@ from functools import partial
 
 from hw.clock import Clock
 from hw.link import interface_mac, link_is_up
+from hw.sockets import PortSocket
 from hw.timestamping import Timestamping
 from profiles.loader import TransportName
 from ptpstack.arbiter.clock_arbiter import ClockArbiter
@@ -83,6 +84,7 @@ def build(config: Config, resolved: Sequence[ResolvedInstance], loop: Loop, reco
             loop=loop,
             recorder=recorder,
             learnt_ppb=kept_ppb,
+            reopen=partial(_reopen, word, users, config, store),
         )
     shared: dict[tuple[object, ...], PortIo] = {}
     for instance in resolved:
@@ -91,7 +93,7 @@ def build(config: Config, resolved: Sequence[ResolvedInstance], loop: Loop, reco
         for port in instance.ports:
             key = _socket_key(port, clock_driver.clock.stamping)
             if key not in shared:
-                shared[key] = _port_io(port, clock_driver.clock.stamping, loop, recorder)
+                shared[key] = _port_io(port, clock_driver, loop, recorder)
             driver.attach(port.settings.port_number, shared[key])
         clock_driver.users.append(driver)
         plant.resolved[instance.name] = instance
@@ -140,7 +142,13 @@ def _socket_key(port: ResolvedPort, stamping: Timestamping) -> tuple[object, ...
     return (port.interface, port.transport, stamping, port.udp_ttl, port.dscp_event)
 
 
-def _port_io(port: ResolvedPort, stamping: Timestamping, loop: Loop, recorder: Recorder) -> PortIo:
+def _reopen(word: str, users: Sequence[ResolvedInstance], config: Config, store: StateStore) -> Clock:
+    """Open the clock *word* of *users* again, which ``auto`` may find by another name now."""
+    return open_clock(clock_word(users[0], config.clock) if users else word, users, config.clock, store)
+
+
+def _port_io(port: ResolvedPort, clock: ClockDriver, loop: Loop, recorder: Recorder) -> PortIo:
+    stamping = clock.clock.stamping
     if port.timestamping not in ("auto", stamping.value):
         raise ConfigError(
             f"timestamping is {port.timestamping}",
@@ -149,19 +157,23 @@ def _port_io(port: ResolvedPort, stamping: Timestamping, loop: Loop, recorder: R
             next_step="leave timestamping open, or choose another clock for the instance",
         )
     transport: TransportName = port.transport
-    return PortIo(
-        loop,
-        recorder,
-        port.interface,
-        transport,
-        open_socket=partial(
-            open_port_socket,
+
+    def open_socket() -> PortSocket:
+        clock.revive()  # an interface that was gone took its clock along
+        return open_port_socket(
             port.interface,
             transport,
             stamping,
             ttl=port.udp_ttl,
             dscp=port.dscp_event,
             one_step_sync=not port.settings.two_step_flag,
-        ),
+        )
+
+    return PortIo(
+        loop,
+        recorder,
+        port.interface,
+        transport,
+        open_socket=open_socket,
         link_is_up=partial(link_is_up, port.interface),
     )
