@@ -28,7 +28,7 @@ class ClockWatch:
         """Take that the clock was just moved by *step* on purpose."""
         if self._last is not None:
             local, raw, bracket = self._last
-            self._last = LocalTime(local + step), raw, bracket
+            self._last = local + step, raw, bracket
 
     def look(self, local: LocalTime, raw: MonotonicTime, bracket: TimeInterval, frequency_ppb: float) -> TimeInterval:
         """Return by how much the clock was moved since the last look, 0 for not at all.
