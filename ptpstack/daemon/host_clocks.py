@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from hw.clock import Clock
 from hw.external_timestamps import ExternalTimestamps
 from hw.phc import Phc
-from hw.pins import PinFunction, assign_pin, find_pin
+from hw.pins import PinFunction
 from hw.realtime import RealtimeClock
 from hw.time_of_day import TimeOfDay
 from hw.time_of_day_gpsd import GpsdTimeOfDay
@@ -22,7 +23,7 @@ from ptpstack.daemon.clock_driver import ClockDriver
 from ptpstack.daemon.clock_follower import ClockFollower, FollowedClock
 from ptpstack.daemon.instance_driver import InstanceDriver
 from ptpstack.daemon.loop import Loop, monotonic_now
-from ptpstack.daemon.pulse_output import PulseOutput
+from ptpstack.daemon.pulse_output import PulseOutput, put_on_pin
 from ptpstack.daemon.pulse_source import PulseSource, Served
 from ptpstack.errors import ConfigError
 from ptpstack.observe.recorder import Recorder
@@ -109,9 +110,7 @@ def build_host_clocks(
         host.sources[name] = _pulse_source(name, source, drivers[word], served, loop=loop, recorder=recorder)
     for name, output in config.output.items():
         driver = drivers[real_clock(output.clock, config.clock)]
-        phc = _phc(driver)
-        _put_on_pin(phc, output.pin, PinFunction.PEROUT, output.channel)
-        host.outputs[name] = PulseOutput(name, output, phc, recorder)
+        host.outputs[name] = PulseOutput(f"output.{name}", output, driver, loop, recorder)
         driver.users.append(host.outputs[name])
     return host
 
@@ -144,14 +143,17 @@ def _pulse_source(
     loop: Loop,
     recorder: Recorder,
 ) -> PulseSource:
-    phc = _phc(driver)
-    _put_on_pin(phc, config.pin, PinFunction.EXTTS, config.channel)
+    def open_inputs(clock: Clock) -> ExternalTimestamps:
+        assert isinstance(clock, Phc)  # the rules of the configuration saw to it
+        put_on_pin(clock, config.pin, PinFunction.EXTTS, config.channel)
+        return ExternalTimestamps(clock)
+
     source = PulseSource(
         f"source.{name}",
         config,
         driver,
-        ExternalTimestamps(phc),
         _time_of_day(config),
+        open_inputs=open_inputs,
         kernel_tai_offset_s=RealtimeClock(tai_offset_s=0).kernel_tai_offset_s,
         served=[
             Served(driver, driver.instance.default_ds.clock_quality, driver.instance.time_properties_ds)
@@ -173,13 +175,3 @@ def _time_of_day(config: PulseSourceConfig) -> TimeOfDay:
             return NmeaTimeOfDay(config.serial_port, now, baud_rate=config.baud_rate, delay=delay)
         case "system":
             return SystemTimeOfDay()
-
-
-def _phc(driver: ClockDriver) -> Phc:
-    assert isinstance(driver.clock, Phc)  # the rules of the configuration saw to it
-    return driver.clock
-
-
-def _put_on_pin(phc: Phc, pin: str, function: PinFunction, channel: int) -> None:
-    if pin:
-        assign_pin(phc, find_pin(phc, pin), function, channel)

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Protocol
 
+from hw.clock import Clock
 from hw.external_timestamps import ExternalTimestamp
 from hw.time_of_day import TimeOfDay
 from ptpstack.arbiter.clock_state import ClockState
@@ -85,16 +86,16 @@ class Served:
 
 
 class PulseSource:
-    """Lets *driver*'s clock follow the pulses on *inputs*; called *name* in the configuration."""
+    """Lets *driver*'s clock follow the pulses that *open_inputs* finds on it; called *name* in the configuration."""
 
     def __init__(
         self,
         name: str,
         config: PulseSourceConfig,
         driver: ClockDriver,
-        inputs: PulseInputs,
         time_of_day: TimeOfDay,
         *,
+        open_inputs: Callable[[Clock], PulseInputs],
         kernel_tai_offset_s: Callable[[], int],
         served: Sequence[Served],
         loop: Loop,
@@ -103,7 +104,9 @@ class PulseSource:
         self.name = name
         self._config = config
         self._driver = driver
-        self._inputs = inputs
+        self._open_inputs = open_inputs
+        self._clock = driver.clock
+        self._inputs: PulseInputs | None = None
         self._time_of_day = time_of_day
         self._kernel_tai_offset_s = kernel_tai_offset_s
         self._served = served
@@ -123,19 +126,17 @@ class PulseSource:
     def start(self) -> None:
         """Follow the pulses from now on. Raises ``HardwareError``."""
         self._choose_timescale()
-        self._inputs.enable(self._config.channel)
-        self._check_timer.set(monotonic_now() + CHECK_INTERVAL)
-        self._loop.watch(self._inputs.fileno(), self._on_edges)
+        self._watch_pulses()
         self._watch_time_of_day()
+        self._check_timer.set(monotonic_now() + CHECK_INTERVAL)
 
     def stop(self) -> None:
         """Let go of the input and of the time of day."""
         self._check_timer.close()
         self._time_of_day_timer.close()
         self._loop.unwatch(self._watched_fd)
-        self._loop.unwatch(self._inputs.fileno())
         self._time_of_day.close()
-        self._inputs.close()
+        self._forget_pulses()
 
     def as_dict(self) -> dict[str, Any]:
         """Return what `ptpstack status` shows."""
@@ -156,13 +157,27 @@ class PulseSource:
 
     # -- pulses ----------------------------------------------------------------------------------------
 
+    def _watch_pulses(self) -> None:
+        """Take edges of the clock as it is now. Raises ``HardwareError``."""
+        self._clock = self._driver.clock
+        self._inputs = self._open_inputs(self._clock)
+        self._inputs.enable(self._config.channel)
+        self._loop.watch(self._inputs.fileno(), self._on_edges)
+
+    def _forget_pulses(self) -> None:
+        if self._inputs is not None:
+            self._loop.unwatch(self._inputs.fileno())
+            self._inputs.close()
+            self._inputs = None
+
     def _on_edges(self) -> None:
+        assert self._inputs is not None
         try:
             edges = self._inputs.read()
             local_now, now = self._driver.clock.time(), monotonic_now()
         except HardwareError as error:
-            self._loop.unwatch(self._inputs.fileno())  # it would be readable for ever
-            self._recorder.record(ClockFailed(clock=self._driver.clock.name, reason=str(error)), self.name)
+            self._failed(error)
+            self._forget_pulses()  # it would be readable for ever
             return
         for edge in edges:
             age = local_now - edge.time
@@ -181,7 +196,7 @@ class PulseSource:
         try:
             self._choose_timescale()
         except HardwareError as error:
-            self._recorder.record(ClockFailed(clock=self._driver.clock.name, reason=str(error)), self.name)
+            self._failed(error)
             return
         pulse = second.ptp_time(self.time_properties.current_utc_offset)
         stamp = edge + interval_from_ns(self._config.correction_ns)
@@ -195,6 +210,17 @@ class PulseSource:
             log_sync_interval=0,
         )
         self._driver.take(self, measurement)
+
+    def _watch_pulses_again(self) -> None:
+        """The clock went away with its driver, and may be back."""
+        self._forget_pulses()
+        try:
+            self._watch_pulses()
+        except HardwareError as error:
+            self._failed(error)
+
+    def _failed(self, error: HardwareError) -> None:
+        self._recorder.record(ClockFailed(clock=self._driver.clock.name, reason=str(error)), self.name)
 
     def _tell_doubt(self, doubt: str) -> None:
         """Tell a doubt when it is another one than before, its numbers apart."""
@@ -236,6 +262,8 @@ class PulseSource:
     def _on_check(self) -> None:
         now = monotonic_now()
         self._check_timer.set(now + CHECK_INTERVAL)
+        if self._inputs is None or self._clock is not self._driver.clock:
+            self._watch_pulses_again()
         arbiter = self._driver.arbiter
         holdover = self._config.holdover_seconds * SECOND
         if arbiter.writer == self.name and arbiter.state is ClockState.LOCKED:
