@@ -16,6 +16,7 @@ CASES = {
     "start": "from process start to the first Sync handled, and memory",
     "serve": "Delay_Req answered: CPU time of a master per request",
     "follow": "Sync followed: CPU time of a slave per Sync",
+    "servo": "true offset of simulated clocks under each servo, beside the PI that linuxptp uses",
     "slave": "a slave on software stamps: true offset and time to lock",
     "hardware": "hardware stamps on the virtual NIC, against the truth (ten minutes a round; not part of all)",
 }

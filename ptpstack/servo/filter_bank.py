@@ -10,37 +10,29 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
-from bisect import bisect_left, insort
-from collections import deque
 from dataclasses import dataclass
 
 from ptpstack.events import Event
 from ptpstack.servo.clock_filter import ClockFilter
 from ptpstack.servo.discipline import Discipline, ServoSettings
 from ptpstack.servo.events import ChangeFollowed
+from ptpstack.servo.outliers import GATE, NOISE_WINDOW, Change, NoiseLevel, RefusedRun
 from ptpstack.time import NANOSECOND, SECOND, LocalTime, TimeInterval, interval_to_ns, interval_to_seconds
 
-NOISE_WINDOW = 63
-CHI_SQUARE_MEDIAN = 0.455
-
 JUDGED_SAMPLES = 400
+NO_LOSS = 1e-12
 TAIL = 6.0
 """Degrees of freedom of the Student distribution that errors are judged by: an outlier counts, but not for all."""
-LOST_NATS = 8.0
-"""A filter this far behind in log likelihood is out; more than this it can never have to make up."""
-
-GATE = 4.0
-"""A sample further than this many standard deviations off is refused."""
-FIRST_GATE_SAMPLES = 50.0
-SHARE_WINDOW = 300
-FIRST_REFUSED_SHARE = 0.01
-CLEAN_SHARE = 0.003
-CHANCE = 1e-6
-"""A run of refused samples that is less probable than this by chance is a change to follow."""
+LOST_NATS, LOST_NATS_PER_PLACE = 7.0, 0.25
+"""A filter this far behind in log likelihood is out, and can never have more than this to make up. The further it is
+from the best one, the more: two outliers look like a trend to the quickest filters."""
+BLENDED_NATS = 5.0
+"""Filters this far behind have no say."""
 
 STEERED_SHARE_OF_MEMORY = 1 / 8
 COMMAND_LATENESS_S = 1e-3
 STEP_ERROR_NS = 1_000.0
+FIRST_NOISE_NS = 50.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,36 +42,17 @@ class FilterBankSettings(ServoSettings):
     max_slew_ppb: float = 0.0
 
 
-class NoiseLevel:
-    """The variance of the measurement from squared errors of prediction, by their median: outliers do not count."""
-
-    def __init__(self) -> None:
-        self.variance = 2500.0
-        self._values: deque[float] = deque(maxlen=NOISE_WINDOW)
-        self._ordered: list[float] = []
-
-    def add(self, square: float) -> None:
-        """Take the square of an error, in ns², of variance 1 if the noise's is."""
-        values, ordered = self._values, self._ordered
-        if len(values) == values.maxlen:
-            del ordered[bisect_left(ordered, values[0])]
-        values.append(square)
-        insort(ordered, square)
-        self.variance = max(ordered[len(ordered) // 2] / CHI_SQUARE_MEDIAN, 1e-6)
-
-
 class FilterBankServo(Discipline):
     """Steers the clock by the filters of :meth:`_make_filters`, each weighted by how it predicted lately."""
 
     def __init__(self, settings: FilterBankSettings, initial_frequency_ppb: float = 0.0) -> None:
-        self.noise = NoiseLevel()
+        self.noise = NoiseLevel(FIRST_NOISE_NS**2)
         self._max_slew_ppb = settings.max_slew_ppb or math.inf
         self._filters: list[ClockFilter] = []
         self._kept: ClockFilter | None = None
         self._interval_s = 1.0
         self._judged = 0
-        self._refused_share = FIRST_REFUSED_SHARE
-        self._run: list[tuple[float, float]] = []
+        self._refused = RefusedRun()
         super().__init__(settings, initial_frequency_ppb)
 
     @abstractmethod
@@ -114,7 +87,7 @@ class FilterBankServo(Discipline):
         self._filters = self._make_filters(first)
         super()._begin(offset, elapsed_s, local)
         self._judged = 0
-        self._run.clear()
+        self._refused.clear()
 
     def _stepped(self, step: TimeInterval) -> None:
         for one in self._filters:
@@ -126,9 +99,11 @@ class FilterBankServo(Discipline):
 
     def _steer(self, offset: TimeInterval, local: LocalTime, weight: float, events: list[Event]) -> None:
         elapsed_s = (local - self._local) / SECOND
-        if elapsed_s <= 0.0 or weight <= 0.0:
+        if weight <= 0.0:
             return
         self._local = local
+        if elapsed_s <= 0.0:
+            return
         self._take(offset / NANOSECOND, elapsed_s, 1.0 / weight, events)
         phase_ns, frequency_ppb, memory_s = self._blend()
         # A long memory is steered slowly, which costs nothing and spares the clock; what is beyond noise is not noise.
@@ -157,7 +132,7 @@ class FilterBankServo(Discipline):
             one.predict(elapsed_s, self.frequency_ppb)
         self._judged += 1
         over = min(self._judged, JUDGED_SAMPLES)
-        gate = GATE * GATE * noise * (1.0 + FIRST_GATE_SAMPLES / self._judged) if self._judged > 3 else math.inf
+        gate = self.noise.gate(self._judged)
         best_error_ns = measured_ns - best.phase_ns
         expected = TAIL * noise * (variance + best.var_phase)
         self.noise.add(best_error_ns**2 / (variance + best.var_phase))
@@ -170,10 +145,9 @@ class FilterBankServo(Discipline):
                 one.update(error_ns, variance)
                 taken = True
         if taken:
-            self._count_refused(len(self._run))
-            self._run.clear()
-        else:
-            self._refuse(measured_ns, best_error_ns, best, events)
+            self._refused.taken()
+        elif change := self._refused.refused(int(self._local) / SECOND, best_error_ns, noise):
+            events.append(self._follow_change(change, measured_ns, best_error_ns, best))
         self._restart_the_lost(over)
 
     # -- belief ----------------------------------------------------------------------------------------
@@ -183,11 +157,14 @@ class FilterBankServo(Discipline):
 
     def _blend(self) -> tuple[float, float, float]:
         """Return phase, frequency and memory, of every filter by its likelihood."""
-        least = self._best().loss or 1.0
+        least = self._best().loss
         over = min(self._judged, JUDGED_SAMPLES)
         total = phase_ns = frequency_ppb = memory_s = 0.0
         for one in self._filters:
-            weight = math.exp(-0.5 * over * (one.loss / least - 1.0))
+            behind_nats = 0.5 * over * (one.loss - least) / (least + NO_LOSS)
+            if behind_nats > BLENDED_NATS:
+                continue
+            weight = math.exp(-behind_nats)
             total += weight
             phase_ns += weight * one.phase_ns
             frequency_ppb += weight * one.frequency_ppb
@@ -197,46 +174,23 @@ class FilterBankServo(Discipline):
     def _restart_the_lost(self, over: int) -> None:
         """A slow filter that is out starts over from the best one; a quick one forgets its errors by itself."""
         best = self._best()
-        most = best.loss * (1.0 + 2.0 * LOST_NATS / over)
-        slower = False
-        for one in self._filters:
+        place = self._filters.index(best)
+        for number, one in enumerate(self._filters):
+            nats = LOST_NATS + LOST_NATS_PER_PLACE * abs(number - place)
+            most = best.loss + (best.loss + NO_LOSS) * 2.0 * nats / over
             if one.loss > most:
                 one.loss = most
-                if slower:
+                if number > place:
                     one.start_over_from(best)
-            slower = slower or one is best
 
-    # -- refusal and the way out of it -------------------------------------------------------------------
-
-    def _count_refused(self, refused: int) -> None:
-        self._refused_share += (refused - self._refused_share) / SHARE_WINDOW
-
-    def _refuse(self, measured_ns: float, error_ns: float, best: ClockFilter, events: list[Event]) -> None:
-        """Refuse a sample; follow the change if too many in a row were refused and lie on one line."""
-        run, now_s = self._run, int(self._local) / SECOND
-        tolerance_ns = GATE * math.sqrt(2.0 * self.noise.variance)
-        if len(run) > 1:
-            (before_s, before_ns), (last_s, last_ns) = run[-2:]
-            extrapolated_ns = last_ns + (last_ns - before_ns) * (now_s - last_s) / (last_s - before_s)
-            if abs(error_ns - extrapolated_ns) > 2.0 * tolerance_ns:
-                self._count_refused(len(run) - 1)
-                del run[:-1]
-        run.append((now_s, error_ns))
-        share = min(self._refused_share, 0.5)
-        if len(run) < (2 if share < CLEAN_SHARE else math.ceil(math.log(CHANCE) / math.log(share))):
-            return
-        first_s, first_ns = run[0]
-        elapsed_s, change_ns = now_s - first_s, error_ns - first_ns
-        frequency_ppb, measured_over_s = best.frequency_ppb, None
-        if abs(change_ns) > tolerance_ns:
-            frequency_ppb += change_ns / elapsed_s
-            measured_over_s = elapsed_s
+    def _follow_change(self, change: Change, measured_ns: float, error_ns: float, best: ClockFilter) -> ChangeFollowed:
+        """Start over where the refused samples lie, with the frequency they show if it is another one."""
+        change_ppb = 0.0 if change.rise is None else change.rise / change.elapsed_s
+        measured_over_s = None if change.rise is None else change.elapsed_s
+        frequency_ppb = best.frequency_ppb + change_ppb
         for one in self._filters:
             one.restart(measured_ns, frequency_ppb, measured_over_s)
-        events.append(
-            ChangeFollowed(samples=len(run), phase_ns=error_ns, frequency_change_ppb=frequency_ppb - best.frequency_ppb)
-        )
-        run.clear()
+        return ChangeFollowed(samples=change.samples, phase_ns=error_ns, frequency_change_ppb=change_ppb)
 
 
 def _holding(frequency_ppb: float) -> float:

@@ -5,11 +5,16 @@ Plain Python: on ten values it beats numpy tenfold. Intervals in, intervals out,
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_left, insort
 from collections import deque
+from collections.abc import Iterable
 from typing import Protocol
 
-from ptpstack.time import TimeInterval
+from ptpstack.time import NANOSECOND, TimeInterval
+
+HALF_OF_NORMAL = 1.35
+"""The width of the middle half of a normal distribution, in its standard deviations."""
 
 
 class Filter(Protocol):
@@ -81,6 +86,71 @@ class LuckyDelay:
     def reset(self) -> None:
         """Forget all values."""
         self._values.clear()
+
+
+class AutoDelay:
+    """Means with memories of 1 to 1000 values, each weighted by how well it predicted the next value lately.
+
+    So the delay of a still path is known ever better, and one that wanders is followed. What counts as an outlier, or
+    as another path, is said by the densest half of the last values: queueing may disturb nearly as many as are left.
+    """
+
+    MEMORIES = (1, 3, 10, 30, 100, 300, 1000)
+    JUDGED_VALUES = 100
+    WINDOW = 31
+    RESOLUTION: TimeInterval = 10 * NANOSECOND
+
+    def __init__(self, _length: int = 0) -> None:
+        self._window: deque[TimeInterval] = deque(maxlen=self.WINDOW)
+        self._widths: deque[float] = deque(maxlen=self.WINDOW)
+        self._means: list[float] = []
+        self._losses: list[float] = []
+        self._taken = 0
+
+    def update(self, value: TimeInterval) -> TimeInterval:
+        """Take *value* and return the blend of the means."""
+        self._window.append(value)
+        centre, width = _densest_half(self._window)
+        self._widths.append(width)
+        usual_width = sorted(self._widths)[len(self._widths) // 2]
+        deviation = usual_width / HALF_OF_NORMAL
+        tolerance = 4.0 * deviation + self.RESOLUTION
+        elsewhere = bool(self._means) and abs(self._blend() - centre) > tolerance and width <= 2.0 * usual_width
+        if not self._means or elsewhere:
+            self._means = [centre] * len(self.MEMORIES)
+            self._losses = [0.0] * len(self.MEMORIES)
+            self._taken = 0
+        if abs(value - self._blend()) <= tolerance:
+            self._take(value, max(deviation * deviation, 1.0))
+        return round(self._blend())
+
+    def reset(self) -> None:
+        """Forget all values."""
+        self._window.clear()
+        self._widths.clear()
+        self._means.clear()
+
+    def _take(self, value: TimeInterval, variance: float) -> None:
+        self._taken += 1
+        judged = min(self._taken, self.JUDGED_VALUES)
+        for number, memory in enumerate(self.MEMORIES):
+            error = value - self._means[number]
+            self._losses[number] += (error * error / variance - self._losses[number]) / judged
+            self._means[number] += error / min(memory, self._taken)
+
+    def _blend(self) -> float:
+        least = max(min(self._losses), 1e-9)
+        judged = min(self._taken, self.JUDGED_VALUES)
+        weights = [math.exp(-0.5 * judged * (loss / least - 1.0)) for loss in self._losses]
+        return sum(weight * mean for weight, mean in zip(weights, self._means, strict=True)) / sum(weights)
+
+
+def _densest_half(values: Iterable[TimeInterval]) -> tuple[float, float]:
+    """Return centre and width of the shortest interval that holds more than half of *values*."""
+    ordered = sorted(values)
+    reach = len(ordered) // 2
+    width, low = min((ordered[i + reach] - low, low) for i, low in enumerate(ordered[: len(ordered) - reach]))
+    return low + width / 2.0, width
 
 
 class NoFilter:

@@ -73,9 +73,9 @@ class LinregServo(Discipline):
 
     def _steer(self, offset: TimeInterval, local: LocalTime, weight: float, events: list[Event]) -> None:
         elapsed_s = (local - self._local) / SECOND
+        self._local = local
         if elapsed_s <= 0.0:
             return
-        self._local = local
         free_s = elapsed_s / (1.0 + self.frequency_ppb * 1e-9)
         self._free_s += free_s
         self._steered_ns += free_s * self.frequency_ppb

@@ -11,11 +11,12 @@ from ptpstack.servo.auto import AutoServo
 from ptpstack.servo.bandwidth import BandwidthServo, BandwidthSettings
 from ptpstack.servo.discipline import Discipline, ServoSettings
 from ptpstack.servo.filter_bank import FilterBankSettings
-from ptpstack.servo.filters import Filter, LuckyDelay, MovingMean, MovingMedian, NoFilter
+from ptpstack.servo.filters import AutoDelay, Filter, LuckyDelay, MovingMean, MovingMedian, NoFilter
 from ptpstack.servo.interface import Servo
 from ptpstack.servo.kalman import KalmanServo, KalmanSettings
 from ptpstack.servo.linreg import LinregServo
 from ptpstack.servo.pi import PiServo, PiSettings
+from ptpstack.servo.selection import PacketSelection
 
 _T = TypeVar("_T")
 
@@ -39,19 +40,27 @@ FILTERS: dict[str, Callable[[int], Filter]] = {
     "moving_average": MovingMean,
     "none": lambda _length: NoFilter(),
     "lucky": LuckyDelay,
+    "auto": AutoDelay,
 }
 
 
-def make_servo(name: str, settings: ServoSettings | None = None, initial_frequency_ppb: float = 0.0) -> Servo:
+def make_servo(
+    name: str,
+    settings: ServoSettings | None = None,
+    initial_frequency_ppb: float = 0.0,
+    *,
+    packet_selection: bool = False,
+) -> Servo:
     """Return a new servo for a clock that now runs at *initial_frequency_ppb*; raise ConfigError for no such name.
 
-    Of the *settings* of another servo, those common to all count.
+    Of the *settings* of another servo, those common to all count. *packet_selection* puts that stage before it.
     """
     kind = _named(SERVOS, "servo", name)
     if not isinstance(settings, kind.settings):
         common = {field.name: getattr(settings, field.name) for field in fields(ServoSettings)} if settings else {}
         settings = kind.settings(**common)
-    return kind.servo(settings, initial_frequency_ppb)
+    servo = kind.servo(settings, initial_frequency_ppb)
+    return PacketSelection(servo) if packet_selection else servo
 
 
 def make_filter(name: str, length: int = 10) -> Filter:

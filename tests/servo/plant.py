@@ -1,0 +1,54 @@
+"""A clock in a few lines, for tests of servos: its offset is known, only the measurement is noisy."""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from ptpstack.servo.interface import ClockCommand, Servo
+from ptpstack.time import NANOSECOND, SECOND, LocalTime
+
+
+def run(
+    servo: Servo,
+    frequency_ppb: Sequence[float] | np.ndarray,
+    noise_ns: Sequence[float] | np.ndarray,
+    *,
+    interval_s: float = 0.125,
+    offset_ns: float = 0.0,
+    start_s: float = 1000.0,
+    master_ns: Callable[[float], float] = lambda _seconds: 0.0,
+    silent: Callable[[float], bool] = lambda _seconds: False,
+) -> tuple[np.ndarray, list[ClockCommand]]:
+    """Return the true offset at each sample, before the servo acts on it, and the commands."""
+    servo.set_sync_interval(round(interval_s * SECOND))
+    offset, steered_ppb, offsets, commands = offset_ns, 0.0, [], []
+    for number, (free_ppb, noise) in enumerate(zip(frequency_ppb, noise_ns, strict=True)):
+        seconds = number * interval_s
+        offsets.append(offset - master_ns(seconds))
+        if not silent(seconds):
+            measured_ns = offsets[-1] + noise
+            local_ns = (start_s + seconds) * 1e9 + offset
+            command = servo.sample(round(measured_ns * NANOSECOND), LocalTime(round(local_ns * NANOSECOND)))
+            commands.append(command)
+            offset += command.step / NANOSECOND
+            steered_ppb = command.frequency_ppb
+        offset += interval_s * (free_ppb + steered_ppb + free_ppb * steered_ppb * 1e-9)
+    return np.array(offsets), commands
+
+
+def wandering(
+    samples: int, ppb: float, *, interval_s: float = 0.125, seed: int = 1, error_ppb: float = 20_000.0
+) -> np.ndarray:
+    """Return the frequency of a clock in random-walk FM of *ppb* in 1 s."""
+    steps = np.random.default_rng(seed).normal(0.0, ppb * interval_s**0.5, samples)
+    return error_ppb + np.cumsum(steps)
+
+
+def stamps(samples: int, *, half_width_ns: float = 20.0, seed: int = 1) -> np.ndarray:
+    """Return the noise of an offset from two hardware stamps, each uniform."""
+    rng = np.random.default_rng(1000 + seed)
+    return rng.uniform(-half_width_ns, half_width_ns, (2, samples)).sum(axis=0)
+
+
+def rms(offsets: np.ndarray) -> float:
+    return float(np.sqrt(np.mean(offsets**2)))
