@@ -80,10 +80,10 @@ def test_two_ptp4l_on_a_cable_are_seen_to_agree_and_their_frames_are_clean(
     master.start()
     slave.wait_for(r"offset .* path delay", 20)
     assert master.state() == "MASTER"
-    assert slave.state() == "UNCALIBRATED"  # as far as ptp4l goes while it runs free
+    assert slave.state() in ("UNCALIBRATED", "SLAVE")  # the first is as far as 3.1 goes while it runs free
     offset = slave.offsets()[-1]
     assert abs(offset.offset_ns) < 100_000  # one clock, two names
-    assert slave.get("PORT_DATA_SET", "CURRENT_DATA_SET")["PORT_DATA_SET"]["portState"] == "UNCALIBRATED"
+    assert slave.get("PORT_DATA_SET", "CURRENT_DATA_SET")["PORT_DATA_SET"]["portState"] == slave.state()
     time.sleep(0.2)
     file = capture.stop()
     assert tshark.marks(file) == []
