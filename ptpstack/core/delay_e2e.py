@@ -16,7 +16,15 @@ from ptpstack.core.context import LOG_INTERVAL_UNSPECIFIED, DelayFilter, PortCon
 from ptpstack.core.events import DelayKnown, DelayMissing, IntervalChanged
 from ptpstack.core.sync_receiver import CORRECTION_OVERFLOW, SyncPoint
 from ptpstack.core.timers import Timer
-from ptpstack.time import LocalTime, MonotonicTime, PtpTime, TimeInterval, interval_from_log2_seconds, interval_to_ns
+from ptpstack.time import (
+    SECOND,
+    LocalTime,
+    MonotonicTime,
+    PtpTime,
+    TimeInterval,
+    interval_from_log2_seconds,
+    interval_to_ns,
+)
 from ptpstack.wire.messages.delay_req import DelayReq
 from ptpstack.wire.messages.delay_resp import DelayResp
 from ptpstack.wire.types import PortIdentity
@@ -31,6 +39,8 @@ PLAUSIBLE_RATE = 1000
 
 SYNC_POINTS_KEPT = 4
 EXCHANGES_KEPT = 16
+ANSWER_TIMEOUT: TimeInterval = SECOND
+"""How long an answer may take; at a high rate many requests are under way."""
 
 
 @dataclass(slots=True)
@@ -38,6 +48,7 @@ class Exchange:
     """One Delay_Req under way: its egress stamp and its answer may come in either order."""
 
     sequence_id: int
+    asked: MonotonicTime
     t3: LocalTime | None = None
     t4: PtpTime | None = None
 
@@ -58,14 +69,14 @@ class EndToEndDelay:
         self._filter.reset()
         self._sync_points.clear()
         self._complete.clear()
-        self._exchange: Exchange | None = None
+        self._exchanges: dict[int, Exchange] = {}
         self._unanswered = 0
         self.mean: TimeInterval | None = None
         self.last_exchange: tuple[LocalTime, PtpTime] | None = None
 
     def clock_stepped(self, delta: TimeInterval) -> None:
-        """Carry stored local instants over a step; the request under way is lost."""
-        self._exchange = None
+        """Carry stored local instants over a step; the requests under way are lost."""
+        self._exchanges.clear()
         self._sync_points = deque(
             (SyncPoint(point.t1, point.t2 + delta) for point in self._sync_points), maxlen=SYNC_POINTS_KEPT
         )
@@ -83,14 +94,13 @@ class EndToEndDelay:
         context = self._context
         spread = 1 + REQUEST_VARIABILITY * (2 * context.random() - 1)
         context.timers.start(Timer.DELAY_REQ, now + round(self._interval() * spread))
-        if self._exchange is not None:
-            self._note_unanswered()
+        self._give_up_unanswered(now)
         request = context.new(
             DelayReq,
             log_message_interval=LOG_INTERVAL_UNSPECIFIED,
             correction_field=-context.settings.delay_asymmetry,
         )
-        exchange = self._exchange = Exchange(request.sequence_id)
+        exchange = self._exchanges[request.sequence_id] = Exchange(request.sequence_id, now)
 
         def sent(egress: LocalTime, _now: MonotonicTime) -> None:
             exchange.t3 = egress
@@ -98,26 +108,30 @@ class EndToEndDelay:
 
         context.send_event(request, sent)
 
-    def _note_unanswered(self) -> None:
-        self._unanswered += 1
-        self._context.counters.discarded["Delay_Req unanswered"] += 1
-        if self._unanswered in UNANSWERED_REPORTED:
-            self._context.tell(
-                DelayMissing,
-                message="Delay_Req",
-                requests=self._unanswered,
-                advice="does the master use the same delay mechanism (e2e), and do multicasts pass both ways?",
-            )
+    def _give_up_unanswered(self, now: MonotonicTime) -> None:
+        """Count the requests that got no answer in time, and tell when that goes on."""
+        overdue = [number for number, exchange in self._exchanges.items() if now - exchange.asked >= ANSWER_TIMEOUT]
+        for number in overdue:
+            del self._exchanges[number]
+            self._unanswered += 1
+            self._context.counters.discarded["Delay_Req unanswered"] += 1
+            if self._unanswered in UNANSWERED_REPORTED:
+                self._context.tell(
+                    DelayMissing,
+                    message="Delay_Req",
+                    requests=self._unanswered,
+                    advice="does the master use the same delay mechanism (e2e), and do multicasts pass both ways?",
+                )
 
     def receive_response(self, response: DelayResp, parent: PortIdentity) -> None:
         """Take a Delay_Resp; those to others are theirs."""
-        context, exchange = self._context, self._exchange
+        context, exchange = self._context, self._exchanges.get(response.sequence_id)
         if response.requesting_port_identity != context.port_ds.port_identity:
             return
         if response.source_port_identity != parent:
             context.discard(response, "not from the parent")
             return
-        if exchange is None or response.sequence_id != exchange.sequence_id or exchange.t4 is not None:
+        if exchange is None or exchange.t4 is not None:
             context.discard(response, "late or duplicate")
             return
         if response.correction_field == CORRECTION_OVERFLOW:
@@ -145,9 +159,9 @@ class EndToEndDelay:
         self._measure()
 
     def _try_complete(self, exchange: Exchange) -> None:
-        if exchange is not self._exchange or exchange.t3 is None or exchange.t4 is None:
+        if self._exchanges.get(exchange.sequence_id) is not exchange or exchange.t3 is None or exchange.t4 is None:
             return
-        self._exchange = None
+        del self._exchanges[exchange.sequence_id]
         self._unanswered = 0
         self._complete.append((exchange.t3, exchange.t4))
         self._measure()

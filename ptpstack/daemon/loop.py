@@ -21,9 +21,15 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from ptpstack.time import NANOSECOND, MonotonicTime
+from ptpstack.time import MILLISECOND, NANOSECOND, MonotonicTime, TimeInterval
 
 Callback = Callable[[], None]
+
+STALL: TimeInterval = 50 * MILLISECOND
+"""A timer that is later than this has waited for the process, not for its time."""
+
+ROUNDS_AFTER_STALL = 16
+"""How often descriptors are served then before timers, so that a flood does not hold these up for ever."""
 
 
 def monotonic_now() -> MonotonicTime:
@@ -122,8 +128,24 @@ class Loop:
             self.run_once()
 
     def run_once(self) -> None:
-        """Wait for whatever comes first, and serve everything that is due then."""
-        for key, mask in self._selector.select(self._timeout_s()):
+        """Wait for whatever comes first, and serve everything that is due then.
+
+        After a stall descriptors come first: what waits in them may be just what a timer is about to miss.
+        """
+        self._serve_descriptors(self._timeout_s())
+        now = monotonic_now()
+        if any(timer.deadline is not None and now - timer.deadline > STALL for timer in self._timers):
+            for _ in range(ROUNDS_AFTER_STALL):
+                if not self._serve_descriptors(0):
+                    break
+        for timer in [t for t in self._timers if t.deadline is not None and t.deadline <= now]:
+            if timer.deadline is not None and timer.deadline <= now:  # not moved by one that fired before it
+                self._call(timer.fire)
+
+    def _serve_descriptors(self, timeout_s: float | None) -> bool:
+        """Wait up to *timeout_s* for descriptors and serve them; return whether there were any."""
+        ready = self._selector.select(timeout_s)
+        for key, mask in ready:
             if key.fd not in self._selector.get_map():
                 continue  # an earlier callback of this round closed it
             on_readable, on_writable = key.data
@@ -131,10 +153,7 @@ class Loop:
                 self._call(on_readable)
             if mask & selectors.EVENT_WRITE and on_writable is not None and key.fd in self._selector.get_map():
                 self._call(on_writable)
-        now = monotonic_now()
-        for timer in [t for t in self._timers if t.deadline is not None and t.deadline <= now]:
-            if timer.deadline is not None and timer.deadline <= now:  # not moved by one that fired before it
-                self._call(timer.fire)
+        return bool(ready)
 
     def stop(self) -> None:
         """End :meth:`run` after the current round."""

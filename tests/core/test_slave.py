@@ -249,6 +249,22 @@ def test_unanswered_requests_are_told_with_advice() -> None:
     assert "e2e" in str(bench.events(DelayMissing)[0])
 
 
+def test_answers_that_take_longer_than_the_interval_are_all_used() -> None:
+    bench = slave(port={"log_min_delay_req_interval": -3})
+    world = World(bench, log_min_delay_req_interval=-3)
+    for _ in range(6):
+        world.sync()
+        bench.run(0.5)
+        world.answer_delay_requests()  # some four requests at once
+        bench.announce()
+        bench.run(0.5)
+        world.answer_delay_requests()
+    assert len(bench.sent(messages.DelayReq)) > 30
+    discarded = bench.instance.ports[1].counters.discarded
+    assert not bench.events(DelayMissing)
+    assert (discarded["Delay_Req unanswered"], discarded["late or duplicate"]) == (0, 0)
+
+
 def test_the_servo_moves_the_port_between_uncalibrated_and_slave() -> None:
     bench = slave()
     bench._take(bench.instance.servo_locked(True, bench.now))

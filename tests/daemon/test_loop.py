@@ -11,7 +11,7 @@ from typing import Never
 import pytest
 
 from ptpstack.daemon import loop as loop_module
-from ptpstack.daemon.loop import Loop, monotonic_now
+from ptpstack.daemon.loop import STALL, Loop, monotonic_now
 from ptpstack.time import MILLISECOND, SECOND
 
 
@@ -75,6 +75,25 @@ def test_a_cleared_and_a_closed_timer_never_fire(loop: Loop) -> None:
 def test_a_deadline_in_the_past_fires_at_once(loop: Loop) -> None:
     loop.timer(loop.stop).set(monotonic_now() - SECOND)
     loop.run()
+
+
+def test_after_a_stall_what_waits_in_descriptors_is_served_before_timers(loop: Loop) -> None:
+    reader, writer = socket.socketpair()
+    served: list[str] = []
+    timer = loop.timer(lambda: served.append("timer"))
+
+    def read() -> None:
+        served.append(reader.recv(1).decode())
+        if served[-1] == "a":  # as when a socket gives its frames in several portions
+            timer.set(None)
+
+    with reader, writer:
+        loop.watch(reader.fileno(), read)
+        timer.set(monotonic_now() - 10 * STALL)
+        writer.send(b"xya")
+        loop.run_once()
+        loop.unwatch(reader.fileno())
+    assert served == ["x", "y", "a"]
 
 
 def test_a_timer_that_moves_another_due_timer_holds_it_back(loop: Loop) -> None:
