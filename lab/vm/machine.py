@@ -115,7 +115,7 @@ def _qemu(guest: Guest, image: Path, initramfs: Path, job: Path) -> list[str]:
         command += ["-icount", "shift=0,sleep=off", "-rtc", "base=2026-01-01T00:00:00,clock=vm", "-seed", "1"]
     kernel_arguments = (
         "console=ttyS0 quiet panic=-1 nokaslr mitigations=off cryptomgr.notests=1 "
-        "tsc=reliable no_timer_check random.trust_cpu=on"
+        "oops=panic tsc=reliable no_timer_check random.trust_cpu=on"
     )
     command += ["-kernel", str(image), "-initrd", str(initramfs), "-append", kernel_arguments]
     command += ["-chardev", f"file,id=console,path={job / 'console'}", "-serial", "chardev:console"]

@@ -104,8 +104,7 @@ static void tear_down(void)
 	unsigned int i;
 
 	debugfs_remove_recursive(root);	/* waits for those who are in a knob */
-	for (i = 0; i < vptp_port_count; i++)
-		vptp_port_unregister(vptp_ports[i]);
+	vptp_ports_unregister();
 	for (i = 0; i < vptp_port_count; i++)
 		vptp_port_destroy(vptp_ports[i]);
 	for (i = 0; i < vptp_clock_count; i++)

@@ -508,10 +508,19 @@ struct vptp_port *vptp_port_create(int index, struct vptp_clock *clock, int segm
 	return port;
 }
 
-/* Every port is unregistered before one is destroyed: they send to each other. */
-void vptp_port_unregister(struct vptp_port *port)
+/* All at once: a port that stops tells the others of its segment, which must be
+ * there to hear it.
+ */
+void vptp_ports_unregister(void)
 {
-	unregister_netdev(port->dev);
+	LIST_HEAD(leaving);
+	unsigned int i;
+
+	rtnl_lock();
+	for (i = 0; i < vptp_port_count; i++)
+		unregister_netdevice_queue(vptp_ports[i]->dev, &leaving);
+	unregister_netdevice_many(&leaving);
+	rtnl_unlock();
 }
 
 void vptp_port_destroy(struct vptp_port *port)

@@ -117,7 +117,7 @@ vptp_time vptp_jitter(struct rnd_state *random, s64 jitter_ns);
 /* port.c */
 struct vptp_port *vptp_port_create(int index, struct vptp_clock *clock, int segment, u64 seed,
 				   struct dentry *root);
-void vptp_port_unregister(struct vptp_port *port);
+void vptp_ports_unregister(void);
 void vptp_port_destroy(struct vptp_port *port);
 
 static inline void vptp_timer_init(struct hrtimer *timer,

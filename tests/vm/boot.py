@@ -7,7 +7,9 @@ from pathlib import Path
 from types import ModuleType
 from typing import Self
 
-from lab.vm import Guest, run_in_vm
+import pytest
+
+from lab.vm import Guest, GuestError, run_in_vm
 from tests.vm.guest.run import checks_of
 
 
@@ -23,7 +25,10 @@ class Boot:
     @classmethod
     def of(cls, modules: Sequence[ModuleType], guest: Guest, results: Path) -> Self:
         names = " ".join(module.__name__ for module in modules)
-        result = run_in_vm(f"exec python3 -m tests.vm.guest.run {names}", timeout=600, guest=guest, results=results)
+        try:
+            result = run_in_vm(f"exec python3 -m tests.vm.guest.run {names}", timeout=800, guest=guest, results=results)
+        except GuestError as error:
+            pytest.fail(str(error), pytrace=False)
         outcomes = json.loads(result.files["checks.json"].read_text()) if "checks.json" in result.files else {}
         return cls(outcomes, result.output)
 

@@ -4,9 +4,13 @@ import os
 import re
 import subprocess
 
-from lab.vptp import read_truth
+from hw.external_timestamps import ExternalTimestamps
+from hw.periodic_output import start_periodic_output
+from hw.pins import PinFunction, assign_pin, read_pins
+from lab.vptp import read_truth, set_knob
 from ptpstack.errors import HardwareError
-from tests.vm.guest.bed import clock, run
+from ptpstack.time import MILLISECOND
+from tests.vm.guest.bed import clock, run, wait_until
 
 
 def check_a_clock_whose_module_was_reloaded_is_gone_and_a_new_one_is_there() -> None:
@@ -21,6 +25,21 @@ def check_a_clock_whose_module_was_reloaded_is_gone_and_a_new_one_is_there() -> 
         insert_module()
         assert "the clock is gone" in gone, gone
         assert len(read_truth().clocks) == 3
+
+
+def check_the_module_leaves_while_its_links_are_up_and_pulses_run() -> None:
+    for _ in range(5):
+        for interface in ("vptp0", "vptp1", "vptp2", "vptp3"):
+            run("ip", "link", "set", interface, "up")
+        set_knob("clock1/pps_from", 0)
+        with clock(0) as source, clock(1) as sink, ExternalTimestamps(sink) as edges:
+            assign_pin(source, read_pins(source)[0], PinFunction.PEROUT)
+            assign_pin(sink, read_pins(sink)[0], PinFunction.EXTTS)
+            edges.enable()
+            start_periodic_output(source, period=MILLISECOND)
+            wait_until(edges.read, 3)
+            run("rmmod", "vptp")
+        insert_module()
 
 
 def check_impossible_parameters_are_refused() -> None:

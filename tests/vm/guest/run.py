@@ -7,6 +7,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from types import ModuleType
 
@@ -19,10 +20,23 @@ def checks_of(module: ModuleType) -> dict[str, Callable[[], None]]:
 
 def main(names: list[str]) -> None:
     defaults = bed.read_knobs()
-    outcomes = {}
+    outcomes: dict[str, str] = {}
     for module in map(importlib.import_module, names):
+        try:
+            run_all(module, defaults, outcomes)
+        except Exception:  # noqa: BLE001 (its checks are then missing, and the other modules still run)
+            traceback.print_exc(file=sys.stdout)
+    Path(os.environ["RESULTS"], "checks.json").write_text(json.dumps(outcomes))
+
+
+def run_all(module: ModuleType, defaults: dict[str, int], outcomes: dict[str, str]) -> None:
+    """Run each check from the defaults; or, where a module has ``around_all``, all of them within that."""
+    around_all = getattr(module, "around_all", None)
+    bed.reset(defaults)
+    with around_all() if around_all else nullcontext():
         for name, check in checks_of(module).items():
-            bed.reset(defaults)
+            if not around_all:
+                bed.reset(defaults)
             start = time.monotonic()
             try:
                 check()
@@ -31,7 +45,6 @@ def main(names: list[str]) -> None:
             else:
                 outcomes[name] = ""
             print("FAILED" if outcomes[name] else "ok    ", f"{time.monotonic() - start:6.1f} s", name, flush=True)  # noqa: T201 (the progress)
-    Path(os.environ["RESULTS"], "checks.json").write_text(json.dumps(outcomes))
 
 
 if __name__ == "__main__":
