@@ -13,7 +13,13 @@ from collections.abc import Sequence
 from enum import Enum, auto
 
 from ptpstack.arbiter.clock_state import ClockState
-from ptpstack.arbiter.events import ClockStateChanged, MeasurementRejected, TimescaleMismatch, WriterChosen
+from ptpstack.arbiter.events import (
+    ClockStateChanged,
+    MeasurementRejected,
+    TimescaleMismatch,
+    TimescaleTaken,
+    WriterChosen,
+)
 from ptpstack.arbiter.sanity import implausible, is_timescale_mismatch
 from ptpstack.core.outputs import Measurement
 from ptpstack.events import Event
@@ -94,9 +100,11 @@ class ClockArbiter:
         before, self._mismatched = self._mismatched, is_timescale_mismatch(measurement.offset_from_master)
         if before or not self._mismatched:
             return []
-        offset_ns, refused = interval_to_ns(measurement.offset_from_master), self._refuses_timescale_mismatch
-        alarm = TimescaleMismatch(clock=self.clock, offset_ns=offset_ns, refused=refused)
-        if refused and self.writer is None:
+        offset_ns = interval_to_ns(measurement.offset_from_master)
+        if not self._refuses_timescale_mismatch:
+            return [TimescaleTaken(clock=self.clock, offset_ns=offset_ns)]
+        alarm = TimescaleMismatch(clock=self.clock, offset_ns=offset_ns)
+        if self.writer is None:
             self.rule = str(alarm)
         return [alarm]
 

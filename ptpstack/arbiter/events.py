@@ -67,11 +67,26 @@ class TimescaleMismatch(Event):
 
     clock: str
     offset_ns: float
-    refused: bool
 
     def __str__(self) -> str:
-        what = "not followed; next: check what the source says of its timescale and currentUtcOffset, or set the clock"
         return (
             f"timescale mismatch: {self.clock} is {self.offset_ns / 1e9:+.3f} s off (local - master), which looks "
-            f"like TAI against UTC: {what if self.refused else 'followed nevertheless'}"
+            "like TAI against UTC: not followed; next: check what the source says of its timescale and "
+            "currentUtcOffset, or set the clock"
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimescaleTaken(Event):
+    """A clock that nothing else reads as UTC, such as a PHC that its driver began on UTC, is taken to TAI, or back."""
+
+    severity: ClassVar[Severity] = Severity.WARNING
+
+    clock: str
+    offset_ns: float
+
+    def __str__(self) -> str:
+        return (
+            f"{self.clock} is {self.offset_ns / 1e9:+.3f} s off (local - master), which looks like TAI against UTC: "
+            "followed, as it may, but make sure that nothing reads it on the other timescale"
         )

@@ -60,6 +60,12 @@ def _lines(status: dict[str, Any]) -> Iterator[str]:
         ("clock", "state", "offset from master (ns)", "frequency (ppb)", "servo", "steered by"),
         [_clock_row(clock) for clock in status["clocks"].values()],
     )
+    if sources := status.get("sources"):
+        yield ""
+        yield from _table(
+            ("source", "clock", "seconds named by", "makes it class", "pulses"),
+            [_source_row(name, source) for name, source in sources.items()],
+        )
     yield ""
     yield "offset: local - master, positive is ahead; frequency: what the clock is set to, positive is faster"
 
@@ -76,8 +82,24 @@ def _port_row(instance: dict[str, Any], number: int, port: dict[str, Any]) -> tu
 
 def _clock_row(clock: dict[str, Any]) -> tuple[str, ...]:
     offset = "-" if clock["offset_ns"] is None else f"{clock['offset_ns']:+.0f}"
-    writer = clock["writer"] or f"nobody: {clock['why']}"
-    return (clock["name"], clock["state"], offset, f"{clock['frequency_ppb']:+.1f}", clock["servo_state"], writer)
+    frequency = f"{clock['frequency_ppb']:+.1f}"
+    return (clock["name"], clock["state"], offset, frequency, clock["servo_state"], _steered_by(clock))
+
+
+def _steered_by(clock: dict[str, Any]) -> str:
+    follows = clock.get("follows")
+    if follows and not follows["clock"]:
+        return f"nobody: {follows['why']}"
+    if not clock["writer"]:
+        return f"nobody: {clock['why']}"
+    if follows:
+        return f"{follows['clock']}, compared within ± {follows['uncertainty_ns']:.0f} ns ({follows['method']})"
+    return str(clock["writer"])
+
+
+def _source_row(name: str, source: dict[str, Any]) -> tuple[str, ...]:
+    clock_class = "-" if source["clock_class"] is None else str(source["clock_class"])
+    return (name, source["clock"], source["time_of_day"], clock_class, source["doubt"] or "used")
 
 
 def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> Iterator[str]:

@@ -213,7 +213,8 @@ class Clock(_Table, frozen=True):
 class PulseSource(_Table, frozen=True):
     """A pulse per second on an input of a hardware clock, and what tells which second it is; NAME is free.
 
-    It steers the clock, before any instance. The grandmasters on that clock announce what it is worth.
+    It steers the clock, before any instance. The grandmasters on that clock announce what it is worth: their
+    clock_accuracy and offset_scaled_log_variance hold while it is locked, and count as unknown otherwise.
     """
 
     type: Annotated[Literal["pps"], Meta(description="The kind of source.")]

@@ -11,7 +11,7 @@ from typing import ClassVar
 
 from ptpstack.core.port_states import PortEvent, PortState
 from ptpstack.events import Event, Severity
-from ptpstack.wire.types import ClockIdentity, ClockQuality, PortIdentity
+from ptpstack.wire.types import ClockIdentity, PortIdentity
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,14 +41,15 @@ class LocalQualityChanged(Event):
     """The local clock is worth something else as a grandmaster (IEEE 1588-2019 8.2.1.3.1)."""
 
     severity: ClassVar[Severity] = Severity.NOTICE
-    old: ClockQuality
-    new: ClockQuality
+    clock_class: int
+    previous_clock_class: int
+    clock_accuracy: int
     time_traceable: bool
 
     def __str__(self) -> str:
         return (
-            f"as a grandmaster this clock has class {self.new.clock_class} (was {self.old.clock_class}), "
-            f"accuracy 0x{self.new.clock_accuracy:02X}, time {'' if self.time_traceable else 'not '}traceable"
+            f"as a grandmaster this clock has class {self.clock_class} (was {self.previous_clock_class}), "
+            f"accuracy 0x{self.clock_accuracy:02X}, time {'' if self.time_traceable else 'not '}traceable"
         )
 
 

@@ -165,7 +165,12 @@ class PtpInstance:
             return []
         self._settings = replace(self._settings, time_properties=time_properties)
         self._outputs.append(
-            LocalQualityChanged(old=old_quality, new=clock_quality, time_traceable=time_properties.time_traceable)
+            LocalQualityChanged(
+                clock_class=clock_quality.clock_class,
+                previous_clock_class=old_quality.clock_class,
+                clock_accuracy=clock_quality.clock_accuracy,
+                time_traceable=time_properties.time_traceable,
+            )
         )
         if data.parent_ds.grandmaster_identity == data.default_ds.clock_identity:
             data.parent_ds = ParentDS.of(data.default_ds)

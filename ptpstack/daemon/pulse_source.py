@@ -39,7 +39,7 @@ UNKNOWN_ACCURACY, UNKNOWN_VARIANCE = 0xFE, 0xFFFF
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PulsesDoubted(Event):
-    """Pulses come, and which seconds they begin is not known well enough; or it is again (no *doubt*)."""
+    """Pulses come, and which seconds they begin is not known well enough."""
 
     severity: ClassVar[Severity] = Severity.WARNING
 
@@ -48,9 +48,20 @@ class PulsesDoubted(Event):
     doubt: str
 
     def __str__(self) -> str:
-        if not self.doubt:
-            return f"{self.clock}: {self.time_of_day} names the seconds of the pulses"
-        return f"{self.clock}: a pulse is not used: {self.doubt} ({self.time_of_day})"
+        return f"{self.clock}: pulses are not used: {self.doubt} ({self.time_of_day})"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PulsesNumbered(Event):
+    """Pulses come, and it is known which seconds they begin."""
+
+    severity: ClassVar[Severity] = Severity.NOTICE
+
+    clock: str
+    time_of_day: str
+
+    def __str__(self) -> str:
+        return f"{self.clock}: pulses come, {self.time_of_day} names their seconds"
 
 
 class PulseInputs(Protocol):
@@ -128,6 +139,7 @@ class PulseSource:
         self._choose_timescale()
         self._watch_pulses()
         self._watch_time_of_day()
+        self._say_quality()
         self._check_timer.set(monotonic_now() + CHECK_INTERVAL)
 
     def stop(self) -> None:
@@ -227,7 +239,10 @@ class PulseSource:
         before, self._doubt = self._doubt, doubt
         if before is None or NUMBERS.sub("", before) != NUMBERS.sub("", doubt):
             name, clock = self._time_of_day.name, self._driver.clock.name
-            self._recorder.record(PulsesDoubted(clock=clock, time_of_day=name, doubt=doubt), self.name)
+            numbered = PulsesNumbered(clock=clock, time_of_day=name)
+            self._recorder.record(
+                PulsesDoubted(clock=clock, time_of_day=name, doubt=doubt) if doubt else numbered, self.name
+            )
 
     # -- time of day -----------------------------------------------------------------------------------
 
@@ -276,17 +291,20 @@ class PulseSource:
             self._announce(None)
 
     def _announce(self, clock_class: int | None) -> None:
-        """Let the grandmasters say *clock_class*; None: what they are configured to say."""
-        if clock_class == self._clock_class:
-            return
-        self._clock_class = clock_class
+        """Let the grandmasters say *clock_class*, if that is new; None: the one that they are configured to say."""
+        if clock_class != self._clock_class:
+            self._clock_class = clock_class
+            self._say_quality()
+
+    def _say_quality(self) -> None:
+        """Tell the grandmasters what the clock is worth; while it is locked their configuration knows how accurate."""
         for served in self._served:
             quality, properties = served.quality, served.properties
-            if clock_class is not None:
+            if self._clock_class != self._config.locked_clock_class:
+                quality = ClockQuality(quality.clock_class, UNKNOWN_ACCURACY, UNKNOWN_VARIANCE)
+            if self._clock_class is not None:
+                quality = quality._replace(clock_class=self._clock_class)
                 properties = replace(self.time_properties, time_source=self._time_source(properties))
-                quality = quality._replace(clock_class=clock_class)
-                if clock_class != self._config.locked_clock_class:
-                    quality = ClockQuality(clock_class, UNKNOWN_ACCURACY, UNKNOWN_VARIANCE)
             served.grandmaster.set_local_quality(quality, properties)
 
     def _time_source(self, configured: TimeProperties) -> TimeSource:

@@ -13,7 +13,8 @@ from ptpstack.servo.interface import ServoState
 class OffsetSample(Event):
     """One measurement: the offset is local - master, the frequency what *clock* runs at after it.
 
-    *steering* is false when the arbiter lets another instance, or nobody, steer the clock.
+    *steering* is false when the arbiter lets another instance, or nobody, steer the clock. Port 0: no port measured,
+    the clock was compared with another of the host, or with pulses.
     """
 
     severity: ClassVar[Severity] = Severity.DEBUG
@@ -28,7 +29,8 @@ class OffsetSample(Event):
     steering: bool = True
 
     def __str__(self) -> str:
+        port = f"port {self.port_number}: " if self.port_number else ""
         return (
-            f"port {self.port_number}: offset {self.offset_ns:+.0f} ns (local - master), "
+            f"{port}offset {self.offset_ns:+.0f} ns (local - master), "
             f"{self.clock} {self.frequency_ppb:+.1f} ppb, delay {self.mean_delay_ns:.0f} ns"
         )

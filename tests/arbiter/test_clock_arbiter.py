@@ -4,7 +4,13 @@ import pytest
 
 from ptpstack.arbiter.clock_arbiter import ClockArbiter, Verdict
 from ptpstack.arbiter.clock_state import ClockState
-from ptpstack.arbiter.events import ClockStateChanged, MeasurementRejected, TimescaleMismatch, WriterChosen
+from ptpstack.arbiter.events import (
+    ClockStateChanged,
+    MeasurementRejected,
+    TimescaleMismatch,
+    TimescaleTaken,
+    WriterChosen,
+)
 from ptpstack.core.outputs import Measurement
 from ptpstack.servo.interface import ServoState
 from ptpstack.time import MILLISECOND, SECOND, LocalTime, MonotonicTime, PtpTime, TimeInterval
@@ -160,6 +166,6 @@ def test_other_offsets_are_no_mismatch(offset_s: int) -> None:
     assert judged(arbiter, offset_s * SECOND) == (Verdict.STEER, [WriterChosen])
 
 
-def test_a_clock_of_its_own_follows_over_a_mismatch_but_the_alarm_is_raised() -> None:
+def test_a_clock_of_its_own_follows_over_a_mismatch_and_it_is_told() -> None:
     arbiter = ClockArbiter("/dev/ptp0", ["main"])
-    assert judged(arbiter, 37 * SECOND) == (Verdict.STEER, [TimescaleMismatch, WriterChosen])
+    assert judged(arbiter, 37 * SECOND) == (Verdict.STEER, [TimescaleTaken, WriterChosen])

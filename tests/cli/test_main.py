@@ -56,7 +56,7 @@ STATUS = {
             "frequency_ppb": 15.26,
             "servo_state": "LOCKED",
             "writer": "main",
-            "why": "it is the only instance on this clock",
+            "why": "nothing else may steer this clock",
         }
     },
 }
@@ -125,6 +125,34 @@ def test_status_is_a_table_with_sign_and_unit(daemon: Daemon, capsys: pytest.Cap
         "  soft   locked  -123                     +15.3            LOCKED  main",
         "",
         "offset: local - master, positive is ahead; frequency: what the clock is set to, positive is faster",
+    ]
+
+
+def test_status_shows_what_clocks_and_pulses_do_without_any_instance(
+    daemon: Daemon, capsys: pytest.CaptureFixture[str]
+) -> None:
+    soft = STATUS["clocks"]["soft"]
+    follows = {"clock": "/dev/ptp0", "why": "it is locked", "method": "precise", "uncertainty_ns": 24.6}
+    lost = {"clock": None, "why": "/dev/ptp0 is holdover: it fell silent", "method": None, "uncertainty_ns": None}
+    mismatch = soft | {"name": "c", "writer": None, "why": "timescale mismatch", "follows": follows}
+    clocks = [soft | {"name": "a", "follows": follows}, soft | {"name": "b", "follows": lost}, mismatch]
+    source = {"clock": "/dev/ptp0", "time_of_day": "gpsd at 127.0.0.1:2947", "clock_class": 6, "doubt": ""}
+    doubtful = source | {"clock_class": None, "doubt": "no fix"}
+    answer = STATUS | {
+        "instances": {},
+        "clocks": {clock["name"]: clock for clock in clocks},
+        "sources": {"gnss": source, "spare": doubtful},
+    }
+    daemon.answers = [{"status": answer}]
+    assert main(["status", "--socket", daemon.path]) == 0
+    assert [line.split("  ")[-1].strip() for line in capsys.readouterr().out.splitlines()[2:9]] == [
+        "/dev/ptp0, compared within ± 25 ns (precise)",
+        "nobody: /dev/ptp0 is holdover: it fell silent",
+        "nobody: timescale mismatch",
+        "",
+        "pulses",
+        "used",
+        "no fix",
     ]
 
 

@@ -16,7 +16,7 @@ from ptpstack.daemon import pulse_source
 from ptpstack.daemon.clock_driver import ClockDriver
 from ptpstack.daemon.events import ClockFailed
 from ptpstack.daemon.loop import monotonic_now
-from ptpstack.daemon.pulse_source import PulsesDoubted, PulseSource, Served
+from ptpstack.daemon.pulse_source import PulsesDoubted, PulsesNumbered, PulseSource, Served
 from ptpstack.daemon.state_store import StateStore
 from ptpstack.daemon.utc_keeper import TaiOffsetAssumed
 from ptpstack.errors import HardwareError
@@ -28,6 +28,7 @@ from tests.daemon.fakes import FakeClock, Workshop
 
 UTC_S = 1_800_000_000
 CONFIGURED = ClockQuality(248, 0x21, 0x4E5D)
+UNLOCKED = ClockQuality(248, 0xFE, 0xFFFF)
 VALID = TimeProperties(current_utc_offset=38, current_utc_offset_valid=True, time_source=TimeSource.ATOMIC_CLOCK)
 
 
@@ -194,7 +195,8 @@ def test_a_pulse_of_an_unknown_second_is_not_used_and_the_doubt_is_told_once(ben
     bench.time_of_day.doubt = ""
     bench.pulse()
     assert len(bench.offsets_ns()) == 1
-    assert str(bench.shop.events(PulsesDoubted)[-1]) == "fake: a receiver names the seconds of the pulses"
+    (numbered,) = bench.shop.events(PulsesNumbered)
+    assert str(numbered) == "fake: pulses come, a receiver names their seconds"
 
 
 def test_the_end_of_a_pulse_is_no_pulse(bench: Bench) -> None:
@@ -246,10 +248,10 @@ def lock(bench: Bench) -> None:
 
 def test_while_locked_the_grandmasters_announce_a_primary_reference(bench: Bench) -> None:
     bench.check()
-    assert bench.grandmaster.said == []
+    assert bench.grandmaster.said == [(UNLOCKED, TimeProperties())]
     lock(bench)
     bench.check()
-    ((quality, properties),) = bench.grandmaster.said
+    _, (quality, properties) = bench.grandmaster.said
     assert quality == ClockQuality(6, 0x21, 0x4E5D)
     assert properties.time_traceable
     assert properties.frequency_traceable
@@ -270,7 +272,7 @@ def test_when_the_pulses_stop_it_is_holdover_for_a_while_and_then_what_is_config
     assert bench.grandmaster.said[-1][1].time_traceable
     monkeypatch.setattr(pulse_source, "monotonic_now", lambda: late + 300 * SECOND)
     bench.check()
-    assert bench.grandmaster.said[-1] == (CONFIGURED, TimeProperties())
+    assert bench.grandmaster.said[-1] == (UNLOCKED, TimeProperties())
     assert bench.source.as_dict()["clock_class"] is None
 
 
@@ -278,7 +280,7 @@ def test_a_clock_that_another_steers_is_not_worth_what_pulses_make_of_it(bench: 
     lock(bench)
     bench.driver.arbiter.writer = "main"
     bench.check()
-    assert bench.grandmaster.said[-1] == (CONFIGURED, TimeProperties())
+    assert bench.grandmaster.said[-1] == (UNLOCKED, TimeProperties())
 
 
 def test_a_clock_that_cannot_be_read_is_given_up_until_the_next_look(bench: Bench) -> None:

@@ -111,6 +111,20 @@ def test_linuxptp_lines_are_those_of_ptp4l(event: Event, line: str) -> None:
     assert linuxptp(event) == [f"ptp4l[123.456]: {line}"]
 
 
+def test_two_clocks_compared_are_a_line_of_phc2sys() -> None:
+    compared = sample(
+        clock="CLOCK_REALTIME",
+        port_number=0,
+        offset_ns=-12.6,
+        mean_delay_ns=251.0,
+        frequency_ppb=-15_000.4,
+        log_sync_interval=-3,
+    )
+    assert linuxptp(compared, summary_interval=4) == [
+        "phc2sys[123.456]: CLOCK_REALTIME phc offset       -13 s2 freq  +15000 delay    502"
+    ]
+
+
 @pytest.mark.parametrize(
     "event",
     [

@@ -1,4 +1,4 @@
-"""Lines as ptp4l 4.x prints them, byte for byte, for the scripts and exporters that read those.
+"""Lines as ptp4l and phc2sys 4.x print them, byte for byte, for the scripts and exporters that read those.
 
 What ptp4l has no line for is left out: the other formats say it. ptp4l's ``freq`` is its servo's output,
 the negative of what the clock is set to.
@@ -24,6 +24,11 @@ _EVENT_NAMES = {
 _MASTER_STATES = (PortState.PRE_MASTER, PortState.MASTER)
 
 
+def is_comparison(event: Event) -> bool:
+    """Whether no port measured: phc2sys would have compared two clocks of the host."""
+    return isinstance(event, OffsetSample) and event.port_number == 0
+
+
 class LinuxptpFormat:
     """Call it with records; it returns ptp4l's lines.
 
@@ -47,7 +52,8 @@ class LinuxptpFormat:
         """Yield the lines that follow from *record*."""
         tag = self._message_tag or (record.instance if self._several else "")
         seconds, milliseconds = divmod(int(record.monotonic) // MILLISECOND, 1000)
-        prefix = f"ptp4l[{seconds}.{milliseconds:03}]: {f'[{tag}] ' if tag else ''}"
+        program = "phc2sys" if is_comparison(record.event) else "ptp4l"
+        prefix = f"{program}[{seconds}.{milliseconds:03}]: {f'[{tag}] ' if tag else ''}"
         for sentence in self._sentences(record.instance, record.event):
             yield prefix + sentence
 
@@ -90,6 +96,12 @@ class LinuxptpFormat:
         return f"port {number} ({interface})" if interface else f"port {number}"
 
     def _sample(self, instance: str, sample: OffsetSample) -> Iterator[str]:
+        if is_comparison(sample):
+            yield (
+                f"{sample.clock} phc offset {round(sample.offset_ns):9d} s{sample.state:d} "
+                f"freq {-sample.frequency_ppb:+7.0f} delay {round(2 * sample.mean_delay_ns):6d}"
+            )
+            return
         samples_a_line = 1 << max(0, self._summary_interval - sample.log_sync_interval)
         adjustment_ppb = -sample.frequency_ppb
         if samples_a_line == 1:
