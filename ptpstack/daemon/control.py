@@ -95,6 +95,7 @@ class _Client:
         self._server.recorder.remove_sink(self._send_event)
         self._loop.unwatch(self._connection.fileno())
         self._connection.close()
+        self._answers = None  # it refers to this object: garbage that only a full collection would find
         self._server.forget(self)
 
     def _on_readable(self) -> None:
