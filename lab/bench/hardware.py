@@ -1,7 +1,9 @@
 """Hardware stamps on the virtual NIC: ours beside ptp4l in one boot, on equal links and oscillators, against the truth.
 
+And the system clock kept on a hardware clock, by us and by phc2sys one after the other.
+
 What lives here: the scenarios, what is computed from the truth, the picture. What does not: what runs in the guest
-(``hardware_guest.py``), the machine (``lab.vm``).
+(``hardware_guest.py``, ``system_clock_guest.py``), the machine (``lab.vm``).
 """
 
 from __future__ import annotations
@@ -11,7 +13,7 @@ import shlex
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TypeAlias
+from typing import ClassVar, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,6 +38,9 @@ PICTURE = Path("lab/out/hardware.png")
 class Scenario:
     """One run: equal knobs for both pairs of ports."""
 
+    guest: ClassVar[str] = "lab.bench.hardware_guest"
+    peer: ClassVar[str] = "ptp4l"
+
     name: str
     delay_mechanism: str
     log_sync_interval: int
@@ -46,9 +51,25 @@ class Scenario:
     seconds: int = SECONDS
 
 
-SCENARIOS = (
+@dataclass(frozen=True)
+class SystemClockScenario:
+    """The system clock on a hardware clock: one program, then, with the same knobs, the other."""
+
+    guest: ClassVar[str] = "lab.bench.system_clock_guest"
+    peer: ClassVar[str] = "phc2sys"
+
+    name: str
+    log_interval: int
+    walk_ppt: int = 0
+    error_ppb: int = 20_000
+    seconds: int = SECONDS
+
+
+SCENARIOS: tuple[Scenario | SystemClockScenario, ...] = (
     *(Scenario(f"{m}-{2**-log}", m, log) for m in ("e2e", "p2p") for log in (0, -3, -4)),
     *(Scenario(f"{m}-8-walk", m, -3, walk_ppt=1000) for m in ("e2e", "p2p")),
+    SystemClockScenario("system-1", 0),
+    SystemClockScenario("system-8-walk", -3, walk_ppt=1000),
 )
 
 
@@ -71,17 +92,16 @@ def measure(rounds: int) -> Iterator[Row]:
         runs = [boot[scenario.name] for boot in boots]
         for metric, unit, statistic in METRICS:
             ours, peer = ([statistic(run.offsets_ns[who]) for run in runs] for who in (OURS, PEER))
-            yield Row(scenario.name, metric, unit, ours, peer, "ptp4l")
+            yield Row(scenario.name, metric, unit, ours, peer, scenario.peer)
         cpu = ([run.cpu_s[who] for run in runs] for who in (OURS, PEER))
-        yield Row(scenario.name, "CPU time over the run", "s", next(cpu), next(cpu), "ptp4l")
+        yield Row(scenario.name, "CPU time over the run", "s", next(cpu), next(cpu), scenario.peer)
     _draw(boots[0])
 
 
 def _boot(seed: int) -> dict[str, Run]:
     """Return what every scenario gave in one guest."""
     script = "\n".join(
-        f"python3 -m lab.bench.hardware_guest {shlex.quote(json.dumps(asdict(scenario)))} || exit"
-        for scenario in SCENARIOS
+        f"python3 -m {scenario.guest} {shlex.quote(json.dumps(asdict(scenario)))} || exit" for scenario in SCENARIOS
     )
     result = run_in_vm(script, timeout=3600, guest=Guest(vptp=f"ports=4 seed={seed}"))
     if result.exit_code:
@@ -127,7 +147,7 @@ def _draw(runs: dict[str, Run]) -> None:
     figure = Figure(figsize=(12, 3 * len(runs)), layout="constrained")
     for number, (name, run) in enumerate(runs.items(), 1):
         axes = figure.add_subplot(len(runs), 1, number)
-        for who, colour, label in ((PEER, "tab:orange", "ptp4l"), (OURS, "tab:blue", "ptpstack")):
+        for who, colour, label in ((PEER, "tab:orange", "linuxptp"), (OURS, "tab:blue", "ptpstack")):
             seconds = np.arange(len(run.offsets_ns[who])) / SAMPLES_PER_S
             axes.plot(seconds, run.offsets_ns[who], linewidth=0.8, color=colour, label=label)
         axes.set(title=name, xlabel="time (s)", ylabel="true offset (ns)", ylim=(-100, 100))

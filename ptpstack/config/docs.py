@@ -28,6 +28,22 @@ One TOML file. An ordinary clock needs four lines:
 interface = "eth0"
 ```
 
+The same daemon keeps the system clock on the one that PTP steers, and lets a GNSS receiver's PPS make a grandmaster
+of class 6:
+
+```toml
+[clock.system]
+type = "system"
+follows = "auto"
+
+[source.gnss]
+type = "pps"
+clock = "/dev/ptp0"
+pin = "SDP0"
+time_of_day = "nmea"
+serial_port = "/dev/ttyS0"
+```
+
 `ptpstack check FILE` lists everything that is wrong with a file, `ptpstack check FILE --show` every value that
 holds and who decided it, and `ptpstack check --schema` prints a JSON schema for editors.
 """
