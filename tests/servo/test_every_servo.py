@@ -107,6 +107,17 @@ def test_a_sample_that_is_not_younger_harms_nothing(name: str) -> None:
 
 
 @ours
+def test_it_goes_on_after_the_clock_was_held_at_a_frequency(name: str) -> None:
+    servo = make_servo(name)
+    offsets, _ = run(servo, np.full(800, 300.0), stamps(800))
+    servo.hold(-300.0 / (1 + 300e-9))
+    later, commands = run(servo, np.full(800, 300.0), stamps(800, seed=2), start_s=1160.0, offset_ns=offsets[-1] + 40.0)
+    assert {command.step for command in commands} == {0}
+    assert np.abs(later[:40]).max() < 150
+    assert rms(later[400:]) < 12
+
+
+@ours
 def test_a_day_of_silence_is_survived(name: str) -> None:
     day = 86_400.0
     servo = make_servo(name)
