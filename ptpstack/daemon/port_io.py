@@ -130,10 +130,13 @@ class PortIo:
 
     def take_link_change(self, change: LinkChange) -> None:
         """Follow what the link monitor saw of this interface."""
+        reason = "the link is down" if change.exists else "the interface was removed"
         if change.up and self._socket is None:
             self._reopen()
         elif not change.up and self._socket is not None:
-            self._lose("the link is down" if change.exists else "the interface was removed")
+            self._lose(reason)
+        elif not change.exists:
+            self._recorder.record(InterfaceLost(interface=self.interface, reason=reason))
 
     def _open(self) -> None:
         port_socket = self._socket = self._open_socket()

@@ -1,4 +1,4 @@
-"""What a clock runs at when nothing tells it what to do: the mean, not the noise of the last sample."""
+"""What a clock runs at when nothing tells it what to do: the mean, neither the noise of the last sample nor old woes."""
 
 from random import Random
 
@@ -6,7 +6,13 @@ import pytest
 
 from ptpstack.daemon.learnt_frequency import LearntFrequency
 
-INTERVALS_S = [1 / 16, 1 / 8, 1.0]
+INTERVALS_S = pytest.mark.parametrize("interval_s", [1 / 16, 1 / 8, 1.0])
+
+
+def learn(learnt: LearntFrequency, seconds: float, interval_s: float, ppb: float, noise_ppb: float = 0.0) -> None:
+    random = Random(1)
+    for _ in range(round(seconds / interval_s)):
+        learnt.add(random.gauss(ppb, noise_ppb), interval_s)
 
 
 def test_nothing_is_known_before_the_first_command_but_what_was_kept() -> None:
@@ -14,32 +20,39 @@ def test_nothing_is_known_before_the_first_command_but_what_was_kept() -> None:
     assert LearntFrequency(77.0).ppb == 77.0
 
 
-@pytest.mark.parametrize("interval_s", INTERVALS_S)
-def test_the_first_command_is_believed(interval_s: float) -> None:
+@INTERVALS_S
+def test_the_first_command_is_believed_where_nothing_was_kept(interval_s: float) -> None:
     learnt = LearntFrequency()
     learnt.add(1000.0, interval_s)
     assert learnt.ppb == 1000.0
 
 
-@pytest.mark.parametrize("interval_s", INTERVALS_S)
+@INTERVALS_S
 def test_the_noise_of_the_commands_is_averaged_away(interval_s: float) -> None:
-    random, learnt = Random(1), LearntFrequency()
-    for _ in range(round(120 / interval_s)):
-        learnt.add(20_000.0 + random.choice((-100.0, 100.0)), interval_s)
-    assert learnt.ppb == pytest.approx(20_000.0, abs=100 * (interval_s / 16) ** 0.5)
-
-
-@pytest.mark.parametrize("interval_s", INTERVALS_S)
-def test_what_was_wrong_at_first_is_soon_forgotten(interval_s: float) -> None:
     learnt = LearntFrequency()
-    for _ in range(4):
-        learnt.add(1000.0, interval_s)
-    for _ in range(round(30 / interval_s)):
-        learnt.add(0.0, interval_s)
-    assert learnt.ppb < 20.0
+    learn(learnt, 120, interval_s, 20_000.0, noise_ppb=100.0)
+    assert learnt.ppb == pytest.approx(20_000.0, abs=300 * (interval_s / 32) ** 0.5)
 
 
-def test_one_odd_command_hardly_moves_what_was_kept() -> None:
+@INTERVALS_S
+def test_what_the_servo_did_about_a_disturbance_is_left_out(interval_s: float) -> None:
+    learnt = LearntFrequency()
+    learn(learnt, 32, interval_s, 0.0, noise_ppb=10.0)
+    learn(learnt, 4, interval_s, 2_000.0)
+    assert abs(learnt.ppb) < 10.0
+
+
+@INTERVALS_S
+def test_what_was_long_ago_is_forgotten(interval_s: float) -> None:
+    learnt = LearntFrequency()
+    learn(learnt, 32, interval_s, 1000.0)
+    learn(learnt, 32, interval_s, 0.0)
+    assert learnt.ppb == 0.0
+
+
+def test_a_few_commands_do_not_outweigh_what_was_kept() -> None:
     learnt = LearntFrequency(77.0)
-    learnt.add(1077.0, 1 / 8)
-    assert learnt.ppb == pytest.approx(81.0, abs=1.0)
+    learn(learnt, 3, 1 / 8, 1077.0)
+    assert learnt.ppb == 77.0
+    learn(learnt, 1, 1 / 8, 1077.0)
+    assert learnt.ppb == 1077.0

@@ -323,6 +323,14 @@ def test_the_link_monitor_is_quicker_than_the_retry(port: Port) -> None:
     assert port.sockets[0].closed
 
 
+def test_an_interface_that_is_removed_after_its_link_went_down_is_told(port: Port) -> None:
+    port.port_io.take_link_change(change(up=False))
+    port.port_io.take_link_change(change(up=False, exists=False))
+    assert port.receiver.links == [(7, False)]
+    reasons = [event.reason for event in port.shop.events(InterfaceLost)]
+    assert reasons == ["the link is down", "the interface was removed"]
+
+
 def test_a_link_that_is_down_at_start_is_waited_for() -> None:
     port = Port()
     port.link_up = False
