@@ -304,8 +304,11 @@ class ClockDriver:
         return True
 
     def _tell_step(self, delta: TimeInterval) -> None:
+        self._say_synchronized_at = MonotonicTime(0)
         try:
             local = self.clock.time()
+            if self._utc is not None:
+                self._utc.stepped()
         except HardwareError as error:
             self._failed(error)
             return

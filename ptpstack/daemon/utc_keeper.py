@@ -22,6 +22,7 @@ ASSUMED_TAI_OFFSET_S = 37
 KEPT_IN_HOLDOVER: TimeInterval = 600 * SECOND
 """So long a clock that was locked still counts as kept; its maximum error grows meanwhile, as the kernel has it."""
 
+LEAP_FLAG_DOWN: TimeInterval = 2 * SECOND
 DAY, NEWS_FROM = 86_400 * SECOND, 6 * 3600 * SECOND
 AMBIGUOUS_BEFORE, AMBIGUOUS_AFTER = 2 * SECOND, SECOND
 
@@ -142,13 +143,14 @@ class UtcKeeper:
         self._leap = Leap.NONE
         self._said_assumed = False
         self._kept_at: MonotonicTime | None = None
+        self._stepped_at = UtcTime(0)
 
     def follow(
         self, properties: TimeProperties | None, *, tell_kernel: bool = False
     ) -> tuple[TimeInterval, list[Event]]:
         """Read the clock on the timescale of *properties* (None: nobody tells); return how far its reading moved by it.
 
-        With *tell_kernel* the kernel learns TAI - UTC and leap seconds that are announced as valid.
+        With *tell_kernel* the kernel learns TAI - UTC as announced valid, and, while it is kept, of leap seconds.
         """
         clock, events = self._clock, list[Event]()
         if self.is_ambiguous():
@@ -164,7 +166,7 @@ class UtcKeeper:
         if tell_kernel and announced and wanted.tai_offset_s != kernel_s:
             clock.set_tai_offset(wanted.tai_offset_s)
         clock.tai_offset_s = wanted.tai_offset_s
-        if tell_kernel:
+        if tell_kernel and self._may_set_leap():
             events += self._set_leap(wanted.leap)
         change_s = wanted.tai_offset_s - before.tai_offset_s
         if not change_s:
@@ -176,6 +178,15 @@ class UtcKeeper:
         )
         leapt = before.leap is not Leap.NONE and change_s == _SECONDS[before.leap]
         return 0 if leapt else change_s * SECOND, events  # a leap second moves UTC, not PTP time
+
+    def stepped(self) -> None:
+        """Take that the clock was set: the kernel then counts it as not kept, and forgets a leap second it was told.
+
+        It hears of the leap second again only when its flag was down for a second.
+        """
+        self._kept_at = None
+        self._stepped_at = self._utc()
+        self._set_leap(Leap.NONE)
 
     def is_ambiguous(self) -> bool:
         """Whether a leap second is so near that UTC may mean two instants."""
@@ -208,6 +219,9 @@ class UtcKeeper:
             self._kept_at = None
             events.append(SystemTimeKept(clock=self._clock.name, kept=False, rule=rule))
         return events
+
+    def _may_set_leap(self) -> bool:
+        return self._kept_at is not None and abs(self._utc() - self._stepped_at) >= LEAP_FLAG_DOWN
 
     def _set_leap(self, leap: Leap) -> list[Event]:
         if leap is self._leap:

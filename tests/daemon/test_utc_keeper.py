@@ -92,6 +92,7 @@ def test_a_leap_second_on_its_day(hour: float, properties: TimeProperties, befor
 def test_over_a_leap_second_ptp_time_goes_on_and_the_kernel_is_left_alone_in_the_ambiguous_seconds() -> None:
     kernel = Kernel(tai=37)
     clock, keeper = started(kernel)
+    keeper.say_synchronized(sample(), at(0))
     assert kinds(keeper.follow(LEAP61, tell_kernel=True)[1]) == [LeapSecondPlanned]
     assert Status.INS in kernel.status
 
@@ -109,6 +110,31 @@ def test_over_a_leap_second_ptp_time_goes_on_and_the_kernel_is_left_alone_in_the
     assert (clock.tai_offset_s, clock.kernel_tai_offset_s()) == (38, 38)
     assert not kernel.status & (Status.INS | Status.DEL)
     assert keeper.follow(AFTER_LEAP, tell_kernel=True) == (0, [])
+
+
+def test_a_step_makes_the_kernel_forget_a_leap_second_so_it_is_told_again_when_the_flag_was_down() -> None:
+    kernel = Kernel(tai=37)
+    clock, keeper = started(kernel)
+    assert keeper.follow(LEAP61, tell_kernel=True) == (0, [])  # not before the clock is kept
+    keeper.say_synchronized(sample(), at(0))
+    keeper.follow(LEAP61, tell_kernel=True)
+    assert Status.INS in kernel.status
+    keeper.stepped()
+    assert Status.INS not in kernel.status
+    keeper.say_synchronized(sample(), at(1))
+    clock.advance(1_900_000_000)
+    assert keeper.follow(LEAP61, tell_kernel=True) == (0, [])
+    clock.advance(200_000_000)
+    assert kinds(keeper.follow(LEAP61, tell_kernel=True)[1]) == [LeapSecondPlanned]
+    assert Status.INS in kernel.status
+
+
+def test_a_leap_second_that_the_kernel_was_not_told_of_moves_ptp_time() -> None:
+    clock, keeper = started(Kernel(tai=37))
+    keeper.follow(LEAP61, tell_kernel=True)
+    clock.utc_ns = (MIDNIGHT_S + DAY_S + 5) * 10**9
+    moved, events = keeper.follow(AFTER_LEAP, tell_kernel=True)
+    assert (moved, kinds(events)) == (SECOND, [TimescaleFollowed])
 
 
 def sample(offset_ns: float = 1500.0, uncertainty_ns: float = 2000.0) -> OffsetSample:
@@ -159,8 +185,8 @@ def test_a_clock_counts_as_kept_for_a_while_in_holdover(state: ClockState, after
 def test_at_the_end_the_kernel_is_told_that_nobody_keeps_its_clock_and_no_leap_second_stays() -> None:
     kernel = Kernel()
     _, keeper = started(kernel)
-    keeper.follow(LEAP61, tell_kernel=True)
     keeper.say_synchronized(sample(), at(0))
+    keeper.follow(LEAP61, tell_kernel=True)
     assert kinds(keeper.give_up("the daemon ends")) == [LeapSecondPlanned, SystemTimeKept]
     assert kernel.status == Status.UNSYNC
     assert kernel.members["tai"] == 37
