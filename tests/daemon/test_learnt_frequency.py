@@ -1,4 +1,4 @@
-"""What a clock runs at when nothing tells it what to do: the mean, neither the noise of the last sample nor old woes."""
+"""What a clock runs at when nothing tells it what to do: the mean, without the noise and without old woes."""
 
 from random import Random
 

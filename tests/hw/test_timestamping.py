@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from hw import timestamping
-from hw.sockets import PortSocket
+from hw.sockets import PortSocket, Transport, open_socket
 from hw.timestamping import (
     L2_FILTERS,
     L4_FILTERS,
@@ -263,3 +263,17 @@ def test_one_step_is_asked_for_and_a_card_without_it_is_a_clear_error(install: C
     install(Nic(takes={}))
     with pytest.raises(HardwareError, match=r"onestep_sync[\s\S]*two_step = true"):
         enable(L2_FILTERS, TxType.ONESTEP_SYNC)
+
+
+def test_one_step_without_hardware_stamps_is_a_clear_error() -> None:
+    with pytest.raises(HardwareError, match=r"eth7: one-step Syncs need hardware stamps[\s\S]*two_step = true"):
+        open_socket(
+            "eth7",
+            transport=Transport.L2,
+            timestamping=SOFTWARE,
+            groups=[],
+            ethertype=0x88F7,
+            event_port=319,
+            general_port=320,
+            one_step_sync=True,
+        )
