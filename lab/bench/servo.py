@@ -26,11 +26,11 @@ class Contender(NamedTuple):
     packet_selection: bool = False
 
 
-BASELINE = Contender("pi", "moving_median")
+BASELINE = Contender("pi", "median")
 CONTENDERS = {
     "auto": Contender("auto", "auto"),
     "kalman": Contender("kalman", "auto"),
-    "linreg": Contender("linreg", "moving_median"),
+    "linreg": Contender("linreg", "median"),
     "selecting": Contender("auto", "lucky", packet_selection=True),
 }
 METRICS = (("RMS", "rms_ns"), ("95 %", "percentile_95_ns"), ("max", "max_ns"), ("MTIE 10 s", "mtie_10s_ns"))

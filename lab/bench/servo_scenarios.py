@@ -114,7 +114,7 @@ def play(
     scenario: Scenario,
     servo: str,
     *,
-    delay_filter: str = "moving_median",
+    delay_filter: str = "median",
     packet_selection: bool = False,
     seed: int = 1,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -16,12 +16,6 @@ from pathlib import Path
 from lab.daemon import Daemon
 from lab.namespaces import Cable, Network
 
-SERVO = """
-[servo]  # ptp4l's gains for software stamps take 36 s to estimate the frequency at this Sync rate
-proportional_scale = 0.4
-integral_scale = 0.05
-"""
-
 
 @dataclass(frozen=True)
 class Port:
@@ -82,7 +76,7 @@ class Clock:
                 "log_sync_interval = -3",
                 "log_min_{}_req_interval = {}".format(*requests),
             ]
-        return "\n".join(lines) + "\n" + SERVO
+        return "\n".join(lines) + "\n"
 
 
 _BRIDGED = (Port("eth0", "l2", "e2e"), Port("eth0", "udpv4", "e2e"))

@@ -14,6 +14,8 @@ from typing import Annotated, Literal, TypeAlias
 from msgspec import UNSET, Meta, Struct, UnsetType, field
 
 from profiles.loader import DelayMechanismName, TransportName
+from ptpstack.config.servo_table import Servo
+from ptpstack.config.table import Table
 
 LogInterval: TypeAlias = Annotated[int, Meta(ge=-10, le=10)]
 Octet: TypeAlias = Annotated[int, Meta(ge=0, le=0xFF)]
@@ -51,11 +53,7 @@ def written(key: str, value: str | float) -> str:
     return base(value) if base and isinstance(value, int) else json.dumps(value, ensure_ascii=False)
 
 
-class _Table(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What all tables of the file share."""
-
-
-class Port(_Table, frozen=True):
+class Port(Table, frozen=True):
     """One PTP port of an instance."""
 
     interface: Annotated[str, Meta(min_length=1, max_length=15, description="The network interface.")]
@@ -108,7 +106,7 @@ class Port(_Table, frozen=True):
     dscp_general: Annotated[Dscp, Meta(description="DiffServ code point of general messages over UDP.")] = 0
 
 
-class Instance(_Table, frozen=True):
+class Instance(Table, frozen=True):
     """One PTP instance, which is a clock in one domain; NAME is free."""
 
     profile: Annotated[str, Meta(description="The PTP profile that gives defaults and ranges.")] = "default-e2e"
@@ -168,7 +166,7 @@ class Instance(_Table, frozen=True):
     port: Annotated[tuple[Port, ...], Meta(description="The ports, `[[instance.NAME.port]]` each.")] = ()
 
 
-class Clock(_Table, frozen=True):
+class Clock(Table, frozen=True):
     """A clock of this host that follows another one, or is followed; or a virtual PHC over software stamps.
 
     NAME is what `clock` and `follows` elsewhere in the file may say.
@@ -210,7 +208,7 @@ class Clock(_Table, frozen=True):
     ] = 0.0
 
 
-class PulseSource(_Table, frozen=True):
+class PulseSource(Table, frozen=True):
     """A pulse per second on an input of a hardware clock, and what tells which second it is; NAME is free.
 
     It steers the clock, before any instance. The grandmasters on that clock announce what it is worth: their
@@ -256,7 +254,7 @@ class PulseSource(_Table, frozen=True):
     ] = 300
 
 
-class PulseOutput(_Table, frozen=True):
+class PulseOutput(Table, frozen=True):
     """Pulses that a hardware clock sends out; NAME is free."""
 
     clock: Annotated[str, Meta(description="The hardware clock: /dev/ptpN, or the NAME of a `[clock.NAME]`.")]
@@ -270,49 +268,7 @@ class PulseOutput(_Table, frozen=True):
     width_ns: Annotated[int, Meta(ge=0, le=10**12, description="Length of a pulse; 0 leaves it to the hardware.")] = 0
 
 
-class Servo(_Table, frozen=True):
-    """How clocks are steered."""
-
-    type: Annotated[Literal["pi"], Meta(description="The servo.")] = "pi"
-    proportional_const: Annotated[
-        float, Meta(ge=0, le=10, description="Proportional gain; 0: computed from the Sync interval.")
-    ] = 0.0
-    proportional_scale: Annotated[
-        float, Meta(ge=0, le=10, description="Its scale; 0: 0.7 with hardware stamps, 0.1 with software ones.")
-    ] = 0.0
-    proportional_exponent: Annotated[float, Meta(ge=-10, le=10, description="Its power of the Sync interval.")] = -0.3
-    proportional_norm_max: Annotated[
-        float, Meta(gt=0, le=1, description="Its upper limit, times the Sync interval in seconds.")
-    ] = 0.7
-    integral_const: Annotated[
-        float, Meta(ge=0, le=10, description="Integral gain; 0: computed from the Sync interval.")
-    ] = 0.0
-    integral_scale: Annotated[
-        float, Meta(ge=0, le=10, description="Its scale; 0: 0.3 with hardware stamps, 0.001 with software ones.")
-    ] = 0.0
-    integral_exponent: Annotated[float, Meta(ge=-10, le=10, description="Its power of the Sync interval.")] = 0.4
-    integral_norm_max: Annotated[
-        float, Meta(gt=0, le=2, description="Its upper limit, times the Sync interval in seconds.")
-    ] = 0.3
-    first_step_threshold_ns: Annotated[
-        int, Meta(ge=0, description="Step, at the first lock only, an offset larger than this; 0: never.")
-    ] = 20_000
-    step_threshold_ns: Annotated[
-        int, Meta(ge=0, description="Step at any time an offset larger than this; 0: never.")
-    ] = 0
-    max_frequency_ppb: Annotated[
-        int, Meta(ge=1, le=900_000_000, description="The largest correction; the clock's own limit holds as well.")
-    ] = 900_000_000
-    sanity_freq_limit_ppb: Annotated[
-        int, Meta(ge=0, le=1_000_000_000, description="Distrust a clock this far off CLOCK_MONOTONIC_RAW; 0: no check.")
-    ] = 200_000_000
-    delay_filter: Annotated[
-        Literal["median", "mean", "none"], Meta(description="Filter of the measured path delay.")
-    ] = "median"
-    delay_filter_length: Annotated[int, Meta(ge=1, le=1000, description="Its length in measurements.")] = 10
-
-
-class Log(_Table, frozen=True):
+class Log(Table, frozen=True):
     """What is written about decisions."""
 
     format: Annotated[
@@ -324,14 +280,14 @@ class Log(_Table, frozen=True):
     event_file: Annotated[str, Meta(description="Also append every event to this file as JSON lines; empty: no.")] = ""
 
 
-class Control(_Table, frozen=True):
+class Control(Table, frozen=True):
     """The socket of `ptpstack status`."""
 
     socket: Annotated[str, Meta(description="Path of the UNIX socket; empty: none.")] = "/run/ptpstack/control.sock"
     mode: Annotated[int, Meta(ge=0, le=0o777, description="Its file mode (0o660: owner and group).")] = 0o660
 
 
-class State(_Table, frozen=True):
+class State(Table, frozen=True):
     """What is kept over restarts."""
 
     directory: Annotated[str, Meta(description="Where learnt frequencies are kept; empty: nowhere.")] = (
@@ -339,7 +295,7 @@ class State(_Table, frozen=True):
     )
 
 
-class Realtime(_Table, frozen=True):
+class Realtime(Table, frozen=True):
     """How the timing process is scheduled."""
 
     priority: Annotated[
@@ -348,7 +304,7 @@ class Realtime(_Table, frozen=True):
     lock_memory: Annotated[bool, Meta(description="Lock the process in memory (mlockall).")] = False
 
 
-class Config(_Table, frozen=True):
+class Config(Table, frozen=True):
     """A whole configuration file."""
 
     instance: Annotated[dict[str, Instance], Meta(description="The PTP instances, `[instance.NAME]` each.")] = field(

@@ -14,9 +14,9 @@ from hw.timestamping import Timestamping
 from profiles.loader import TransportName
 from ptpstack.arbiter.clock_arbiter import ClockArbiter
 from ptpstack.config.model import Config
-from ptpstack.config.model import Servo as ServoConfig
 from ptpstack.config.resolve import ResolvedInstance, ResolvedPort
 from ptpstack.config.rules import steers
+from ptpstack.config.servo_table import Servo as ServoConfig
 from ptpstack.core.instance import PtpInstance
 from ptpstack.daemon.clock_driver import ClockDriver, kept_frequency_ppb
 from ptpstack.daemon.clocks import clock_word, contests, open_clock
@@ -31,18 +31,14 @@ from ptpstack.daemon.host_clocks import (
 from ptpstack.daemon.instance_driver import InstanceDriver
 from ptpstack.daemon.loop import Loop
 from ptpstack.daemon.port_io import PortIo
+from ptpstack.daemon.servo_settings import servo_for
 from ptpstack.daemon.state_store import StateStore
 from ptpstack.daemon.transports import open_port_socket
 from ptpstack.errors import ConfigError
 from ptpstack.observe.recorder import Recorder
-from ptpstack.servo.pi import PiSettings
-from ptpstack.servo.registry import make_filter, make_servo
+from ptpstack.servo.registry import make_filter
 from ptpstack.servo.sanity import ClockCheck
-from ptpstack.time import interval_from_ns
 from ptpstack.wire.types import ClockIdentity
-
-HOST_GAINS = (0.7, 0.3)
-FILTERS = {"median": "moving_median", "mean": "moving_average", "none": "none"}
 
 
 @dataclass(slots=True)
@@ -75,7 +71,7 @@ def build(config: Config, resolved: Sequence[ResolvedInstance], loop: Loop, reco
             recorder.record(contest)
         plant.clocks[word] = ClockDriver(
             clock,
-            make_servo(config.servo.type, _pi_settings(config.servo, clock, by_host=word in host), begins_at_ppb),
+            servo_for(config.servo, clock, begins_at_ppb, by_host=word in host),
             ClockArbiter(
                 clock.name, steered_by, refuses_timescale_mismatch=refuses_timescale_mismatch(word, config.clock)
             ),
@@ -104,26 +100,6 @@ def build(config: Config, resolved: Sequence[ResolvedInstance], loop: Loop, reco
     return plant
 
 
-def _pi_settings(config: ServoConfig, clock: Clock, *, by_host: bool) -> PiSettings:
-    """Return the servo's settings; a clock that follows another one of the host has phc2sys' gains by default."""
-    given = (config.proportional_const, config.integral_const)
-    proportional_const, integral_const = HOST_GAINS if by_host and not any(given) else given
-    return PiSettings(
-        hardware_timestamping=clock.stamping is Timestamping.HARDWARE,
-        proportional_const=proportional_const,
-        integral_const=integral_const,
-        proportional_scale=config.proportional_scale,
-        proportional_exponent=config.proportional_exponent,
-        proportional_norm_max=config.proportional_norm_max,
-        integral_scale=config.integral_scale,
-        integral_exponent=config.integral_exponent,
-        integral_norm_max=config.integral_norm_max,
-        first_step_threshold=interval_from_ns(config.first_step_threshold_ns),
-        step_threshold=interval_from_ns(config.step_threshold_ns),
-        max_frequency_ppb=min(config.max_frequency_ppb, clock.max_frequency_ppb),
-    )
-
-
 def _instance_driver(
     resolved: ResolvedInstance, clock: ClockDriver, servo: ServoConfig, loop: Loop, recorder: Recorder
 ) -> InstanceDriver:
@@ -132,7 +108,7 @@ def _instance_driver(
         settings,
         [port.settings for port in resolved.ports],
         random=random.random,
-        delay_filter=partial(make_filter, FILTERS[servo.delay_filter], servo.delay_filter_length),
+        delay_filter=partial(make_filter, servo.delay_filter, servo.delay_filter_length),
     )
     return InstanceDriver(resolved.name, instance, clock, loop, recorder)
 

@@ -82,7 +82,9 @@ class RefusedRun:
         tolerance = GATE * math.sqrt(2.0 * variance)
         if len(run) > 1:
             (before_s, before), (last_s, last) = run[-2:]
-            extrapolated = last + (last - before) * (now_s - last_s) / (last_s - before_s)
+            elapsed_s = last_s - before_s
+            slope = (last - before) / elapsed_s if elapsed_s > 0 else 0.0  # a step may put two at one instant
+            extrapolated = last + slope * (now_s - last_s)
             if abs(error - extrapolated) > 2.0 * tolerance:
                 self._count(len(run) - 1)
                 del run[:-1]

@@ -36,8 +36,8 @@ SERVOS = {
     "bandwidth": Kind(BandwidthServo, BandwidthSettings),
 }
 FILTERS: dict[str, Callable[[int], Filter]] = {
-    "moving_median": MovingMedian,
-    "moving_average": MovingMean,
+    "median": MovingMedian,
+    "mean": MovingMean,
     "none": lambda _length: NoFilter(),
     "lucky": LuckyDelay,
     "auto": AutoDelay,

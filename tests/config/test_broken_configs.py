@@ -178,7 +178,8 @@ BROKEN = [
     ),
     Broken(
         "one interface with one-step and two-step Syncs",
-        GOOD + 'transport = "udpv4"\n[[instance.main.port]]\ninterface = "eth0"\ntransport = "udpv6"\ntwo_step = false\n',
+        GOOD
+        + 'transport = "udpv4"\n[[instance.main.port]]\ninterface = "eth0"\ntransport = "udpv6"\ntwo_step = false\n',
         (
             "ptp.toml:10: instance.main.port[1].two_step: contradicts another port",
             "eth0 stamps Syncs one way for all, and two_step is true in instance.main.port[0]",

@@ -31,9 +31,6 @@ CLOCK = """
 type = "soft"
 offset_ns = {offset_ns}
 frequency_error_ppb = {error_ppb}
-[servo]
-proportional_const = 0.7
-integral_const = 0.3
 """
 
 LOCKED_WITHIN_S = 30.0

@@ -136,10 +136,6 @@ type = "soft"
 offset_ns = {wrong[0]}
 frequency_error_ppb = {wrong[1]}
 
-[servo]  # ptp4l's gains for software stamps take 36 s to estimate the frequency at this Sync rate
-proportional_scale = 0.4
-integral_scale = 0.05
-
 [[instance.main.port]]
 interface = "eth0"
 transport = "{cell.transport}"
