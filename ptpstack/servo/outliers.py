@@ -93,8 +93,8 @@ class RefusedRun:
         if len(run) < (2 if share < CLEAN_SHARE else math.ceil(math.log(CHANCE) / math.log(share))):
             return None
         first_s, first = run[0]
-        rise = error - first
-        change = Change(len(run), now_s - first_s, rise if abs(rise) > tolerance else None)
+        rise, elapsed_s = error - first, now_s - first_s
+        change = Change(len(run), elapsed_s, rise if abs(rise) > tolerance and elapsed_s > 0 else None)
         run.clear()
         return change
 
