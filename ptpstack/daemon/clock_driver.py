@@ -210,16 +210,17 @@ class ClockDriver:
         return self.read_timescale(user.time_properties, tell_kernel=self.arbiter.may_steer(user.name))
 
     def read_timescale(self, properties: TimeProperties | None, *, tell_kernel: bool = False) -> bool:
-        """Read the system clock by *properties* (None: by the kernel); whether its reading moved, or is ambiguous.
+        """Read the system clock by *properties* (None: by the kernel); whether that changed, or is ambiguous.
 
         Raises ``HardwareError``.
         """
         assert self._utc is not None
+        before_s = self._utc.tai_offset_s
         delta, events = self._utc.follow(properties, tell_kernel=tell_kernel)
         self._record(events)
         if delta:
             self.moved_by_others(delta)
-        return bool(delta) or self._utc.is_ambiguous()
+        return self._utc.tai_offset_s != before_s or self._utc.is_ambiguous()
 
     def check_kept(self) -> None:
         """Let the kernel know when the system clock is not kept any more; call it every second."""

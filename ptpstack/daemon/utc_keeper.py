@@ -143,7 +143,13 @@ class UtcKeeper:
         self._leap = Leap.NONE
         self._said_assumed = False
         self._kept_at: MonotonicTime | None = None
+        self._was_kept = False
         self._stepped_at = UtcTime(0)
+
+    @property
+    def tai_offset_s(self) -> int:
+        """TAI - UTC by which the clock is read now."""
+        return self._clock.tai_offset_s
 
     def follow(
         self, properties: TimeProperties | None, *, tell_kernel: bool = False
@@ -162,7 +168,9 @@ class UtcKeeper:
         self._said_assumed = chosen.assumed
         announced = properties is not None and properties.ptp_timescale and properties.current_utc_offset_valid
         before = UtcPlan(clock.tai_offset_s, self._leap)
-        wanted = plan(self._utc(), properties, before) if properties and announced else UtcPlan(chosen.seconds)
+        wanted = UtcPlan(chosen.seconds)
+        if properties and announced and self._was_kept:  # until then the time of day may be anything
+            wanted = plan(self._utc(), properties, before)
         if tell_kernel and announced and wanted.tai_offset_s != kernel_s:
             clock.set_tai_offset(wanted.tai_offset_s)
         clock.tai_offset_s = wanted.tai_offset_s
@@ -198,7 +206,7 @@ class UtcKeeper:
         error_us = 1 + round(abs(sample.offset_ns) / 1000)
         delay_us = round(abs(sample.mean_delay_ns) / 1000)
         self._clock.set_synchronized(max_error_us=error_us + delay_us, estimated_error_us=error_us)
-        first, self._kept_at = self._kept_at is None, now
+        first, self._kept_at, self._was_kept = self._kept_at is None, now, True
         return [SystemTimeKept(clock=self._clock.name, kept=True, rule="the servo is locked")] if first else []
 
     def watch(self, state: ClockState, now: MonotonicTime) -> list[Event]:

@@ -129,6 +129,12 @@ def test_a_step_makes_the_kernel_forget_a_leap_second_so_it_is_told_again_when_t
     assert Status.INS in kernel.status
 
 
+def test_before_the_clock_was_kept_its_time_of_day_says_nothing_about_leap_seconds() -> None:
+    clock, keeper = started(Kernel(tai=37), utc_ns=MIDNIGHT_S * 10**9)
+    assert keeper.follow(LEAP61, tell_kernel=True) == (0, [])
+    assert clock.tai_offset_s == keeper.tai_offset_s == 37
+
+
 def test_a_leap_second_that_the_kernel_was_not_told_of_moves_ptp_time() -> None:
     clock, keeper = started(Kernel(tai=37))
     keeper.follow(LEAP61, tell_kernel=True)
