@@ -11,26 +11,16 @@ from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from hw.clock import Clock
-from hw.phc import ClockGone
 from hw.realtime import RealtimeClock
-from hw.soft_clock import SoftClock
 from ptpstack.arbiter.clock_arbiter import ClockArbiter, Verdict
 from ptpstack.arbiter.clock_state import ClockState
-from ptpstack.arbiter.sanity import is_timescale_mismatch
 from ptpstack.core.outputs import Measurement
 from ptpstack.core.settings import TimeProperties
-from ptpstack.daemon.clock_watch import ClockWatch
-from ptpstack.daemon.events import (
-    ClockFailed,
-    ClockHeld,
-    ClockLost,
-    ClockMovedByOthers,
-    ClockReopened,
-    FrequencyRestored,
-)
+from ptpstack.daemon.events import ClockFailed, ClockHeld, FrequencyRestored
 from ptpstack.daemon.learnt_frequency import LearntFrequency
 from ptpstack.daemon.loop import Loop, monotonic_now
 from ptpstack.daemon.state_store import StateStore
+from ptpstack.daemon.steered_clock import SteeredClock
 from ptpstack.daemon.utc_keeper import UtcKeeper
 from ptpstack.errors import HardwareError
 from ptpstack.events import Event
@@ -104,7 +94,6 @@ class ClockDriver:
         learnt_ppb: float | None = None,
         reopen: Callable[[], Clock] | None = None,
     ) -> None:
-        self.clock = clock
         self.arbiter = arbiter
         self.users: list[StepListener] = []
         self.samples = 0
@@ -114,38 +103,44 @@ class ClockDriver:
         self._utc = UtcKeeper(clock) if isinstance(clock, RealtimeClock) else None
         self._steered_by: MeasuringUser | None = None
         self._servo = servo
-        self._check = check
+        self._steered = SteeredClock(clock, check, self._record, reopen)
         self._store = store
         self._recorder = recorder
         self._source: tuple[str, int, PortIdentity] | None = None
         self._log_sync_interval: int | None = None
-        self.frequency_ppb = 0.0
         self._learnt = LearntFrequency(learnt_ppb)
-        self._reopen = reopen
-        self._gone = False
-        self._watch = ClockWatch()
         self._say_synchronized_at = MonotonicTime(0)
         self._silence_timer = loop.timer(self._on_silence)
         self._save_timer = loop.timer(self._on_save)
         self._watch_timer = loop.timer(self._on_watch)
 
+    @property
+    def clock(self) -> Clock:
+        """The clock; another object after it was gone and came back."""
+        return self._steered.device
+
+    @property
+    def frequency_ppb(self) -> float:
+        """What the clock was set to last."""
+        return self._steered.frequency_ppb
+
     # -- start and end ---------------------------------------------------------------------------------
 
     def start(self) -> None:
         """Begin to keep what is learnt."""
-        self.frequency_ppb = self.clock.frequency_ppb()
+        self._steered.frequency_ppb = self.clock.frequency_ppb()
         self._save_timer.set(monotonic_now() + SAVE_INTERVAL)
         self._watch_timer.set(monotonic_now() + WATCH_INTERVAL)
 
     def stop(self) -> None:
         """Leave a clock that was steered at the frequency learnt, and keep it for the next start."""
-        if self.samples and self._learnt.ppb is not None and not self._gone:
-            self._attempt_frequency(self._learnt.ppb)
+        if self.samples and self._learnt.ppb is not None and not self._steered.is_gone:
+            self._steered.set_frequency(self._learnt.ppb)
         if self._utc is not None:
             try:
                 self._record(self._utc.give_up("the daemon ends"))
             except HardwareError as error:
-                self._failed(error)
+                self._steered.failed(error)
         self._save()
         for timer in (self._silence_timer, self._save_timer, self._watch_timer):
             timer.close()
@@ -170,7 +165,7 @@ class ClockDriver:
                 return
             local_now, moved = self._look()
         except HardwareError as error:
-            self._failed(error)
+            self._steered.failed(error)
             return
         if moved:
             return  # stamped by a clock that was somewhere else, or where it is not known to be
@@ -201,7 +196,7 @@ class ClockDriver:
             try:
                 self._record(self._utc.say_synchronized(sample, now))
             except HardwareError as error:
-                self._failed(error)
+                self._steered.failed(error)
 
     def _follow_timescale(self, user: MeasuringUser) -> bool:
         """Read the system clock on the timescale of what it follows; whether measurements are no use for it now."""
@@ -228,13 +223,12 @@ class ClockDriver:
             if self._utc is not None:
                 self._record(self._utc.watch(self.arbiter.state, monotonic_now()))
         except HardwareError as error:
-            self._failed(error)
+            self._steered.failed(error)
 
     def moved_by_others(self, delta: TimeInterval) -> None:
         """Take that another hand moved the clock by *delta*: nothing measured before compares with what follows."""
         self._servo.reset(clock_moved=True)
-        self._check.reset()
-        self._watch.reset()
+        self._steered.forget()
         self._tell_step(delta)
         if self._steered_by is not None and self.arbiter.writer is not None:
             self._take_servo_state(self._steered_by, ServoState.UNLOCKED)
@@ -252,7 +246,7 @@ class ClockDriver:
         if measurement.log_sync_interval != self._log_sync_interval:
             self._log_sync_interval = measurement.log_sync_interval
             self._servo.set_sync_interval(interval_from_log2_seconds(measurement.log_sync_interval))
-        if insane := self._check.sample(local_now, raw_now()):
+        if insane := self._steered.check.sample(local_now, raw_now()):
             self._record([insane], user.name)
             self.moved_by_others(interval_from_seconds(insane.interval_s - insane.raw_interval_s))
         command = self._servo.sample(measurement.offset_from_master, measurement.t2)
@@ -271,37 +265,21 @@ class ClockDriver:
 
     def _begin_to_steer(self, user: MeasuringUser) -> None:
         """Go on from the frequency kept; only now, as until here the clock may have been another program's."""
-        if self._learnt.ppb is not None and self._attempt_frequency(self._learnt.ppb):
+        if self._learnt.ppb is not None and self._steered.set_frequency(self._learnt.ppb):
             self._record([FrequencyRestored(clock=self.clock.name, frequency_ppb=self._learnt.ppb)], user.name)
 
     def _carry_out(self, command: ClockCommand, interval: TimeInterval) -> bool:
         """Do what the servo says; whether the clock took it."""
         if command.state is ServoState.UNLOCKED:
             return True
-        if not self._attempt_frequency(command.frequency_ppb):
+        if not self._steered.set_frequency(command.frequency_ppb):
             return False
         if command.step:
-            try:
-                self.clock.step(command.step)
-            except HardwareError as error:
-                self._failed(error)
+            if not self._steered.step(command.step):
                 return False
-            self._check.stepped(command.step)
-            self._watch.stepped(command.step)
             self._tell_step(command.step)
         else:
             self._learnt.add(command.frequency_ppb, interval_to_seconds(interval))
-        return True
-
-    def _attempt_frequency(self, frequency_ppb: float) -> bool:
-        try:
-            self._read_back()
-            self.clock.set_frequency(frequency_ppb)
-        except HardwareError as error:
-            self._failed(error)
-            return False
-        self._check.set_frequency(frequency_ppb)
-        self.frequency_ppb = frequency_ppb
         return True
 
     def _tell_step(self, delta: TimeInterval) -> None:
@@ -311,7 +289,7 @@ class ClockDriver:
             if self._utc is not None:
                 self._utc.stepped()
         except HardwareError as error:
-            self._failed(error)
+            self._steered.failed(error)
             return
         for user in self.users:
             user.clock_stepped(delta, local)
@@ -320,15 +298,8 @@ class ClockDriver:
 
     def _look(self) -> tuple[LocalTime, TimeInterval]:
         """Read the clock, and by how much another hand moved it since the last look. Raises ``HardwareError``."""
-        raw = raw_now()
-        local = self.clock.time()
-        if isinstance(self.clock, SoftClock):
-            return local, 0  # it watches the system clock by itself
-        moved = self._watch.look(local, raw, raw_now() - raw, self.frequency_ppb)
+        local, moved = self._steered.look(raw_now)
         if moved:
-            mismatch = is_timescale_mismatch(moved)
-            event = ClockMovedByOthers(clock=self.clock.name, moved_ns=interval_to_ns(moved), tai_minus_utc=mismatch)
-            self._record([event])
             self.moved_by_others(moved)
         return local, moved
 
@@ -336,49 +307,24 @@ class ClockDriver:
         """Look at a clock that no measurement looks at, and whether it runs as it was set."""
         self._watch_timer.set(monotonic_now() + WATCH_INTERVAL)
         try:
-            if self._gone:
+            if self._steered.is_gone:
                 self.revive()
             if self._utc is None:  # the system clock's leap seconds are no foreign hand
                 self._look()
-            self._read_back()
+            self._steered.read_back()
         except HardwareError as error:
-            self._failed(error)
-
-    def _read_back(self) -> None:
-        """Tell of a frequency that was set elsewhere, once. Raises ``HardwareError``."""
-        found_ppb = self.clock.frequency_ppb()
-        if elsewhere := self._check.frequency_read(found_ppb):
-            self._record([elsewhere])
-            self._check.set_frequency(found_ppb)
-            self.frequency_ppb = found_ppb
+            self._steered.failed(error)
 
     def revive(self) -> None:
         """Open the clock anew if it went away with its driver. Raises ``HardwareError`` while it is not back."""
-        try:
-            self.clock.time()
-        except ClockGone as error:
-            self._failed(error)
-            if self._reopen is None:
-                raise
-        else:
+        if not self._steered.reopen():
             return
-        found = self._reopen()
-        if found.stamping is not self.clock.stamping:
-            found.close()
-            raise HardwareError("no hardware clock", where=self.clock.name, why="its interface has none now")
-        previous, self.clock = self.clock, found
-        previous.close()
-        self._gone = False
-        self.arbiter.clock = found.name
-        self.frequency_ppb = found.frequency_ppb()
-        for judge in (self._check, self._watch):
-            judge.reset()
+        self.arbiter.clock = self.clock.name
         self._servo.reset(clock_moved=True)
-        self._record([ClockReopened(clock=found.name, previous=previous.name)])
         if self.samples and self._learnt.ppb is not None:
-            self._attempt_frequency(self._learnt.ppb)
+            self._steered.set_frequency(self._learnt.ppb)
 
-    # -- silence, failure, what is kept -----------------------------------------------------------------
+    # -- silence, what is kept ---------------------------------------------------------------------------
 
     def _on_silence(self) -> None:
         before = self.arbiter.state
@@ -390,7 +336,7 @@ class ClockDriver:
     def _hold(self, frequency_ppb: float) -> None:
         """Leave the clock at the mean frequency: the last command has the noise of the last sample in it."""
         last_ppb = self.frequency_ppb
-        if not self._gone and self._attempt_frequency(frequency_ppb):
+        if not self._steered.is_gone and self._steered.set_frequency(frequency_ppb):
             self._servo.hold(frequency_ppb)
             self._record([ClockHeld(clock=self.clock.name, frequency_ppb=frequency_ppb, last_command_ppb=last_ppb)])
 
@@ -408,17 +354,6 @@ class ClockDriver:
             self._store.save(self.clock.name, state)
         except OSError as error:
             self._record([ClockFailed(clock=self.clock.name, reason=f"its frequency cannot be kept: {error}")])
-
-    def _failed(self, error: HardwareError) -> None:
-        if self._gone:
-            return
-        if isinstance(error, ClockGone):
-            self._gone = True
-            self._record([ClockLost(clock=self.clock.name)])
-            return
-        self._record(
-            [ClockFailed(clock=self.clock.name, reason=f"{error.what} ({error.why})" if error.why else error.what)]
-        )
 
     def _record(self, events: Sequence[Event], instance: str = "") -> None:
         for event in events:

@@ -242,7 +242,7 @@ def test_a_clock_that_runs_much_too_fast_is_noticed(bench: Bench) -> None:
     bench.sample(ClockCommand(LOCKED, 0.0))
     assert bench.events(SanityFailed) == []
     bench.clock.now += SECOND
-    bench.driver._watch.reset()
+    bench.driver._steered._watch.reset()
     bench.sample(ClockCommand(LOCKED, 0.0))
     assert len(bench.events(SanityFailed)) == 1
 
@@ -310,7 +310,7 @@ class Socket:
         self.bench, self.next = bench, FakeClock()
         self.next.name = "fake again"
         self.is_empty = True
-        bench.driver._reopen = self.reopen
+        bench.driver._steered._reopen = self.reopen
 
     def pull(self) -> None:
         def gone() -> LocalTime:

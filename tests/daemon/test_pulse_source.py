@@ -295,7 +295,7 @@ def test_a_clock_that_cannot_be_read_is_given_up_until_the_next_look(bench: Benc
 
 
 def test_a_clock_that_was_opened_anew_is_listened_to_anew(bench: Bench) -> None:
-    bench.driver.clock = FakeClock()
+    bench.driver._steered.device = FakeClock()
     bench.check()
     assert len(bench.inputs) == 2
     assert bench.inputs[0].closed

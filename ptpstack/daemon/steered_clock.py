@@ -1,0 +1,130 @@
+"""A clock that this program sets, and that others may step, steer or unload behind its back.
+
+What lives here: carrying out commands, and noticing what others did; each is told. What does not: what the clock
+should do, and who must hear of it (``clock_driver``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from hw.clock import Clock
+from hw.phc import ClockGone
+from hw.soft_clock import SoftClock
+from ptpstack.arbiter.sanity import is_timescale_mismatch
+from ptpstack.daemon.clock_watch import ClockWatch
+from ptpstack.daemon.events import ClockFailed, ClockLost, ClockMovedByOthers, ClockReopened
+from ptpstack.errors import HardwareError
+from ptpstack.events import Event
+from ptpstack.servo.sanity import ClockCheck
+from ptpstack.time import LocalTime, MonotonicTime, TimeInterval, interval_to_ns
+
+
+class SteeredClock:
+    """*device* under the eyes of *check*. Events go to *record*.
+
+    *reopen* finds a device again that went away with its driver; it raises ``HardwareError`` while that is not back.
+    """
+
+    def __init__(
+        self,
+        device: Clock,
+        check: ClockCheck,
+        record: Callable[[Sequence[Event]], None],
+        reopen: Callable[[], Clock] | None,
+    ) -> None:
+        self.device = device
+        self.check = check
+        self.frequency_ppb = 0.0
+        """What it was set to last, by whomever."""
+        self.is_gone = False
+        self._watch = ClockWatch()
+        self._record = record
+        self._reopen = reopen
+
+    def forget(self) -> None:
+        """Take that nothing known of the clock's progress holds any more."""
+        self.check.reset()
+        self._watch.reset()
+
+    # -- commands ----------------------------------------------------------------------------------------
+
+    def set_frequency(self, frequency_ppb: float) -> bool:
+        """Run *frequency_ppb* faster; whether the clock took it."""
+        try:
+            self.read_back()
+            self.device.set_frequency(frequency_ppb)
+        except HardwareError as error:
+            self.failed(error)
+            return False
+        self.check.set_frequency(frequency_ppb)
+        self.frequency_ppb = frequency_ppb
+        return True
+
+    def step(self, delta: TimeInterval) -> bool:
+        """Move the clock by *delta*; whether it moved."""
+        try:
+            self.device.step(delta)
+        except HardwareError as error:
+            self.failed(error)
+            return False
+        self.check.stepped(delta)
+        self._watch.stepped(delta)
+        return True
+
+    # -- what others did -----------------------------------------------------------------------------------
+
+    def look(self, raw_now: Callable[[], MonotonicTime]) -> tuple[LocalTime, TimeInterval]:
+        """Read the clock, and by how much another hand moved it since the last look. Raises ``HardwareError``."""
+        raw = raw_now()
+        local = self.device.time()
+        if isinstance(self.device, SoftClock):
+            return local, 0  # it watches the system clock by itself
+        moved = self._watch.look(local, raw, raw_now() - raw, self.frequency_ppb)
+        if moved:
+            mismatch = is_timescale_mismatch(moved)
+            moved_ns = interval_to_ns(moved)
+            self._record([ClockMovedByOthers(clock=self.device.name, moved_ns=moved_ns, tai_minus_utc=mismatch)])
+        return local, moved
+
+    def read_back(self) -> None:
+        """Tell of a frequency that was set elsewhere, once. Raises ``HardwareError``."""
+        found_ppb = self.device.frequency_ppb()
+        if elsewhere := self.check.frequency_read(found_ppb):
+            self._record([elsewhere])
+            self.check.set_frequency(found_ppb)
+            self.frequency_ppb = found_ppb
+
+    def reopen(self) -> bool:
+        """Open the clock anew if it went away; whether it did. Raises ``HardwareError`` while it is not back."""
+        try:
+            self.device.time()
+        except ClockGone as error:
+            self.failed(error)
+            if self._reopen is None:
+                raise
+        else:
+            return False
+        found = self._reopen()
+        if found.stamping is not self.device.stamping:
+            found.close()
+            raise HardwareError("no hardware clock", where=self.device.name, why="its interface has none now")
+        previous, self.device = self.device, found
+        previous.close()
+        self.is_gone = False
+        self.frequency_ppb = found.frequency_ppb()
+        self.forget()
+        self._record([ClockReopened(clock=found.name, previous=previous.name)])
+        return True
+
+    def failed(self, error: HardwareError) -> None:
+        """Tell that the clock refused; that it is gone is told once."""
+        if self.is_gone:
+            return
+        name = self.device.name
+        if isinstance(error, ClockGone):
+            self.is_gone = True
+            self._record([ClockLost(clock=name)])
+        else:
+            reason = f"{error.what} ({error.why})" if error.why else error.what
+            self._record([ClockFailed(clock=name, reason=reason)])
