@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import compileall
 import importlib
 import sys
 from pathlib import Path
 
 from lab import namespaces
 from lab.bench import rows
+from lab.bootstrap import CHECKOUT
 from ptpstack.errors import PtpstackError
 
 CASES = {
@@ -39,6 +41,7 @@ def main(arguments: list[str]) -> int:
     if unknown:
         parser.error(f"there is no case {unknown[0]!r}; choose from {', '.join(CASES)}")
     try:
+        compile_sources()
         namespaces.enter()
         print(rows.HEADING, flush=True)
         table: list[rows.Row] = []
@@ -52,6 +55,12 @@ def main(arguments: list[str]) -> int:
     if options.json:
         rows.write_json(options.json, table)
     return 0
+
+
+def compile_sources() -> None:
+    """Compile what was edited since the installation, as an installed package always is."""
+    for name in ("ptpstack", "hw", "profiles", "lab"):
+        compileall.compile_dir(CHECKOUT / name, quiet=2)
 
 
 if __name__ == "__main__":
