@@ -71,6 +71,7 @@ class Loop:
     def __init__(self, on_error: Callable[[Exception], None] | None = None) -> None:
         self._on_error = on_error
         self._selector = _make_selector()
+        self._watched: dict[int, tuple[Callback | None, Callback | None]] = {}
         self._timers: list[Timer] = []
         self._alarm = _make_alarm()
         self._stopped = False
@@ -87,15 +88,17 @@ class Loop:
         Watching a descriptor again replaces its callbacks.
         """
         wanted = (selectors.EVENT_READ if on_readable else 0) | (selectors.EVENT_WRITE if on_writable else 0)
-        if fd in self._selector.get_map():
-            self._selector.modify(fd, wanted, (on_readable, on_writable))
+        if fd in self._watched:
+            self._selector.modify(fd, wanted)
         else:
-            self._selector.register(fd, wanted, (on_readable, on_writable))
+            self._selector.register(fd, wanted)
+        self._watched[fd] = on_readable, on_writable
 
     def unwatch(self, fd: int) -> None:
         """Forget *fd*; do so before closing it. Nothing happens when it is not watched."""
-        with contextlib.suppress(KeyError, ValueError):
-            self._selector.unregister(fd)
+        if self._watched.pop(fd, None) is not None:
+            with contextlib.suppress(KeyError, ValueError):
+                self._selector.unregister(fd)
 
     def timer(self, callback: Callback) -> Timer:
         """Return a timer without a deadline."""
@@ -134,11 +137,12 @@ class Loop:
         """
         self._serve_descriptors(self._timeout_s())
         now = monotonic_now()
-        if any(timer.deadline is not None and now - timer.deadline > STALL for timer in self._timers):
+        due = [timer for timer in self._timers if timer.deadline is not None and timer.deadline <= now]
+        if any(timer.deadline is not None and now - timer.deadline > STALL for timer in due):
             for _ in range(ROUNDS_AFTER_STALL):
                 if not self._serve_descriptors(0):
                     break
-        for timer in [t for t in self._timers if t.deadline is not None and t.deadline <= now]:
+        for timer in due:
             if timer.deadline is not None and timer.deadline <= now:  # not moved by one that fired before it
                 self._call(timer.fire)
 
@@ -146,12 +150,10 @@ class Loop:
         """Wait up to *timeout_s* for descriptors and serve them; return whether there were any."""
         ready = self._selector.select(timeout_s)
         for key, mask in ready:
-            if key.fd not in self._selector.get_map():
-                continue  # an earlier callback of this round closed it
-            on_readable, on_writable = key.data
+            on_readable, on_writable = self._watched.get(key.fd, (None, None))  # an earlier one may have closed it
             if mask & selectors.EVENT_READ and on_readable is not None:
                 self._call(on_readable)
-            if mask & selectors.EVENT_WRITE and on_writable is not None and key.fd in self._selector.get_map():
+            if mask & selectors.EVENT_WRITE and on_writable is not None and key.fd in self._watched:
                 self._call(on_writable)
         return bool(ready)
 

@@ -208,8 +208,9 @@ class PortIo:
         if self._socket is None:
             return
         try:
-            stamps = self._socket.transmit_stamps()
             frames = self._socket.receive_event()
+            # Without a frame it was a stamp that woke us, be it one that nobody waits for any more.
+            stamps = self._socket.transmit_stamps() if self._awaited or not frames else []
         except HardwareError as error:
             self._take_error(error)
             return
