@@ -117,6 +117,10 @@ class ClockArbiter:
         """Return when :meth:`check_silence` should be called, if ever."""
         return min(self._silent_after.values(), default=None)
 
+    def forget(self, name: str) -> None:
+        """Take that *name* follows nobody any more: :meth:`check_silence` need not wait for its silence."""
+        self._silent_after.pop(name, None)
+
     def check_silence(self, now: MonotonicTime) -> list[Event]:
         """Let silent instances go; without any the clock is in holdover, or runs free if it never was locked."""
         for instance in [name for name, deadline in self._silent_after.items() if deadline <= now]:

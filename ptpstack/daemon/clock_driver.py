@@ -326,6 +326,11 @@ class ClockDriver:
 
     # -- silence, what is kept ---------------------------------------------------------------------------
 
+    def parent_lost(self, name: str) -> None:
+        """Take that instance *name* follows nobody any more, without waiting for its silence."""
+        self.arbiter.forget(name)
+        self._on_silence()
+
     def _on_silence(self) -> None:
         before = self.arbiter.state
         self._record(self.arbiter.check_silence(monotonic_now()))

@@ -10,8 +10,10 @@ from collections import deque
 from collections.abc import Hashable, Sequence
 from typing import Protocol
 
+from ptpstack.core.events import PortStateChanged
 from ptpstack.core.instance import PtpInstance
 from ptpstack.core.outputs import Measurement, Output, Send
+from ptpstack.core.port_states import RECEIVING_STATES
 from ptpstack.core.settings import TimeProperties
 from ptpstack.daemon.loop import Loop, monotonic_now
 from ptpstack.daemon.port_io import Attachment, PortIo
@@ -29,6 +31,9 @@ class InstanceClock(Protocol):
 
     def take(self, user: InstanceDriver, measurement: Measurement) -> None:
         """Judge and follow a measurement."""
+
+    def parent_lost(self, name: str) -> None:
+        """Expect no measurement of instance *name*."""
 
 
 class InstanceDriver:
@@ -113,6 +118,13 @@ class InstanceDriver:
                         self._clock.take(self, output)
                     case _:
                         self._recorder.record(output, self.name)
+                        if isinstance(output, PortStateChanged) and output.old_state in RECEIVING_STATES:
+                            self._check_parent()
         finally:
             self._carrying_out = False
             self._timer.set(self.instance.next_deadline())
+
+    def _check_parent(self) -> None:
+        """Without a port that follows a parent there will be no measurement."""
+        if not any(port.state in RECEIVING_STATES for port in self.instance.ports.values()):
+            self._clock.parent_lost(self.name)

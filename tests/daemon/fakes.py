@@ -169,12 +169,16 @@ class FakeInstanceClock:
 
     def __init__(self) -> None:
         self.measurements: list[Measurement] = []
+        self.left_by: list[str] = []
 
     def local_time(self, stamp_ns: int) -> LocalTime:
         return LocalTime(stamp_ns * NANOSECOND)
 
     def take(self, _user: object, measurement: Measurement) -> None:
         self.measurements.append(measurement)
+
+    def parent_lost(self, name: str) -> None:
+        self.left_by.append(name)
 
 
 class Workshop:

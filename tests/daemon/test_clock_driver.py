@@ -293,6 +293,13 @@ def test_silence_is_holdover_at_the_mean_frequency_and_the_servo_goes_on_from_it
     assert bench.servo.held == [event.frequency_ppb] == [bench.clock.set_to_ppb]
 
 
+def test_a_lost_parent_is_holdover_at_once(bench: Bench) -> None:
+    for _ in range(3):
+        bench.sample(ClockCommand(LOCKED, 5.0))
+    bench.driver.parent_lost("main")
+    assert bench.driver.arbiter.state is ClockState.HOLDOVER
+
+
 def test_silence_before_the_clock_was_ever_locked_leaves_it_alone(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -5,7 +5,9 @@ from types import SimpleNamespace
 
 import pytest
 
+from ptpstack.core.events import PortStateChanged
 from ptpstack.core.outputs import Measurement, Output, Send
+from ptpstack.core.port_states import PortEvent, PortState
 from ptpstack.daemon.instance_driver import InstanceDriver
 from ptpstack.daemon.loop import monotonic_now
 from ptpstack.events import Event
@@ -152,3 +154,21 @@ def test_a_stopped_instance_has_no_timer(bench: Bench) -> None:
     bench.driver.stop()
     bench.shop.run_for(0.01)
     assert "handle_deadline" not in bench.names()
+
+
+@pytest.mark.parametrize(
+    ("other_port", "left_by"), [(PortState.MASTER, ["main"]), (PortState.SLAVE, []), (PortState.UNCALIBRATED, [])]
+)
+def test_the_clock_hears_at_once_that_no_port_follows_a_parent_any_more(
+    bench: Bench, other_port: PortState, left_by: list[str]
+) -> None:
+    bench.instance.ports = {
+        1: SimpleNamespace(state=PortState.FAULTY),
+        2: SimpleNamespace(state=other_port),
+    }
+    fault = PortStateChanged(
+        port_number=1, old_state=PortState.SLAVE, new_state=PortState.FAULTY, cause=PortEvent.FAULT_DETECTED
+    )
+    bench.instance.answers["link_changed"] = [fault]
+    bench.driver.link_changed(1, up=False)
+    assert bench.clock.left_by == left_by
