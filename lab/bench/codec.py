@@ -10,7 +10,7 @@ from ptpstack.core.instance import PtpInstance
 from ptpstack.core.outputs import Measurement
 from ptpstack.core.settings import DelayMechanism, InstanceSettings, PortSettings
 from ptpstack.servo.filters import MovingMedian
-from ptpstack.servo.pi import PiServo
+from ptpstack.servo.registry import make_servo
 from ptpstack.time import MILLISECOND, SECOND, LocalTime, MonotonicTime, PtpTime
 from ptpstack.wire.message import Flag, decode, encode
 from ptpstack.wire.messages import Announce, FollowUp, Sync
@@ -27,8 +27,9 @@ def measure(rounds: int) -> Iterator[Row]:
     payload = encode(sync)
     yield Row("codec", "decode a Sync", "µs", [_per_call_us(lambda: decode(payload)) for _ in range(rounds)], limit=2)
     yield Row("codec", "encode a Sync", "µs", [_per_call_us(lambda: encode(sync)) for _ in range(rounds)])
-    path = [_path_us() for _ in range(rounds)]
-    yield Row("codec", "Sync + Follow_Up to servo command", "µs", path, limit=150)
+    for servo in ("auto", "pi"):
+        path = [_path_us(servo) for _ in range(rounds)]
+        yield Row("codec", f"Sync + Follow_Up to command of {servo}", "µs", path, limit=150)
 
 
 def _per_call_us(function: Callable[[], object]) -> float:
@@ -38,7 +39,7 @@ def _per_call_us(function: Callable[[], object]) -> float:
     return (time.process_time_ns() - start) / REPEATS / 1000
 
 
-def _path_us() -> float:
+def _path_us(servo_name: str) -> float:
     """Return the CPU time from the two messages' bytes to the servo's command, engine and filters included."""
     instance = PtpInstance(
         InstanceSettings(clock_identity=ClockIdentity.from_text("0000aa.fffe.000001"), slave_only=True),
@@ -56,7 +57,8 @@ def _path_us() -> float:
             grandmaster_clock_quality=ClockQuality(6, 0x21, 0x4E5D),
         )
         instance.receive(1, announce, None, now)
-    servo = PiServo()
+    servo = make_servo(servo_name)
+    servo.set_sync_interval(125 * MILLISECOND)
     frames = [_frames(number) for number in range(2000)]
     commands = 0
     start = time.process_time_ns()
