@@ -24,6 +24,8 @@ SAMPLES_PER_S = 10
 SETTLE_S = 10
 
 OURS = """
+[servo]
+type = "{servo}"
 [log]
 level = "notice"
 event_file = "{events}"
@@ -130,14 +132,14 @@ class Ptp4l(Program):
 class Ours(Program):
     """One daemon with an instance ``portN`` on each of the ports in *links*."""
 
-    def __init__(self, role: str, links: Mapping[int, Link]) -> None:
+    def __init__(self, role: str, links: Mapping[int, Link], *, servo: str = "auto") -> None:
         name = f"{role}s"
         node(name, *links)
         self.socket, self._events = f"/run/{name}.socket", Path(f"/run/{name}.events")
         self._events.unlink(missing_ok=True)
         configuration = Path(f"/run/{name}.toml")
         configuration.write_text(
-            OURS.format(events=self._events, socket=self.socket)
+            OURS.format(servo=servo, events=self._events, socket=self.socket)
             + "".join(self._instance(role, port, link) for port, link in links.items())
         )
         super().__init__(name, [sys.executable, "-m", "ptpstack", "run", "-c", str(configuration)])
