@@ -14,6 +14,7 @@ COMMANDS = {
     "demo": "watch clocks lock, lose their grandmaster and recover, in network namespaces",
     "test": "style, types, imports and the test suite; arguments go to pytest",
     "bench": "measure speed, memory and accuracy side by side with ptp4l",
+    "soak": "run for long behind ptp4l, and see that no state is missed and nothing grows",
     "vm": "the hardware lab: a virtual machine whose network cards have PTP hardware clocks",
 }
 USAGE = "\n".join(
