@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 from ptpstack.events import Event, Severity
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SystemClockJumped(Event):
+class SystemClockJumped(Event, frozen=True, kw_only=True):
     """CLOCK_REALTIME moved against CLOCK_MONOTONIC_RAW by more than any slew: someone stepped it."""
 
     severity: ClassVar[Severity] = Severity.WARNING

@@ -7,9 +7,10 @@ metrics and the tests read the same objects.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
 from enum import IntEnum
 from typing import Any, ClassVar
+
+from msgspec import Struct
 
 
 class Severity(IntEnum):
@@ -22,15 +23,14 @@ class Severity(IntEnum):
     DEBUG = 7
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Event:
+class Event(Struct, frozen=True, kw_only=True):
     """One decision or observation. Subclasses add the inputs as fields and say the sentence in ``__str__``."""
 
     severity: ClassVar[Severity] = Severity.INFO
 
     def as_dict(self) -> dict[str, Any]:
         """Return ``{"event": class name, field: value, …}`` of plain JSON values."""
-        return {"event": type(self).__name__} | {f.name: _plain(getattr(self, f.name)) for f in fields(self)}
+        return {"event": type(self).__name__} | {name: _plain(getattr(self, name)) for name in self.__struct_fields__}
 
 
 def _plain(value: Any) -> Any:  # noqa: ANN401 (any field type is allowed)

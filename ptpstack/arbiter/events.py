@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 from ptpstack.arbiter.clock_state import ClockState
 from ptpstack.events import Event, Severity
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WriterChosen(Event):
+class WriterChosen(Event, frozen=True, kw_only=True):
     """Another instance, source or followed clock, or nobody, steers *clock* from now on."""
 
     severity: ClassVar[Severity] = Severity.NOTICE
@@ -25,8 +23,7 @@ class WriterChosen(Event):
         return f"{self.clock}: {who}: {self.rule}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ClockStateChanged(Event):
+class ClockStateChanged(Event, frozen=True, kw_only=True):
     """A clock is acquiring, locked, in holdover or free-running now."""
 
     severity: ClassVar[Severity] = Severity.NOTICE
@@ -40,8 +37,7 @@ class ClockStateChanged(Event):
         return f"{self.clock}: {self.previous.label} to {self.state.label}: {self.rule}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MeasurementRejected(Event):
+class MeasurementRejected(Event, frozen=True, kw_only=True):
     """A measurement that no clock may follow."""
 
     severity: ClassVar[Severity] = Severity.WARNING
@@ -59,8 +55,7 @@ class MeasurementRejected(Event):
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TimescaleMismatch(Event):
+class TimescaleMismatch(Event, frozen=True, kw_only=True):
     """The alarm that a clock is as far off as TAI is from UTC: one of the two is read on the wrong timescale."""
 
     severity: ClassVar[Severity] = Severity.ERROR
@@ -76,8 +71,7 @@ class TimescaleMismatch(Event):
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TimescaleTaken(Event):
+class TimescaleTaken(Event, frozen=True, kw_only=True):
     """A clock that nothing else reads as UTC, such as a PHC that its driver began on UTC, is taken to TAI, or back."""
 
     severity: ClassVar[Severity] = Severity.WARNING

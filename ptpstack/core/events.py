@@ -6,7 +6,6 @@ counted in ``PortCounters`` as well; the recorder limits how often they are prin
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 from ptpstack.core.port_states import PortEvent, PortState
@@ -14,15 +13,13 @@ from ptpstack.events import Event, Severity
 from ptpstack.wire.types import ClockIdentity, PortIdentity
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PortEventRecord(Event):
+class PortEventRecord(Event, frozen=True, kw_only=True):
     """The base of events that belong to one port."""
 
     port_number: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PortStateChanged(PortEventRecord):
+class PortStateChanged(PortEventRecord, frozen=True, kw_only=True):
     """The port state machine moved (IEEE 1588-2019 9.2.5)."""
 
     severity: ClassVar[Severity] = Severity.NOTICE
@@ -36,8 +33,7 @@ class PortStateChanged(PortEventRecord):
         return f"port {self.port_number}: {self.old_state.name} to {self.new_state.name} on {self.cause.name}{because}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LocalQualityChanged(Event):
+class LocalQualityChanged(Event, frozen=True, kw_only=True):
     """The local clock is worth something else as a grandmaster (IEEE 1588-2019 8.2.1.3.1)."""
 
     severity: ClassVar[Severity] = Severity.NOTICE
@@ -53,8 +49,7 @@ class LocalQualityChanged(Event):
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BestMasterSelected(Event):
+class BestMasterSelected(Event, frozen=True, kw_only=True):
     """The best master clock algorithm chose another grandmaster, parent, or the local clock (9.3.3)."""
 
     severity: ClassVar[Severity] = Severity.NOTICE
@@ -73,8 +68,7 @@ class BestMasterSelected(Event):
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ForeignMasterSeen(PortEventRecord):
+class ForeignMasterSeen(PortEventRecord, frozen=True, kw_only=True):
     """A first Announce of a master that has no record yet (9.3.2.4)."""
 
     port_identity: PortIdentity
@@ -87,8 +81,7 @@ class ForeignMasterSeen(PortEventRecord):
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ForeignMasterQualified(PortEventRecord):
+class ForeignMasterQualified(PortEventRecord, frozen=True, kw_only=True):
     """A foreign master announced often enough to be compared (9.3.2.5)."""
 
     port_identity: PortIdentity
@@ -97,8 +90,7 @@ class ForeignMasterQualified(PortEventRecord):
         return f"port {self.port_number}: foreign master {self.port_identity} qualified"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ForeignMasterExpired(PortEventRecord):
+class ForeignMasterExpired(PortEventRecord, frozen=True, kw_only=True):
     """A foreign master's Announces became too few or stopped (9.3.2.5)."""
 
     port_identity: PortIdentity
@@ -108,8 +100,7 @@ class ForeignMasterExpired(PortEventRecord):
         return f"port {self.port_number}: foreign master {self.port_identity} is out: {self.reason}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AnnounceReceiptTimeout(PortEventRecord):
+class AnnounceReceiptTimeout(PortEventRecord, frozen=True, kw_only=True):
     """The parent, or any master at all, was not heard for the announce receipt timeout (9.2.6.12)."""
 
     severity: ClassVar[Severity] = Severity.WARNING
@@ -121,8 +112,7 @@ class AnnounceReceiptTimeout(PortEventRecord):
         return f"port {self.port_number}: no Announce {whom}within {self.timeout_s:.3g} s"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SynchronizationLost(PortEventRecord):
+class SynchronizationLost(PortEventRecord, frozen=True, kw_only=True):
     """The parent still announces, but no Sync could be used for too long."""
 
     severity: ClassVar[Severity] = Severity.WARNING
@@ -135,8 +125,7 @@ class SynchronizationLost(PortEventRecord):
         return f"port {self.port_number}: no usable Sync from {self.port_identity} for {seconds:.3g} s ({self.reason})"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MessageDiscarded(PortEventRecord):
+class MessageDiscarded(PortEventRecord, frozen=True, kw_only=True):
     """A well-formed message that a rule of the standard rejects."""
 
     severity: ClassVar[Severity] = Severity.DEBUG
@@ -148,8 +137,7 @@ class MessageDiscarded(PortEventRecord):
         return f"port {self.port_number}: {self.message} from {self.port_identity} discarded: {self.reason}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TransmitStampLost(PortEventRecord):
+class TransmitStampLost(PortEventRecord, frozen=True, kw_only=True):
     """An event message left without an egress stamp: that one exchange is lost, the port goes on."""
 
     severity: ClassVar[Severity] = Severity.WARNING
@@ -164,8 +152,7 @@ class TransmitStampLost(PortEventRecord):
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DelayKnown(PortEventRecord):
+class DelayKnown(PortEventRecord, frozen=True, kw_only=True):
     """The first path delay of this parent or peer: offsets can be corrected from now on."""
 
     mechanism: str
@@ -175,8 +162,7 @@ class DelayKnown(PortEventRecord):
         return f"port {self.port_number}: {self.mechanism} path delay is {self.delay_ns:.0f} ns"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DelayMissing(PortEventRecord):
+class DelayMissing(PortEventRecord, frozen=True, kw_only=True):
     """Delay requests stay unanswered."""
 
     severity: ClassVar[Severity] = Severity.WARNING
@@ -190,8 +176,7 @@ class DelayMissing(PortEventRecord):
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MultiplePeers(PortEventRecord):
+class MultiplePeers(PortEventRecord, frozen=True, kw_only=True):
     """Several clocks answered one Pdelay_Req: the link is not point to point (11.4.2)."""
 
     severity: ClassVar[Severity] = Severity.WARNING
@@ -205,8 +190,7 @@ class MultiplePeers(PortEventRecord):
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class IntervalChanged(PortEventRecord):
+class IntervalChanged(PortEventRecord, frozen=True, kw_only=True):
     """A master's logMessageInterval replaced the configured one (IEEE 1588-2019 7.7.2)."""
 
     message: str
@@ -220,8 +204,7 @@ class IntervalChanged(PortEventRecord):
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AnnounceIntervalMismatch(PortEventRecord):
+class AnnounceIntervalMismatch(PortEventRecord, frozen=True, kw_only=True):
     """A master announces at another rate than this port expects, which qualification and timeouts use."""
 
     severity: ClassVar[Severity] = Severity.WARNING

@@ -25,8 +25,7 @@ from ptpstack.time import MonotonicTime, interval_from_log2_seconds, interval_to
 from ptpstack.wire.types import ClockIdentity, PortIdentity
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FollowingChanged(Event):
+class FollowingChanged(Event, frozen=True, kw_only=True):
     """A clock follows another one from now on, or none, and why."""
 
     severity: ClassVar[Severity] = Severity.NOTICE

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import traceback
-from dataclasses import dataclass
 from typing import ClassVar
 
 from ptpstack.events import Event, Severity
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DaemonStarted(Event):
+class DaemonStarted(Event, frozen=True, kw_only=True):
     """Everything is built; the loop runs."""
 
     severity: ClassVar[Severity] = Severity.NOTICE
@@ -23,8 +21,7 @@ class DaemonStarted(Event):
         return f"ptpstack {self.version} runs {', '.join(self.instances)} (pid {self.pid})"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DaemonStopping(Event):
+class DaemonStopping(Event, frozen=True, kw_only=True):
     """The daemon ends in order."""
 
     severity: ClassVar[Severity] = Severity.NOTICE
@@ -35,8 +32,7 @@ class DaemonStopping(Event):
         return f"stopping: {self.reason}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Unavailable(Event):
+class Unavailable(Event, frozen=True, kw_only=True):
     """Something that was asked for cannot be had here; the rest works without it."""
 
     severity: ClassVar[Severity] = Severity.WARNING
@@ -50,8 +46,7 @@ class Unavailable(Event):
         return f"{self.what}: {self.why}{step}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SignalIgnored(Event):
+class SignalIgnored(Event, frozen=True, kw_only=True):
     """A signal that asks for what this program does not do."""
 
     severity: ClassVar[Severity] = Severity.NOTICE
@@ -63,8 +58,7 @@ class SignalIgnored(Event):
         return f"{self.signal} changes nothing: {self.reason}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class InternalError(Event):
+class InternalError(Event, frozen=True, kw_only=True):
     """A defect of this program: one callback was given up, the rest goes on."""
 
     severity: ClassVar[Severity] = Severity.ERROR
@@ -82,8 +76,7 @@ class InternalError(Event):
         return f"internal error, please report it: {self.error}\n{self.traceback}".rstrip()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SocketOpened(Event):
+class SocketOpened(Event, frozen=True, kw_only=True):
     """A port can send and receive; what kernel and NIC agreed to stamp."""
 
     interface: str
@@ -94,8 +87,7 @@ class SocketOpened(Event):
         return f"{self.interface}: {self.transport} open, {self.granted}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class InterfaceLost(Event):
+class InterfaceLost(Event, frozen=True, kw_only=True):
     """An interface cannot be used now; it is tried again."""
 
     severity: ClassVar[Severity] = Severity.WARNING
@@ -107,8 +99,7 @@ class InterfaceLost(Event):
         return f"{self.interface}: {self.reason}; waiting for it"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StampingChanged(Event):
+class StampingChanged(Event, frozen=True, kw_only=True):
     """Another program changed how a NIC stamps; what it is set to now."""
 
     severity: ClassVar[Severity] = Severity.WARNING
@@ -124,8 +115,7 @@ class StampingChanged(Event):
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LinkChanged(Event):
+class LinkChanged(Event, frozen=True, kw_only=True):
     """An interface got or lost its carrier."""
 
     severity: ClassVar[Severity] = Severity.NOTICE
@@ -137,8 +127,7 @@ class LinkChanged(Event):
         return f"{self.interface}: link {'up' if self.up else 'down'}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MalformedFrame(Event):
+class MalformedFrame(Event, frozen=True, kw_only=True):
     """A frame that is not a PTP message; it was counted and dropped."""
 
     severity: ClassVar[Severity] = Severity.WARNING
@@ -152,8 +141,7 @@ class MalformedFrame(Event):
         return f"{self.interface}: {self.length} octets from {self.source} dropped: {self.reason}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SendFailed(Event):
+class SendFailed(Event, frozen=True, kw_only=True):
     """One frame was not sent."""
 
     severity: ClassVar[Severity] = Severity.WARNING
@@ -166,8 +154,7 @@ class SendFailed(Event):
         return f"{self.interface}: {self.message} not sent: {self.reason}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ClockFailed(Event):
+class ClockFailed(Event, frozen=True, kw_only=True):
     """A clock refused a command or a reading."""
 
     severity: ClassVar[Severity] = Severity.ERROR
@@ -179,8 +166,7 @@ class ClockFailed(Event):
         return f"{self.clock}: {self.reason}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ClockMovedByOthers(Event):
+class ClockMovedByOthers(Event, frozen=True, kw_only=True):
     """The alarm that a clock jumped, seen from CLOCK_MONOTONIC_RAW, though nothing here moved it."""
 
     severity: ClassVar[Severity] = Severity.ERROR
@@ -198,8 +184,7 @@ class ClockMovedByOthers(Event):
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ClockHeld(Event):
+class ClockHeld(Event, frozen=True, kw_only=True):
     """A clock without measurements runs on at the frequency that it had on average."""
 
     severity: ClassVar[Severity] = Severity.NOTICE
@@ -215,8 +200,7 @@ class ClockHeld(Event):
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ClockLost(Event):
+class ClockLost(Event, frozen=True, kw_only=True):
     """A hardware clock went away with its driver or its card."""
 
     severity: ClassVar[Severity] = Severity.ERROR
@@ -227,8 +211,7 @@ class ClockLost(Event):
         return f"{self.clock}: the clock is gone with its driver; waiting for it"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ClockReopened(Event):
+class ClockReopened(Event, frozen=True, kw_only=True):
     """A clock that had gone is back, perhaps by another name."""
 
     severity: ClassVar[Severity] = Severity.NOTICE
@@ -241,8 +224,7 @@ class ClockReopened(Event):
         return f"{self.clock}: the clock{name} is back and open; it may show any time"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ClockContested(Event):
+class ClockContested(Event, frozen=True, kw_only=True):
     """Another program that runs here steers the same kind of clock."""
 
     severity: ClassVar[Severity] = Severity.WARNING
@@ -259,8 +241,7 @@ class ClockContested(Event):
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FrequencyRestored(Event):
+class FrequencyRestored(Event, frozen=True, kw_only=True):
     """The frequency learnt before the restart is in force again."""
 
     severity: ClassVar[Severity] = Severity.NOTICE

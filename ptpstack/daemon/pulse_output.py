@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import ClassVar
 
 from hw.periodic_output import start_periodic_output, stop_periodic_output
@@ -21,8 +20,7 @@ from ptpstack.time import SECOND, LocalTime, TimeInterval, interval_from_ns
 CHECK_INTERVAL: TimeInterval = SECOND
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PulsesSent(Event):
+class PulsesSent(Event, frozen=True, kw_only=True):
     """A clock sends pulses from now on."""
 
     severity: ClassVar[Severity] = Severity.NOTICE

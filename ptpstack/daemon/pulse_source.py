@@ -37,8 +37,7 @@ NUMBERS = re.compile(r"[-+]?[0-9.]+")
 UNKNOWN_ACCURACY, UNKNOWN_VARIANCE = 0xFE, 0xFFFF
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PulsesDoubted(Event):
+class PulsesDoubted(Event, frozen=True, kw_only=True):
     """Pulses come, and which seconds they begin is not known well enough."""
 
     severity: ClassVar[Severity] = Severity.WARNING
@@ -51,8 +50,7 @@ class PulsesDoubted(Event):
         return f"{self.clock}: pulses are not used: {self.doubt} ({self.time_of_day})"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PulsesNumbered(Event):
+class PulsesNumbered(Event, frozen=True, kw_only=True):
     """Pulses come, and it is known which seconds they begin."""
 
     severity: ClassVar[Severity] = Severity.NOTICE

@@ -76,8 +76,7 @@ def plan(utc: UtcTime, properties: TimeProperties, before: UtcPlan) -> UtcPlan:
     return UtcPlan(properties.current_utc_offset, _LEAPS[change_s])
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TimescaleFollowed(Event):
+class TimescaleFollowed(Event, frozen=True, kw_only=True):
     """The system clock is read as PTP time by another TAI - UTC from now on."""
 
     severity: ClassVar[Severity] = Severity.NOTICE
@@ -91,8 +90,7 @@ class TimescaleFollowed(Event):
         return f"{self.clock}: PTP time is UTC + {self.tai_offset_s} s (was {self.previous_s} s): {self.rule}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TaiOffsetAssumed(Event):
+class TaiOffsetAssumed(Event, frozen=True, kw_only=True):
     """Nobody tells TAI - UTC."""
 
     severity: ClassVar[Severity] = Severity.WARNING
@@ -107,8 +105,7 @@ class TaiOffsetAssumed(Event):
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LeapSecondPlanned(Event):
+class LeapSecondPlanned(Event, frozen=True, kw_only=True):
     """The kernel was told what to do at the end of the UTC day."""
 
     severity: ClassVar[Severity] = Severity.NOTICE
@@ -121,8 +118,7 @@ class LeapSecondPlanned(Event):
         return f"{self.clock}: at the end of the UTC day {what.get(self.leap, 'nothing happens')}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SystemTimeKept(Event):
+class SystemTimeKept(Event, frozen=True, kw_only=True):
     """The kernel was told whether its clock is kept (STA_UNSYNC)."""
 
     severity: ClassVar[Severity] = Severity.NOTICE

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 from ptpstack.events import Event, Severity
 from ptpstack.servo.interface import ServoState
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OffsetSample(Event):
+class OffsetSample(Event, frozen=True, kw_only=True):
     """One measurement: the offset is local - master, the frequency what *clock* runs at after it.
 
     *steering* is false when the arbiter lets another instance, or nobody, steer the clock. Port 0: no port measured,

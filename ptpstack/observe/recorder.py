@@ -46,8 +46,7 @@ class Record:
         }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EventsSuppressed(Event):
+class EventsSuppressed(Event, frozen=True, kw_only=True):
     """The same kind of event came too often to be worth its lines."""
 
     severity: ClassVar[Severity] = Severity.NOTICE

@@ -5,15 +5,13 @@ Offsets and steps are in ns and signed local - master; a clock's frequency is in
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 from ptpstack.events import Event, Severity
 from ptpstack.servo.interface import ServoState
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ServoStateChanged(Event):
+class ServoStateChanged(Event, frozen=True, kw_only=True):
     """The servo went from one state to another."""
 
     severity: ClassVar[Severity] = Severity.NOTICE
@@ -31,8 +29,7 @@ class ServoStateChanged(Event):
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ClockStepped(Event):
+class ClockStepped(Event, frozen=True, kw_only=True):
     """The servo moves the clock at once instead of changing its rate."""
 
     severity: ClassVar[Severity] = Severity.WARNING
@@ -49,8 +46,7 @@ class ClockStepped(Event):
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FrequencyClamped(Event):
+class FrequencyClamped(Event, frozen=True, kw_only=True):
     """The servo wants a frequency that the clock cannot run at. Told once, until it fits again."""
 
     severity: ClassVar[Severity] = Severity.WARNING
@@ -66,8 +62,7 @@ class FrequencyClamped(Event):
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ChangeFollowed(Event):
+class ChangeFollowed(Event, frozen=True, kw_only=True):
     """Samples the servo took for outliers kept coming and agreed: the offset, or its rate, did change."""
 
     severity: ClassVar[Severity] = Severity.NOTICE
@@ -86,8 +81,7 @@ class ChangeFollowed(Event):
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SanityFailed(Event):
+class SanityFailed(Event, frozen=True, kw_only=True):
     """The clock did not advance as its set frequency says, seen from the monotonic raw clock."""
 
     severity: ClassVar[Severity] = Severity.WARNING
@@ -105,8 +99,7 @@ class SanityFailed(Event):
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FrequencyChangedElsewhere(Event):
+class FrequencyChangedElsewhere(Event, frozen=True, kw_only=True):
     """The clock does not run at the frequency that was last set: someone else steers it too."""
 
     severity: ClassVar[Severity] = Severity.WARNING

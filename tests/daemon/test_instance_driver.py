@@ -17,18 +17,10 @@ from ptpstack.wire.types import NO_PORT
 from tests.daemon.fakes import FakeInstanceClock, Workshop
 
 
-class Said(Event):
+class Said(Event, frozen=True):
     """An event with a word."""
 
-    def __init__(self, word: str) -> None:
-        object.__setattr__(self, "word", word)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Said) and self.word == other.word
-
-    __hash__ = None
-
-    __slots__ = ("word",)
+    word: str
 
 
 class ScriptedInstance:

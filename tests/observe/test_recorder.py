@@ -1,6 +1,5 @@
 """Every event is stamped, kept and handed on; floods are cut down and counted."""
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 import pytest
@@ -14,8 +13,7 @@ from ptpstack.time import SECOND, MonotonicTime, UtcTime
 UTC = UtcTime(1_795_421_351 * SECOND + (123_456_789 << 16))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Noticed(Event):
+class Noticed(Event, frozen=True, kw_only=True):
     severity: ClassVar[Severity] = Severity.NOTICE
     number: int = 0
     port_number: int | None = None
@@ -24,8 +22,7 @@ class Noticed(Event):
         return f"noticed {self.number}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Detail(Event):
+class Detail(Event, frozen=True, kw_only=True):
     severity: ClassVar[Severity] = Severity.DEBUG
 
 
