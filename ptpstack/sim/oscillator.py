@@ -6,6 +6,7 @@ about both as arrays. What does not: the noise of taking a stamp (``stamping``).
 
 from __future__ import annotations
 
+import math
 from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,6 +25,9 @@ CELLS_DRAWN_AT_ONCE = 1024
 SECONDS_PER_DAY = 86_400.0
 
 _RATE_ONE = 1 << 64
+
+LARGEST_EXPONENT = 300.0
+SMALLEST_DECAY = 1e-12
 
 
 def _rate(ppb: float) -> int:
@@ -88,6 +92,54 @@ MODELS = {
 """Typical parts of each class by their Allan deviations, ageing and temperature coefficients."""
 
 
+class FrequencyNoise:
+    """The noises of *model* for oscillators of any *shape* at once; within a step of *step_s* a frequency holds."""
+
+    def __init__(
+        self, model: OscillatorModel, step_s: float, random: np.random.Generator, shape: tuple[int, ...] = ()
+    ) -> None:
+        self._random = random
+        self._shape = shape
+        self._white_ppb = model.white_fm_ppb / step_s**0.5
+        self._walk_ppb = model.random_walk_fm_ppb * step_s**0.5
+        self._flicker_ppb = model.flicker_fm_ppb
+        self._wander = np.zeros(shape)
+        self._decays = np.exp(-step_s / FLICKER_TIME_CONSTANTS_S)
+        if model.flicker_fm_ppb:
+            self._flicker = model.flicker_fm_ppb * random.normal(size=(self._decays.size, *shape))
+
+    def draw(self, count: int) -> NDArray[np.float64]:
+        """Return the frequency errors of the next *count* steps in ppb, time along the first axis."""
+        shape = (count, *self._shape)
+        walk = self._wander + np.cumsum(self._random.normal(0.0, self._walk_ppb, shape), axis=0)
+        self._wander = walk[-1]
+        frequency: NDArray[np.float64] = walk + self._random.normal(0.0, self._white_ppb, shape)
+        if self._flicker_ppb:
+            for number, decay in enumerate(self._decays.tolist()):
+                drawn = self._random.normal(0.0, self._flicker_ppb * math.sqrt(1 - decay**2), shape)
+                each = first_order(drawn, decay, self._flicker[number])
+                self._flicker[number] = each[-1]
+                frequency += each
+        return frequency
+
+
+def first_order(inputs: NDArray[np.float64], decay: float, before: float | NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return y[n] = decay y[n-1] + inputs[n] along the first axis, with y[-1] = *before*; 0 <= decay <= 1.
+
+    In blocks short enough that no power of *decay* is out of a float's range, as sums weighted by these powers.
+    """
+    if decay < SMALLEST_DECAY:
+        return inputs
+    block = inputs.shape[0] if decay == 1.0 else max(1, int(LARGEST_EXPONENT / -math.log(decay)))
+    outputs = np.empty_like(inputs)
+    for start in range(0, inputs.shape[0], block):
+        part = inputs[start : start + block]
+        powers = (decay ** np.arange(1, part.shape[0] + 1)).reshape(-1, *(1,) * (inputs.ndim - 1))
+        outputs[start : start + block] = powers * (before + np.cumsum(part / powers, axis=0))
+        before = outputs[start + part.shape[0] - 1]
+    return outputs
+
+
 class Oscillator:
     """A frequency source with a constant error and the faults of *model*, repeatable by *seed*.
 
@@ -111,15 +163,9 @@ class Oscillator:
         self.model = model
         self._temperature_steps = tuple(temperature_steps)
         self._trend = bool(model.ageing_ppb_per_day or (model.temperature_ppb_per_k and temperature_steps))
-        cell_s = interval_to_seconds(CELL)
         self._error_rate = _rate(frequency_error_ppb)
-        self._white_ppb = model.white_fm_ppb / cell_s**0.5
-        self._walk_ppb = model.random_walk_fm_ppb * cell_s**0.5
         self._noisy = bool(model.white_fm_ppb or model.flicker_fm_ppb or model.random_walk_fm_ppb)
-        self._random = np.random.default_rng(seed)
-        self._wander_ppb = 0.0
-        if model.flicker_fm_ppb:
-            self._flicker_ppb = model.flicker_fm_ppb * self._random.normal(size=FLICKER_TIME_CONSTANTS_S.size)
+        self._noise = FrequencyNoise(model, interval_to_seconds(CELL), np.random.default_rng(seed))
         self._phase_ns = array("d", [0.0])  # at the edges of cells
 
     def read(self, true: TimeInterval) -> TimeInterval:
@@ -146,23 +192,9 @@ class Oscillator:
 
     def _draw_up_to(self, cell: int) -> None:
         while len(self._phase_ns) <= cell:
-            walk = self._wander_ppb + np.cumsum(self._random.normal(0.0, self._walk_ppb, CELLS_DRAWN_AT_ONCE))
-            self._wander_ppb = float(walk[-1])
-            frequency = walk + self._random.normal(0.0, self._white_ppb, CELLS_DRAWN_AT_ONCE)
-            if self.model.flicker_fm_ppb:
-                frequency += self._draw_flicker()
+            frequency = self._noise.draw(CELLS_DRAWN_AT_ONCE)
             phase_ns = self._phase_ns[-1] + np.cumsum(frequency * interval_to_seconds(CELL))  # ppb * s = ns
             self._phase_ns.frombytes(phase_ns.tobytes())
-
-    def _draw_flicker(self) -> NDArray[np.float64]:
-        decay = np.exp(-interval_to_seconds(CELL) / FLICKER_TIME_CONSTANTS_S)[:, None]
-        powers = decay ** np.arange(1, CELLS_DRAWN_AT_ONCE + 1)
-        spread = self.model.flicker_fm_ppb * np.sqrt(1 - decay**2)
-        drawn = self._random.normal(0.0, spread, powers.shape)
-        each = powers * (self._flicker_ppb[:, None] + np.cumsum(drawn / powers, axis=1))
-        self._flicker_ppb = each[:, -1]
-        total: NDArray[np.float64] = each.sum(axis=0)
-        return total
 
     def _trend_ns(self, true_s: float | NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the phase that ageing and temperature have made, in ns."""
