@@ -20,7 +20,7 @@ CASES = {
     "follow": "Sync followed: CPU time of a slave per Sync",
     "servo": "true offset of simulated clocks under each servo, beside the PI that linuxptp uses",
     "slave": "a slave on software stamps: true offset and time to lock",
-    "hardware": "hardware stamps on the virtual NIC, against the truth (ten minutes a round; not part of all)",
+    "hardware": "hardware stamps on the virtual NIC, against the truth (a quarter of an hour a round; not by default)",
 }
 QUICK = ["codec", "start", "serve", "follow", "slave"]
 """What runs without being named: some minutes, and nothing but namespaces."""

@@ -1,31 +1,41 @@
-"""Inside the virtual machine: two equal links, ours at the end of one and ptp4l at the end of the other.
+"""Inside the virtual machine: equal links, at the end of each a slave; two of ours and two of ptp4l, with both servos.
 
-Ports 0 and 2 are grandmasters (ptp4l, free-running on perfect oscillators), 1 is our slave, 3 is ptp4l's. Both pairs
-run at the same time under the same knobs; the truth is read ten times a second. ``python -m
-lab.bench.hardware_guest SCENARIO_JSON`` writes ``$RESULTS/NAME.json``.
+The even ports are grandmasters (ptp4l, free-running on perfect oscillators), the odd ones the slaves of `PROGRAMS`, in
+that order. All run at the same time under the same knobs; the truth is read ten times a second.
+``python -m lab.bench.hardware_guest SCENARIO_JSON`` writes ``$RESULTS/NAME.json``.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import re
+import socket
 import subprocess
 import sys
 import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from lab.vptp.debugfs import read_truth, set_knob
 
+PROGRAMS = {"ptpstack auto": "auto", "ptpstack pi": "pi", "ptp4l pi": "pi", "ptp4l linreg": "linreg"}
+"""Each slave's program and servo."""
+
 SAMPLES_PER_S = 10
 INITIAL_OFFSET_S = 0.001
+MASTER_CHOSEN = re.compile(r"^ptp4l\[([\d.]+)\]: port 1.*: \w+ to UNCALIBRATED", re.MULTILINE)
+RUN = Path("/run/bench")
 _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
-_RUN = Path("/run/bench")
+_ETHERTYPE = 0x88F7
 
 PTP4L = """[global]
 network_transport L2
 time_stamping hardware
 delay_mechanism {delay_mechanism}
+clock_servo {servo}
 logSyncInterval {log_sync_interval}
 logMinDelayReqInterval {log_sync_interval}
 logMinPdelayReqInterval {log_sync_interval}
@@ -33,8 +43,9 @@ logAnnounceInterval 0
 tx_timestamp_timeout 100
 use_syslog 0
 verbose 1
+uds_address /run/bench/uds{port}
 {options}
-[{interface}]
+[vptp{port}]
 """
 
 OURS = """
@@ -42,91 +53,130 @@ OURS = """
 enforce_profile = false
 slave_only = true
 [[instance.main.port]]
-interface = "{interface}"
+interface = "vptp{port}"
 transport = "l2"
 delay_mechanism = "{delay_mechanism}"
 log_announce_interval = 0
 log_sync_interval = {log_sync_interval}
 {request} = {log_sync_interval}
+[servo]
+type = "{servo}"
 [log]
-level = "notice"
+format = "linuxptp"
 [control]
 socket = ""
 [state]
-directory = "{state}"
+directory = ""
 """
+
+
+@dataclass
+class Track:
+    """What one program did: sample by sample the true offset, and the CPU time used so far."""
+
+    offsets_ns: list[float] = field(default_factory=list)
+    cpu_s: list[float] = field(default_factory=list)
+    measuring_from: int | None = None
+    """The sample in which it had the first Sync of the master that it chose; None: never."""
 
 
 def main(arguments: list[str]) -> int:
     scenario: dict[str, Any] = json.loads(arguments[0])
-    _RUN.mkdir(exist_ok=True)
-    for port in range(4):
-        node(port)
-        set_knob(f"port{port}/stamp_jitter_ns", scenario["jitter_ns"])
-        set_knob(f"port{port}/delay_ns", scenario["delay_ns"])
-    for clock in (1, 3):
-        set_knob(f"clock{clock}/error_ppb", scenario["error_ppb"])
-        set_knob(f"clock{clock}/walk_ppt", scenario["walk_ppt"])
-    masters = [ptp4l(port, scenario, "masterOnly 1\npriority1 1\nfree_running 1") for port in (0, 2)]
+    RUN.mkdir(exist_ok=True)
+    for number in range(len(PROGRAMS)):
+        for port in (2 * number, 2 * number + 1):
+            subprocess.run(["ip", "link", "set", f"vptp{port}", "up"], check=True)
+            set_knob(f"port{port}/stamp_jitter_ns", scenario["jitter_ns"])
+            set_knob(f"port{port}/delay_ns", scenario["delay_ns"])
+        set_knob(f"clock{2 * number + 1}/walk_ppt", 0)  # which brings the oscillator home
+        set_knob(f"clock{2 * number + 1}/error_ppb", scenario["error_ppb"])
+        set_knob(f"clock{2 * number + 1}/walk_ppt", scenario["walk_ppt"])
+    masters = [
+        ptp4l(2 * number, scenario, "pi", "masterOnly 1\npriority1 1\nfree_running 1")
+        for number in range(len(PROGRAMS))
+    ]
     time.sleep(6)  # announce receipt timeout: they serve from now on
-    align(1, 0)
-    align(3, 2)
-    slaves = [ours(1, scenario), ptp4l(3, scenario, "slaveOnly 1\nsummary_interval 10")]
-    offsets = record(scenario["seconds"], ((1, 0), (3, 2)))
-    cpu = [cpu_s(process.pid) for process in slaves]
-    for process in (*slaves, *masters):
+    tracks = follow(scenario)
+    for process in masters:
         process.terminate()
         process.wait()
-    result = {"offsets_ns": offsets, "cpu_s": cpu, "logs": [log_tail(1), log_tail(3)]}
-    Path(os.environ["RESULTS"], f"{scenario['name']}.json").write_text(json.dumps(result))
+    write_result(scenario["name"], tracks)
     return 0
 
 
-def node(port: int) -> None:
-    """Put the interface of *port* into a namespace of its own, once."""
-    if Path(f"/run/netns/node{port}").exists():
-        return
-    for command in (
-        f"ip netns add node{port}",
-        f"ip link set vptp{port} netns node{port}",
-        f"ip -n node{port} link set vptp{port} up",
-    ):
-        subprocess.run(command.split(), check=True)
+def follow(scenario: dict[str, Any]) -> dict[str, Track]:
+    """Let all slaves start a millisecond off and follow for the scenario's time; return what each did."""
+    ports = {name: 2 * number + 1 for number, name in enumerate(PROGRAMS)}
+    tracks = {name: Track() for name in PROGRAMS}
+    sockets = {name: event_socket(port) for name, port in ports.items()}
+    synced: dict[str, list[tuple[float, int]]] = {name: [] for name in PROGRAMS}
+    for port in ports.values():
+        align(port, port - 1)
+    slaves = {
+        name: ours(port, scenario, PROGRAMS[name])
+        if name.startswith("ptpstack")
+        else ptp4l(port, scenario, PROGRAMS[name], "slaveOnly 1\nsummary_interval 10")
+        for name, port in ports.items()
+    }
+
+    def sample(number: int) -> None:
+        clocks, now = read_truth().clocks, time.monotonic()
+        for name, port in ports.items():
+            tracks[name].offsets_ns.append(clocks[port].minus_ns(clocks[port - 1]))
+            tracks[name].cpu_s.append(cpu_s(slaves[name].pid))
+            if brought_sync(sockets[name]):
+                synced[name].append((now, number))
+
+    sample_regularly(scenario["seconds"], sample)
+    for name, port in ports.items():
+        slaves[name].terminate()
+        slaves[name].wait()
+        sockets[name].close()
+        if chosen := MASTER_CHOSEN.search(log_of(port)):
+            later = (number for instant, number in synced[name] if instant >= float(chosen[1]))
+            tracks[name].measuring_from = next(later, None)
+    return tracks
+
+
+def write_result(name: str, tracks: dict[str, Track]) -> None:
+    """Hand the tracks of a scenario to the host."""
+    Path(os.environ["RESULTS"], f"{name}.json").write_text(
+        json.dumps({program: asdict(track) for program, track in tracks.items()})
+    )
 
 
 def start(port: int, command: list[str]) -> subprocess.Popen[bytes]:
-    """Start a program in the namespace of *port*; its output stays in the guest's memory."""
-    with (_RUN / f"log{port}").open("wb") as log:
-        return subprocess.Popen(
-            ["ip", "netns", "exec", f"node{port}", *command], stdin=subprocess.DEVNULL, stdout=log, stderr=log
-        )
+    """Start a program on *port*; its output stays in the guest's memory."""
+    with (RUN / f"log{port}").open("wb") as log:
+        return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
 
 
-def ptp4l(port: int, scenario: dict[str, Any], options: str) -> subprocess.Popen[bytes]:
+def ptp4l(port: int, scenario: dict[str, Any], servo: str, options: str) -> subprocess.Popen[bytes]:
     """Start ptp4l on *port*."""
-    configuration = _RUN / f"ptp4l{port}.conf"
+    configuration = RUN / f"ptp4l{port}.conf"
     configuration.write_text(
         PTP4L.format(
-            interface=f"vptp{port}",
+            port=port,
             delay_mechanism=scenario["delay_mechanism"].upper(),
             log_sync_interval=scenario["log_sync_interval"],
-            options=f"{options}\nuds_address /run/bench/uds{port}",
+            servo=servo,
+            options=options,
         )
     )
     return start(port, ["ptp4l", "-f", str(configuration)])
 
 
-def ours(port: int, scenario: dict[str, Any]) -> subprocess.Popen[bytes]:
-    """Start our daemon on *port*, without what it learnt in an earlier scenario."""
-    configuration = _RUN / f"ptpstack{port}.toml"
+def ours(port: int, scenario: dict[str, Any], servo: str) -> subprocess.Popen[bytes]:
+    """Start our daemon on *port*."""
+    configuration = RUN / f"ptpstack{port}.toml"
     e2e = scenario["delay_mechanism"] == "e2e"
     configuration.write_text(
         OURS.format(
-            interface=f"vptp{port}",
+            port=port,
             delay_mechanism=scenario["delay_mechanism"],
             log_sync_interval=scenario["log_sync_interval"],
             request="log_min_delay_req_interval" if e2e else "log_min_pdelay_req_interval",
-            state=_RUN / f"state-{scenario['name']}",
+            servo=servo,
         )
     )
     return start(port, [sys.executable, "-m", "ptpstack", "run", "-c", str(configuration)])
@@ -140,17 +190,31 @@ def align(slave: int, master: int) -> None:
     subprocess.run(command, check=True, capture_output=True)
 
 
-def record(seconds: float, pairs: tuple[tuple[int, int], ...]) -> list[list[float]]:
-    """Return the true offset of each slave from its master in ns, ten times a second."""
-    offsets: list[list[float]] = [[] for _ in pairs]
+def sample_regularly(seconds: float, sample: Callable[[int], None]) -> None:
+    """Call *sample* with 0, 1, 2, … ten times a second."""
     due = time.monotonic()
-    for _ in range(int(seconds * SAMPLES_PER_S)):
+    for number in range(int(seconds * SAMPLES_PER_S)):
         due += 1 / SAMPLES_PER_S
         time.sleep(max(0.0, due - time.monotonic()))
-        clocks = read_truth().clocks
-        for series, (slave, master) in zip(offsets, pairs, strict=True):
-            series.append(clocks[slave].minus_ns(clocks[master]))
-    return offsets
+        sample(number)
+
+
+def event_socket(port: int) -> socket.socket:
+    """Return a socket that hears the PTP frames that come in at *port*."""
+    listening = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(_ETHERTYPE))
+    listening.bind((f"vptp{port}", _ETHERTYPE))
+    listening.setblocking(False)
+    return listening
+
+
+def brought_sync(listening: socket.socket) -> bool:
+    """Take what has come since the last time; return whether there was a Sync."""
+    found = False
+    while True:
+        try:
+            found |= listening.recv(256)[0] & 0xF == 0
+        except BlockingIOError:
+            return found
 
 
 def cpu_s(pid: int) -> float:
@@ -159,9 +223,9 @@ def cpu_s(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / _TICKS_PER_S
 
 
-def log_tail(port: int) -> str:
-    """Return the end of what the program on *port* said."""
-    return (_RUN / f"log{port}").read_text(errors="replace")[-2000:]
+def log_of(port: int) -> str:
+    """Return what the program on *port* said."""
+    return (RUN / f"log{port}").read_text(errors="replace")
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,8 +23,9 @@ class Row:
     limit: float | None = None
 
     def ratio(self) -> float | None:
-        """Return ours/peer of the medians."""
-        return statistics.median(self.ours) / statistics.median(self.peer) if self.peer else None
+        """Return ours/peer of the medians; None without a peer, or where one is 0 or without end."""
+        ours, peer = (_finite(statistics.median(values)) if values else None for values in (self.ours, self.peer))
+        return ours / peer if ours is not None and peer else None
 
     def as_dict(self) -> dict[str, object]:
         """Return the row as the JSON file has it."""
@@ -31,12 +33,12 @@ class Row:
             "case": self.case,
             "metric": self.metric,
             "unit": self.unit,
-            "ours": statistics.median(self.ours),
-            "peer": statistics.median(self.peer) if self.peer else None,
+            "ours": _finite(statistics.median(self.ours)),
+            "peer": _finite(statistics.median(self.peer)) if self.peer else None,
             "peer_name": self.peer_name or None,
             "ratio": self.ratio(),
-            "ours_spread": [min(self.ours), max(self.ours)],
-            "peer_spread": [min(self.peer), max(self.peer)] if self.peer else None,
+            "ours_spread": [_finite(min(self.ours)), _finite(max(self.ours))],
+            "peer_spread": [_finite(min(self.peer)), _finite(max(self.peer))] if self.peer else None,
             "rounds": len(self.ours),
         }
 
@@ -44,13 +46,18 @@ class Row:
         """Return the row as the table shows it: median [min–max]."""
         ratio, limit = self.ratio(), f"limit {self.limit:g}" if self.limit is not None else ""
         return (
-            f"{self.case:<8} {self.metric:<34} {self.unit:<4} {_median(self.ours):>26}"
+            f"{self.case:<14} {self.metric:<34} {self.unit:<4} {_median(self.ours):>26}"
             f" {_median(self.peer) + ' ' + self.peer_name if self.peer else '':>34}"
             f" {f'{ratio:.2f}' if ratio is not None else '':>6}  {limit}"
         )
 
 
-HEADING = f"{'case':<8} {'metric':<34} {'unit':<4} {'ours, median [min–max]':>26} {'peer':>34} {'ratio':>6}"
+HEADING = f"{'case':<14} {'metric':<34} {'unit':<4} {'ours, median [min–max]':>26} {'peer':>34} {'ratio':>6}"
+
+
+def _finite(value: float) -> float | None:
+    """Return *value*, or None for what JSON has no number for."""
+    return value if math.isfinite(value) else None
 
 
 def _median(values: Sequence[float]) -> str:

@@ -7,21 +7,30 @@ The truth is read ten times a second. ``python -m lab.bench.system_clock_guest S
 from __future__ import annotations
 
 import json
-import os
-import subprocess
+import re
 import sys
 import time
-from pathlib import Path
+from math import ceil
 from typing import Any
 
 from hw.phc import Phc
 from hw.realtime import RealtimeClock
-from lab.bench.hardware_guest import INITIAL_OFFSET_S, SAMPLES_PER_S, cpu_s
+from lab.bench.hardware_guest import (
+    INITIAL_OFFSET_S,
+    RUN,
+    SAMPLES_PER_S,
+    Track,
+    cpu_s,
+    log_of,
+    sample_regularly,
+    start,
+    write_result,
+)
 from lab.vptp.debugfs import read_truth, set_knob
 from ptpstack.time import NANOSECOND, LocalTime
 
 TAI_OFFSET_S = 37
-_RUN = Path("/run/bench")
+FIRST_COMPARISON = re.compile(r"^phc2sys\[([\d.]+)\]: CLOCK_REALTIME phc offset", re.MULTILINE)
 
 OURS = """
 [clock.nic]
@@ -32,8 +41,10 @@ reference = true
 type = "system"
 follows = "nic"
 log_interval = {log_interval}
+[servo]
+type = "{servo}"
 [log]
-level = "notice"
+format = "linuxptp"
 [control]
 socket = ""
 [state]
@@ -43,21 +54,21 @@ directory = ""
 
 def main(arguments: list[str]) -> int:
     scenario: dict[str, Any] = json.loads(arguments[0])
-    _RUN.mkdir(exist_ok=True)
-    device = read_truth().clocks[0].device
-    configuration = _RUN / "system.toml"
-    configuration.write_text(OURS.format(device=device, log_interval=scenario["log_interval"]))
-    ours = [sys.executable, "-m", "ptpstack", "run", "-c", str(configuration)]
-    peer = ["phc2sys", "-m", "-s", device, "-c", "CLOCK_REALTIME", "-O", str(-TAI_OFFSET_S)]
-    peer += ["-R", str(2.0 ** -scenario["log_interval"])]
-    offsets, cpu = zip(*(measure(command, scenario) for command in (ours, peer)), strict=True)
-    result = {"offsets_ns": offsets, "cpu_s": cpu}
-    Path(os.environ["RESULTS"], f"{scenario['name']}.json").write_text(json.dumps(result))
+    RUN.mkdir(exist_ok=True)
+    device, interval = read_truth().clocks[0].device, scenario["log_interval"]
+    commands = {}
+    for servo in ("auto", "pi"):
+        configuration = RUN / f"system-{servo}.toml"
+        configuration.write_text(OURS.format(device=device, log_interval=interval, servo=servo))
+        commands[f"ptpstack {servo}"] = [sys.executable, "-m", "ptpstack", "run", "-c", str(configuration)]
+    commands["phc2sys pi"] = ["phc2sys", "-m", "-s", device, "-c", "CLOCK_REALTIME", "-O", str(-TAI_OFFSET_S)]
+    commands["phc2sys pi"] += ["-R", str(2.0**-interval)]
+    write_result(scenario["name"], {name: measure(command, scenario) for name, command in commands.items()})
     return 0
 
 
-def measure(command: list[str], scenario: dict[str, Any]) -> tuple[list[float], float]:
-    """Return the true offsets of CLOCK_REALTIME while *command* keeps it, and its CPU time."""
+def measure(command: list[str], scenario: dict[str, Any]) -> Track:
+    """Return how CLOCK_REALTIME did while *command* kept it."""
     set_knob("clock0/walk_ppt", 0)
     set_knob("clock0/error_ppb", scenario["error_ppb"])
     set_knob("clock0/walk_ppt", scenario["walk_ppt"])
@@ -67,26 +78,27 @@ def measure(command: list[str], scenario: dict[str, Any]) -> tuple[list[float], 
     ahead_ns = round((TAI_OFFSET_S + INITIAL_OFFSET_S) * 1e9)
     phc.set_time(LocalTime((read_truth().realtime_ns + ahead_ns) * NANOSECOND))
     phc.close()
-    with (_RUN / "system.log").open("wb") as log:
-        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-    offsets = record(scenario["seconds"])
-    cpu = cpu_s(process.pid)
+    track = Track()
+    begin = time.monotonic()
+    process = start(0, command)
+
+    def sample(_: int) -> None:
+        track.offsets_ns.append(system_offset_ns())
+        track.cpu_s.append(cpu_s(process.pid))
+
+    sample_regularly(scenario["seconds"], sample)
     process.terminate()
     process.wait()
-    return offsets, cpu
+    if first := FIRST_COMPARISON.search(log_of(0)):
+        track.measuring_from = ceil((float(first[1]) - begin) * SAMPLES_PER_S)
+    return track
 
 
-def record(seconds: float) -> list[float]:
-    """Return how far CLOCK_REALTIME, read as TAI, is ahead of the hardware clock, in ns, ten times a second."""
-    offsets = []
-    due = time.monotonic()
-    for _ in range(int(seconds * SAMPLES_PER_S)):
-        due += 1 / SAMPLES_PER_S
-        time.sleep(max(0.0, due - time.monotonic()))
-        truth = read_truth()
-        clock = truth.clocks[0]
-        offsets.append(truth.realtime_ns + TAI_OFFSET_S * 10**9 - clock.ns - clock.fraction * 2**-32)
-    return offsets
+def system_offset_ns() -> float:
+    """Return how far CLOCK_REALTIME, read as TAI, is ahead of the hardware clock."""
+    truth = read_truth()
+    clock = truth.clocks[0]
+    return truth.realtime_ns + TAI_OFFSET_S * 10**9 - clock.ns - clock.fraction * 2**-32
 
 
 if __name__ == "__main__":
