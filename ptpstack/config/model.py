@@ -149,7 +149,8 @@ class Instance(Table, frozen=True):
         "internal_oscillator"
     )
     clock_identity: Annotated[
-        Annotated[str, Meta(pattern="^([.:-]?[0-9A-Fa-f]){16}$")] | UnsetType,
+        Annotated[str, Meta(pattern="^([.:-]?[0-9A-Fa-f]){16}$", title="eight octets such as 001b19.fffe.000001")]
+        | UnsetType,
         Meta(description="Eight octets such as 001b19.fffe.000001; otherwise made from the first interface's address."),
     ] = UNSET
     clock: Annotated[
