@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+
 from ptpstack.core.context import PortContext
 from ptpstack.core.settings import TimeProperties
 from ptpstack.core.timers import Timer, following
 from ptpstack.time import MonotonicTime, interval_from_log2_seconds
 from ptpstack.wire.message import Flag
 from ptpstack.wire.messages.announce import Announce
+from ptpstack.wire.tlv import Tlv, encoded_size
 from ptpstack.wire.tlvs.path_trace import PathTrace
-from ptpstack.wire.types import ClockIdentity
 
-PATH_TRACE_CAPACITY = 179
-"""Identities that fit in an Announce within 1500 octets; a longer list is not extended (16.2.4)."""
+TLV_CAPACITY = 1452 - Announce.body_end
+"""Octets of TLVs that fit in an Announce over every transport; what does not fit is left out (16.2.4)."""
 
 
 class AnnounceTransmitter:
@@ -40,7 +42,7 @@ class AnnounceTransmitter:
         context.send_general(
             context.new(
                 Announce,
-                flags=_flags(properties),
+                flags=_flags(properties, uncertain=context.data_sets.current_ds.synchronization_uncertain),
                 log_message_interval=context.port_ds.log_announce_interval,
                 current_utc_offset=properties.current_utc_offset,
                 grandmaster_priority1=parent.grandmaster_priority1,
@@ -49,17 +51,30 @@ class AnnounceTransmitter:
                 grandmaster_identity=parent.grandmaster_identity,
                 steps_removed=context.data_sets.current_ds.steps_removed,
                 time_source=properties.time_source,
-                tlvs=(PathTrace(self._path()),) if self._path_trace_enabled else (),
+                tlvs=tuple(_fitting(self._tlvs())),
             )
         )
 
-    def _path(self) -> tuple[ClockIdentity, ...]:
-        path = self._context.data_sets.path_trace
-        own = self._context.data_sets.default_ds.clock_identity
-        return (*path, own) if len(path) < PATH_TRACE_CAPACITY else path
+    def _tlvs(self) -> Iterator[Tlv]:
+        """Yield what a boundary clock adds and hands on, the most important first."""
+        data_sets = self._context.data_sets
+        if self._path_trace_enabled:
+            path = data_sets.path_trace
+            longer = PathTrace((*path, data_sets.default_ds.clock_identity))
+            yield longer if encoded_size(longer) <= TLV_CAPACITY else PathTrace(path)
+        yield from data_sets.propagated_tlvs
 
 
-def _flags(properties: TimeProperties) -> int:
+def _fitting(tlvs: Iterable[Tlv]) -> Iterator[Tlv]:
+    left = TLV_CAPACITY
+    for tlv in tlvs:
+        size = encoded_size(tlv)
+        if size <= left:
+            left -= size
+            yield tlv
+
+
+def _flags(properties: TimeProperties, *, uncertain: bool) -> int:
     """Return the flagField octet that carries timePropertiesDS (Table 37)."""
     return (
         Flag.LEAP61 * properties.leap61
@@ -68,4 +83,5 @@ def _flags(properties: TimeProperties) -> int:
         | Flag.PTP_TIMESCALE * properties.ptp_timescale
         | Flag.TIME_TRACEABLE * properties.time_traceable
         | Flag.FREQUENCY_TRACEABLE * properties.frequency_traceable
+        | Flag.SYNCHRONIZATION_UNCERTAIN * uncertain
     )

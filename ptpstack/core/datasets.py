@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from ptpstack.core.port_states import PortState
 from ptpstack.core.settings import DelayMechanism, InstanceSettings, PortSettings, TimeProperties
 from ptpstack.time import TimeInterval
+from ptpstack.wire.tlv import Tlv
 from ptpstack.wire.types import ClockIdentity, ClockQuality, PortIdentity
 
 SLAVE_ONLY_CLOCK_CLASS = 255
@@ -58,6 +59,7 @@ class CurrentDS:
     steps_removed: int = 0
     offset_from_master: TimeInterval = 0
     mean_delay: TimeInterval = 0
+    synchronization_uncertain: bool = False
 
 
 @dataclass(slots=True, kw_only=True)
@@ -135,3 +137,20 @@ class DataSets:
     parent_ds: ParentDS
     time_properties_ds: TimeProperties
     path_trace: tuple[ClockIdentity, ...] = ()
+    propagated_tlvs: tuple[Tlv, ...] = ()
+    """What of the parent's Announces a boundary clock hands on (Table 52), but for PATH_TRACE."""
+    parent_is_uncertain: bool = False
+    """synchronizationUncertain of the parent's last Announce."""
+    is_calibrated: bool = False
+    """Whether the local clock has followed a parent into lock since it was last stepped."""
+    sync_while_uncalibrated: bool = False
+
+    @property
+    def follows_parent(self) -> bool:
+        """Whether another clock is the grandmaster."""
+        return self.parent_ds.grandmaster_identity != self.default_ds.clock_identity
+
+    @property
+    def shows_announced_time(self) -> bool:
+        """Whether the local clock shows the time of the grandmaster that is announced, so that Syncs are no lie."""
+        return not self.follows_parent or self.is_calibrated or self.sync_while_uncalibrated

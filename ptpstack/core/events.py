@@ -125,6 +125,24 @@ class SynchronizationLost(PortEventRecord, frozen=True, kw_only=True):
         return f"port {self.port_number}: no usable Sync from {self.port_identity} for {seconds:.3g} s ({self.reason})"
 
 
+class SyncsWithheld(PortEventRecord, frozen=True, kw_only=True):
+    """A boundary clock's own clock does not show the time of the grandmaster it announces: it sends no Syncs."""
+
+    severity: ClassVar[Severity] = Severity.NOTICE
+
+    def __str__(self) -> str:
+        return f"port {self.port_number}: sends no Syncs until the own clock is synchronized to the grandmaster"
+
+
+class SyncsResumed(PortEventRecord, frozen=True, kw_only=True):
+    """The own clock shows the time that is announced."""
+
+    severity: ClassVar[Severity] = Severity.NOTICE
+
+    def __str__(self) -> str:
+        return f"port {self.port_number}: sends Syncs: the own clock shows the time that is announced"
+
+
 class MessageDiscarded(PortEventRecord, frozen=True, kw_only=True):
     """A well-formed message that a rule of the standard rejects."""
 

@@ -22,6 +22,7 @@ from ptpstack.core.state_decision import Decision, DecisionCode, best_of, decide
 from ptpstack.time import LocalTime, MonotonicTime, TimeInterval
 from ptpstack.wire.message import Message
 from ptpstack.wire.messages.announce import Announce
+from ptpstack.wire.tlvs.path_trace import PathTrace
 from ptpstack.wire.types import ClockIdentity, ClockQuality, PortIdentity
 
 
@@ -41,7 +42,13 @@ class PtpInstance:
     ) -> None:
         default = DefaultDS.of(settings, len(ports))
         self._settings = settings
-        self._data_sets = DataSets(default, CurrentDS(), ParentDS.of(default), settings.time_properties)
+        self._data_sets = DataSets(
+            default,
+            CurrentDS(),
+            ParentDS.of(default),
+            settings.time_properties,
+            sync_while_uncalibrated=settings.sync_while_uncalibrated,
+        )
         self._outputs: list[Output] = []
         self._selected: PortIdentity | None = None
         self.ports: dict[int, Port] = {
@@ -141,6 +148,7 @@ class PtpInstance:
 
     def clock_stepped(self, delta: TimeInterval, local: LocalTime, now: MonotonicTime) -> list[Output]:
         """Carry stored instants over a step of the local clock by *delta*, after which it reads *local*."""
+        self._data_sets.is_calibrated = False
         for port in self.ports.values():
             port.clock_stepped(delta, local, now)
         return self._take()
@@ -151,6 +159,8 @@ class PtpInstance:
         for port in self.ports.values():
             if port.state in RECEIVING_STATES:
                 port.apply(event, now)
+                self._data_sets.is_calibrated |= locked
+        self._update_uncertainty()
         return self._take()
 
     def set_local_quality(
@@ -201,6 +211,14 @@ class PtpInstance:
         for number, decision in decisions.items():
             if active[number].state is not PortState.LISTENING or erbest[number] is not None:
                 self._follow(active[number], decision, now)
+        self._update_uncertainty()
+
+    def _update_uncertainty(self) -> None:
+        """A clock that has a parent is uncertain as long as it is not a slave, or its parent is (8.2.2)."""
+        data = self._data_sets
+        data.current_ds.synchronization_uncertain = data.follows_parent and (
+            data.parent_is_uncertain or all(port.state is not PortState.SLAVE for port in self.ports.values())
+        )
 
     def _follow(self, port: Port, decision: Decision, now: MonotonicTime) -> None:
         """Move *port* as decided; a master waits for qualification first (9.2.6.11)."""
@@ -229,6 +247,7 @@ class PtpInstance:
         data.parent_ds = ParentDS.of(data.default_ds)
         data.time_properties_ds = self._settings.time_properties
         data.path_trace = ()
+        data.propagated_tlvs = ()
         if ebest is not None:
             rule = compare(d0, ebest[1]).rule
         elif data.default_ds.slave_only:
@@ -261,6 +280,8 @@ class PtpInstance:
         )
         data.time_properties_ds = _time_properties(announce)
         data.path_trace = path_of(announce)
+        data.propagated_tlvs = tuple(tlv for tlv in announce.tlvs if tlv.propagates and not isinstance(tlv, PathTrace))
+        data.parent_is_uncertain = announce.synchronization_uncertain
         if self._selected != best.sender or old.grandmaster_identity != announce.grandmaster_identity:
             self._outputs.append(
                 BestMasterSelected(

@@ -6,6 +6,7 @@ from collections.abc import Hashable
 from functools import partial
 
 from ptpstack.core.context import NANOSECOND_FRACTION, PortContext
+from ptpstack.core.events import SyncsResumed, SyncsWithheld
 from ptpstack.core.timers import Timer, following
 from ptpstack.time import LocalTime, MonotonicTime, interval_from_log2_seconds, ptp_from_local
 from ptpstack.wire.message import Flag
@@ -18,11 +19,13 @@ from ptpstack.wire.messages.sync import Sync
 class SyncTransmitter:
     """Sends Syncs at the sync interval, and their Follow_Ups (IEEE 1588-2019 9.5.9, 9.5.10).
 
-    A one-step Sync gets its originTimestamp from the NIC while it leaves, so it is sent without.
+    A one-step Sync gets its originTimestamp from the NIC while it leaves, so it is sent without. A boundary clock
+    sends none until its own clock shows the time of the grandmaster that it announces.
     """
 
     def __init__(self, context: PortContext) -> None:
         self._context = context
+        self._withholds = False
 
     def start(self, now: MonotonicTime) -> None:
         """Send the first Sync now."""
@@ -31,12 +34,18 @@ class SyncTransmitter:
     def stop(self) -> None:
         """Send no more, nor Follow_Ups to what was sent."""
         self._context.timers.stop(Timer.SYNC)
+        self._withholds = False
 
     def on_timer(self, deadline: MonotonicTime, now: MonotonicTime) -> None:
         """Send one Sync and arm the next."""
         context = self._context
         log_interval = context.port_ds.log_sync_interval
         context.timers.start(Timer.SYNC, following(deadline, interval_from_log2_seconds(log_interval), now))
+        if context.data_sets.shows_announced_time is self._withholds:
+            self._withholds = not self._withholds
+            context.tell(SyncsWithheld if self._withholds else SyncsResumed)
+        if self._withholds:
+            return
         if context.settings.two_step_flag:
             sync = context.new(Sync, flags=Flag.TWO_STEP, log_message_interval=log_interval)
             context.send_event(sync, partial(self._follow_up, sync))

@@ -217,6 +217,8 @@ class Port:
     ) -> None:
         if self._end_to_end is None:
             self._context.discard(request, "this port does not use the delay request-response mechanism")
+        elif not self._context.data_sets.shows_announced_time:
+            self._context.discard(request, "the own clock is not synchronized yet")
         elif self.state is PortState.MASTER and ingress is not None:
             answer_delay_req(self._context, request, ingress, address)
 

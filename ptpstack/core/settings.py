@@ -47,6 +47,7 @@ class InstanceSettings:
     clock_quality: ClockQuality = field(default=ClockQuality(248, 0xFE, 0xFFFF))
     time_properties: TimeProperties = field(default_factory=TimeProperties)
     path_trace_enabled: bool = False
+    sync_while_uncalibrated: bool = False
     max_steps_removed: int = 255
 
 

@@ -120,6 +120,8 @@ class Slave:
     def tell_sync_loss(self, deadline: MonotonicTime, now: MonotonicTime) -> str:
         """Emit that synchronization is lost and return why."""
         reason = self._sync_receiver.problem
+        if self._context.data_sets.parent_is_uncertain:
+            reason += "; the parent says that it is not synchronized itself"
         since = self._last_usable_sync
         self._context.tell(
             SynchronizationLost,

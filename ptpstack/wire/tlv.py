@@ -144,6 +144,11 @@ def encode_tlvs(tlvs: tuple[Tlv, ...]) -> bytes:
     return bytes(octets)
 
 
+def encoded_size(tlv: Tlv) -> int:
+    """Return how many octets *tlv* takes in a message."""
+    return _FRAME.size + len(tlv.to_value())
+
+
 def _class_for(tlv_type: int, value: bytes) -> type[Tlv]:
     if tlv_type in _ORGANIZATION_TYPES:
         specific = _registry.get((tlv_type, value[:3], int.from_bytes(value[3:6], "big")))
