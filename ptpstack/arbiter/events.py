@@ -84,3 +84,31 @@ class TimescaleTaken(Event, frozen=True, kw_only=True):
             f"{self.clock} is {self.offset_ns / 1e9:+.3f} s off (local - master), which looks like TAI against UTC: "
             "followed, as it may, but make sure that nothing reads it on the other timescale"
         )
+
+
+class ClockHeld(Event, frozen=True, kw_only=True):
+    """A clock without measurements runs on at the frequency that it had on average."""
+
+    severity: ClassVar[Severity] = Severity.NOTICE
+
+    clock: str
+    frequency_ppb: float
+    last_command_ppb: float
+
+    def __str__(self) -> str:
+        return (
+            f"{self.clock}: held at the mean frequency {self.frequency_ppb:+.1f} ppb; "
+            f"the last command, with the noise of one sample, was {self.last_command_ppb:+.1f} ppb"
+        )
+
+
+class FrequencyRestored(Event, frozen=True, kw_only=True):
+    """The frequency learnt before a restart, or before the clock went away, is in force again."""
+
+    severity: ClassVar[Severity] = Severity.NOTICE
+
+    clock: str
+    frequency_ppb: float
+
+    def __str__(self) -> str:
+        return f"{self.clock}: runs at {self.frequency_ppb:+.1f} ppb as learnt before"

@@ -1,7 +1,7 @@
-"""One clock: the arbiter's verdict on every measurement, the servo's command carried out, everybody told of steps.
+"""One clock and those it concerns: looked at, steered as was decided, everybody told of steps, nothing lost at the end.
 
-What lives here: the order of these things, and what is kept over a restart. What does not: whose measurements
-count (``arbiter``), what the clock should do (``servo``), how it does it (``hw``).
+What lives here: reading and setting the clock, telling, and what is kept over a restart. What does not: every decision
+(``arbiter.clock_discipline``), how a clock is moved (``hw``).
 """
 
 from __future__ import annotations
@@ -12,12 +12,20 @@ from typing import Any, Protocol
 
 from hw.clock import Clock
 from hw.realtime import RealtimeClock
-from ptpstack.arbiter.clock_arbiter import ClockArbiter, Verdict
-from ptpstack.arbiter.clock_state import ClockState
+from ptpstack.arbiter.clock_arbiter import ClockArbiter
+from ptpstack.arbiter.clock_discipline import (
+    LOCKED_STATES,
+    ClockDiscipline,
+    ClockMoved,
+    Output,
+    Purpose,
+    Sampled,
+    ServoLocked,
+    Steer,
+)
 from ptpstack.core.outputs import Measurement
 from ptpstack.core.settings import TimeProperties
-from ptpstack.daemon.events import ClockFailed, ClockHeld, FrequencyRestored
-from ptpstack.daemon.learnt_frequency import LearntFrequency
+from ptpstack.daemon.events import ClockFailed
 from ptpstack.daemon.loop import Loop, monotonic_now
 from ptpstack.daemon.state_store import StateStore
 from ptpstack.daemon.steered_clock import SteeredClock
@@ -26,7 +34,7 @@ from ptpstack.errors import HardwareError
 from ptpstack.events import Event
 from ptpstack.observe.events import OffsetSample
 from ptpstack.observe.recorder import Recorder
-from ptpstack.servo.interface import ClockCommand, Servo, ServoState
+from ptpstack.servo.interface import Servo, ServoState
 from ptpstack.servo.sanity import ClockCheck
 from ptpstack.time import (
     NANOSECOND,
@@ -34,17 +42,12 @@ from ptpstack.time import (
     LocalTime,
     MonotonicTime,
     TimeInterval,
-    interval_from_log2_seconds,
     interval_from_seconds,
     interval_to_ns,
-    interval_to_seconds,
 )
-from ptpstack.wire.types import PortIdentity
 
 SAVE_INTERVAL: TimeInterval = 60 * SECOND
 WATCH_INTERVAL: TimeInterval = SECOND
-
-_LOCKED = (ServoState.LOCKED, ServoState.LOCKED_STABLE)
 
 
 def raw_now() -> MonotonicTime:
@@ -94,23 +97,16 @@ class ClockDriver:
         learnt_ppb: float | None = None,
         reopen: Callable[[], Clock] | None = None,
     ) -> None:
-        self.arbiter = arbiter
+        self.discipline = ClockDiscipline(servo, arbiter, learnt_ppb=learnt_ppb)
         self.users: list[StepListener] = []
-        self.samples = 0
-        self.commands = 0
-        self.servo_state = ServoState.UNLOCKED
         self.last_sample: OffsetSample | None = None
         self._utc = UtcKeeper(clock) if isinstance(clock, RealtimeClock) else None
-        self._steered_by: MeasuringUser | None = None
-        self._servo = servo
+        self._measuring: dict[str, MeasuringUser] = {}
         self._steered = SteeredClock(clock, check, self._record, reopen)
         self._store = store
         self._recorder = recorder
-        self._source: tuple[str, int, PortIdentity] | None = None
-        self._log_sync_interval: int | None = None
-        self._learnt = LearntFrequency(learnt_ppb)
         self._say_synchronized_at = MonotonicTime(0)
-        self._silence_timer = loop.timer(self._on_silence)
+        self._deadline_timer = loop.timer(self._on_deadline)
         self._save_timer = loop.timer(self._on_save)
         self._watch_timer = loop.timer(self._on_watch)
 
@@ -120,9 +116,35 @@ class ClockDriver:
         return self._steered.device
 
     @property
+    def arbiter(self) -> ClockArbiter:
+        """Who steers the clock, and what it is worth."""
+        return self.discipline.arbiter
+
+    @property
+    def servo_state(self) -> ServoState:
+        """How far the servo is."""
+        return self.discipline.servo_state
+
+    @property
+    def samples(self) -> int:
+        """How many measurements were to steer the clock."""
+        return self.discipline.samples
+
+    @property
+    def commands(self) -> int:
+        """How many of them it took."""
+        return self.discipline.commands
+
+    @property
     def frequency_ppb(self) -> float:
         """What the clock was set to last."""
         return self._steered.frequency_ppb
+
+    @property
+    def time_properties(self) -> TimeProperties | None:
+        """The timescale of whoever steers the clock; None: nobody does, or nobody tells."""
+        user = self._measuring.get(self.arbiter.writer or "")
+        return user.time_properties if user else None
 
     # -- start and end ---------------------------------------------------------------------------------
 
@@ -134,15 +156,16 @@ class ClockDriver:
 
     def stop(self) -> None:
         """Leave a clock that was steered at the frequency learnt, and keep it for the next start."""
-        if self.samples and self._learnt.ppb is not None and not self._steered.is_gone:
-            self._steered.set_frequency(self._learnt.ppb)
+        learnt_ppb = self.discipline.learnt_ppb
+        if self.samples and learnt_ppb is not None and not self._steered.is_gone:
+            self._steered.set_frequency(learnt_ppb)
         if self._utc is not None:
             try:
                 self._record(self._utc.give_up("the daemon ends"))
             except HardwareError as error:
                 self._steered.failed(error)
         self._save()
-        for timer in (self._silence_timer, self._save_timer, self._watch_timer):
+        for timer in (self._deadline_timer, self._save_timer, self._watch_timer):
             timer.close()
         self.clock.close()
 
@@ -152,14 +175,10 @@ class ClockDriver:
         """Turn a socket's stamp into an instant of the clock."""
         return self.clock.local_time(stamp_ns)
 
-    @property
-    def time_properties(self) -> TimeProperties | None:
-        """The timescale of whoever steers the clock; None: nobody does, or nobody tells."""
-        return self._steered_by.time_properties if self._steered_by and self.arbiter.writer else None
-
     def take(self, user: MeasuringUser, measurement: Measurement) -> None:
-        """Judge *measurement* of *user*, and let the clock follow it if it may."""
+        """Let what is decided about *measurement* of *user* happen to the clock."""
         now = monotonic_now()
+        self._measuring[user.name] = user
         try:
             if self._follow_timescale(user):
                 return
@@ -169,34 +188,75 @@ class ClockDriver:
             return
         if moved:
             return  # stamped by a clock that was somewhere else, or where it is not known to be
-        verdict, events = self.arbiter.judge(user.name, measurement, local_now, now)
-        self._record(events, user.name)
-        self._silence_timer.set(self.arbiter.next_deadline())
-        if verdict is Verdict.REJECT:
+        if insane := self._steered.check.sample(local_now, raw_now()):
+            self._record([insane], user.name)
+            self.moved_by_others(interval_from_seconds(insane.interval_s - insane.raw_interval_s))
+        self._carry_out(self.discipline.take(user.name, measurement, local_now, now), user.name)
+
+    def parent_lost(self, name: str) -> None:
+        """Take that instance *name* follows nobody any more, without waiting for its silence."""
+        self._carry_out(self.discipline.parent_lost(name, monotonic_now()))
+
+    def _on_deadline(self) -> None:
+        self._carry_out(self.discipline.handle_deadline(monotonic_now()))
+
+    # -- what was decided --------------------------------------------------------------------------------
+
+    def _carry_out(self, outputs: Sequence[Output], name: str = "") -> None:
+        """Do *outputs* in order, and what follows from each, on behalf of instance *name*."""
+        for output in outputs:
+            match output:
+                case Steer():
+                    self._carry_out(self.discipline.steered(output, done=self._steer(output)), name)
+                case ClockMoved():
+                    self._tell_step(output.delta)
+                case ServoLocked():
+                    self._measuring[output.name].servo_locked(locked=output.locked)
+                case Sampled():
+                    self._tell_sample(output, name)
+                case _:
+                    self._recorder.record(output, name)
+        self._deadline_timer.set(self.discipline.next_deadline())
+
+    def _steer(self, command: Steer) -> bool:
+        """Do *command*; whether the clock did."""
+        if self._steered.is_gone and command.purpose is not Purpose.FOLLOW:
+            return False
+        if not self._steered.set_frequency(command.frequency_ppb):
+            return False
+        return not command.step or self._steered.step(command.step)
+
+    def _tell_step(self, delta: TimeInterval) -> None:
+        self._say_synchronized_at = MonotonicTime(0)
+        try:
+            local = self.clock.time()
+            if self._utc is not None:
+                self._utc.stepped()
+        except HardwareError as error:
+            self._steered.failed(error)
             return
-        steering = verdict is Verdict.STEER
-        self.samples += steering
-        if steering:
-            self._steer(user, measurement, local_now)
+        for user in self.users:
+            user.clock_stepped(delta, local)
+
+    def _tell_sample(self, sampled: Sampled, name: str) -> None:
+        measurement = sampled.measurement
         sample = OffsetSample(
             clock=self.clock.name,
             port_number=measurement.port_number,
             offset_ns=interval_to_ns(measurement.offset_from_master),
             mean_delay_ns=interval_to_ns(measurement.mean_delay),
             frequency_ppb=self.frequency_ppb,
-            state=self.servo_state if steering else ServoState.UNLOCKED,
+            state=sampled.state,
             log_sync_interval=measurement.log_sync_interval,
-            steering=steering,
+            steering=sampled.steering,
         )
-        self._recorder.record(sample, user.name)
-        if steering or self.arbiter.writer is None:
+        self._recorder.record(sample, name)
+        if sampled.steering or self.arbiter.writer is None:
             self.last_sample = sample
-        if self._utc and steering and self.servo_state in _LOCKED and now >= self._say_synchronized_at:
-            self._say_synchronized_at = now + SAVE_INTERVAL
-            try:
-                self._record(self._utc.say_synchronized(sample, now))
-            except HardwareError as error:
-                self._steered.failed(error)
+        if self._utc is not None and sampled.steering and sampled.state in LOCKED_STATES:
+            self._say_synchronized(self._utc, sample)
+
+    # -- the timescale of the system clock, and the kernel's flags ------------------------------------------
 
     def _follow_timescale(self, user: MeasuringUser) -> bool:
         """Read the system clock on the timescale of what it follows; whether measurements are no use for it now."""
@@ -217,6 +277,16 @@ class ClockDriver:
             self.moved_by_others(delta)
         return self._utc.tai_offset_s != before_s or self._utc.is_ambiguous()
 
+    def _say_synchronized(self, utc: UtcKeeper, sample: OffsetSample) -> None:
+        now = monotonic_now()
+        if now < self._say_synchronized_at:
+            return
+        self._say_synchronized_at = now + SAVE_INTERVAL
+        try:
+            self._record(utc.say_synchronized(sample, now))
+        except HardwareError as error:
+            self._steered.failed(error)
+
     def check_kept(self) -> None:
         """Let the kernel know when the system clock is not kept any more; call it every second."""
         try:
@@ -225,76 +295,12 @@ class ClockDriver:
         except HardwareError as error:
             self._steered.failed(error)
 
-    def moved_by_others(self, delta: TimeInterval) -> None:
-        """Take that another hand moved the clock by *delta*: nothing measured before compares with what follows."""
-        self._servo.reset(clock_moved=True)
-        self._steered.forget()
-        self._tell_step(delta)
-        if self._steered_by is not None and self.arbiter.writer is not None:
-            self._take_servo_state(self._steered_by, ServoState.UNLOCKED)
-
-    # -- one sample ------------------------------------------------------------------------------------
-
-    def _steer(self, user: MeasuringUser, measurement: Measurement, local_now: LocalTime) -> None:
-        self._steered_by = user
-        if self.samples == 1:
-            self._begin_to_steer(user)
-        source = (user.name, measurement.port_number, measurement.parent_port_identity)
-        if source != self._source and self.servo_state is ServoState.UNLOCKED:
-            self._servo.reset()  # a frequency estimate needs both its samples from one master
-        self._source = source
-        if measurement.log_sync_interval != self._log_sync_interval:
-            self._log_sync_interval = measurement.log_sync_interval
-            self._servo.set_sync_interval(interval_from_log2_seconds(measurement.log_sync_interval))
-        if insane := self._steered.check.sample(local_now, raw_now()):
-            self._record([insane], user.name)
-            self.moved_by_others(interval_from_seconds(insane.interval_s - insane.raw_interval_s))
-        command = self._servo.sample(measurement.offset_from_master, measurement.t2)
-        self._record(command.events, user.name)
-        if self._carry_out(command, interval_from_log2_seconds(measurement.log_sync_interval)):
-            self.commands += 1
-            self._take_servo_state(user, command.state)
-        else:
-            self._servo.reset(clock_moved=True)  # a step may be what it did not do
-            self._take_servo_state(user, ServoState.UNLOCKED)
-
-    def _take_servo_state(self, user: MeasuringUser, state: ServoState) -> None:
-        self.servo_state = state
-        self._record(self.arbiter.servo_moved(state), user.name)
-        user.servo_locked(locked=state in _LOCKED)
-
-    def _begin_to_steer(self, user: MeasuringUser) -> None:
-        """Go on from the frequency kept; only now, as until here the clock may have been another program's."""
-        if self._learnt.ppb is not None and self._steered.set_frequency(self._learnt.ppb):
-            self._record([FrequencyRestored(clock=self.clock.name, frequency_ppb=self._learnt.ppb)], user.name)
-
-    def _carry_out(self, command: ClockCommand, interval: TimeInterval) -> bool:
-        """Do what the servo says; whether the clock took it."""
-        if command.state is ServoState.UNLOCKED:
-            return True
-        if not self._steered.set_frequency(command.frequency_ppb):
-            return False
-        if command.step:
-            if not self._steered.step(command.step):
-                return False
-            self._tell_step(command.step)
-        else:
-            self._learnt.add(command.frequency_ppb, interval_to_seconds(interval))
-        return True
-
-    def _tell_step(self, delta: TimeInterval) -> None:
-        self._say_synchronized_at = MonotonicTime(0)
-        try:
-            local = self.clock.time()
-            if self._utc is not None:
-                self._utc.stepped()
-        except HardwareError as error:
-            self._steered.failed(error)
-            return
-        for user in self.users:
-            user.clock_stepped(delta, local)
-
     # -- what others do to the clock --------------------------------------------------------------------
+
+    def moved_by_others(self, delta: TimeInterval) -> None:
+        """Take that another hand moved the clock by *delta*."""
+        self._steered.forget()
+        self._carry_out(self.discipline.moved_by_others(delta), self.discipline.steered_by or "")
 
     def _look(self) -> tuple[LocalTime, TimeInterval]:
         """Read the clock, and by how much another hand moved it since the last look. Raises ``HardwareError``."""
@@ -317,40 +323,18 @@ class ClockDriver:
 
     def revive(self) -> None:
         """Open the clock anew if it went away with its driver. Raises ``HardwareError`` while it is not back."""
-        if not self._steered.reopen():
-            return
-        self.arbiter.clock = self.clock.name
-        self._servo.reset(clock_moved=True)
-        if self.samples and self._learnt.ppb is not None:
-            self._steered.set_frequency(self._learnt.ppb)
+        if self._steered.reopen():
+            self._carry_out(self.discipline.clock_replaced(self.clock.name))
 
-    # -- silence, what is kept ---------------------------------------------------------------------------
-
-    def parent_lost(self, name: str) -> None:
-        """Take that instance *name* follows nobody any more, without waiting for its silence."""
-        self.arbiter.forget(name)
-        self._on_silence()
-
-    def _on_silence(self) -> None:
-        before = self.arbiter.state
-        self._record(self.arbiter.check_silence(monotonic_now()))
-        self._silence_timer.set(self.arbiter.next_deadline())
-        if before is not self.arbiter.state is ClockState.HOLDOVER and self._learnt.ppb is not None:
-            self._hold(self._learnt.ppb)
-
-    def _hold(self, frequency_ppb: float) -> None:
-        """Leave the clock at the mean frequency: the last command has the noise of the last sample in it."""
-        last_ppb = self.frequency_ppb
-        if not self._steered.is_gone and self._steered.set_frequency(frequency_ppb):
-            self._servo.hold(frequency_ppb)
-            self._record([ClockHeld(clock=self.clock.name, frequency_ppb=frequency_ppb, last_command_ppb=last_ppb)])
+    # -- what is kept ------------------------------------------------------------------------------------
 
     def _on_save(self) -> None:
         self._save()
         self._save_timer.set(monotonic_now() + SAVE_INTERVAL)
 
     def _save(self) -> None:
-        state: dict[str, Any] = {} if self._learnt.ppb is None else {"frequency_ppb": self._learnt.ppb}
+        learnt_ppb = self.discipline.learnt_ppb
+        state: dict[str, Any] = {} if learnt_ppb is None else {"frequency_ppb": learnt_ppb}
         if as_dict := getattr(self.clock, "as_dict", None):
             state["soft_clock"] = as_dict()
         if not state:

@@ -184,22 +184,6 @@ class ClockMovedByOthers(Event, frozen=True, kw_only=True):
         )
 
 
-class ClockHeld(Event, frozen=True, kw_only=True):
-    """A clock without measurements runs on at the frequency that it had on average."""
-
-    severity: ClassVar[Severity] = Severity.NOTICE
-
-    clock: str
-    frequency_ppb: float
-    last_command_ppb: float
-
-    def __str__(self) -> str:
-        return (
-            f"{self.clock}: held at the mean frequency {self.frequency_ppb:+.1f} ppb; "
-            f"the last command, with the noise of one sample, was {self.last_command_ppb:+.1f} ppb"
-        )
-
-
 class ClockLost(Event, frozen=True, kw_only=True):
     """A hardware clock went away with its driver or its card."""
 
@@ -239,15 +223,3 @@ class ClockContested(Event, frozen=True, kw_only=True):
             f"{self.clock}: {self.program} (pid {self.program_pid}) runs, which steers {self.steers}; "
             "two programs on one clock fight: stop one, or give this instance free_running = true"
         )
-
-
-class FrequencyRestored(Event, frozen=True, kw_only=True):
-    """The frequency learnt before the restart is in force again."""
-
-    severity: ClassVar[Severity] = Severity.NOTICE
-
-    clock: str
-    frequency_ppb: float
-
-    def __str__(self) -> str:
-        return f"{self.clock}: runs at {self.frequency_ppb:+.1f} ppb as learnt before the restart"

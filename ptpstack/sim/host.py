@@ -1,7 +1,7 @@
-"""A host: one steered clock, its ports on links, a PTP instance per domain and the servo of one of them.
+"""A host: one steered clock, its ports on links, a PTP instance per domain and the discipline of the clock.
 
-It does what the daemon does, in virtual time: carries out what the engine and the servo ask for, and adds
-no protocol rule. Messages cross links as bytes.
+It does what the daemon does, in virtual time: carries out what the engine and the discipline ask for, and adds
+no rule. Messages cross links as bytes.
 """
 
 from __future__ import annotations
@@ -10,10 +10,14 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from random import Random
 
+from ptpstack.arbiter.clock_arbiter import ClockArbiter
+from ptpstack.arbiter.clock_discipline import ClockDiscipline, ClockMoved, Sampled, ServoLocked, Steer
+from ptpstack.arbiter.clock_discipline import Output as Decided
 from ptpstack.core.context import DelayFilter
+from ptpstack.core.events import PortStateChanged
 from ptpstack.core.instance import PtpInstance
 from ptpstack.core.outputs import Measurement, Output, Send
-from ptpstack.core.port_states import PortState
+from ptpstack.core.port_states import RECEIVING_STATES, PortState
 from ptpstack.core.settings import InstanceSettings, PortSettings
 from ptpstack.errors import WireError
 from ptpstack.events import Event
@@ -23,7 +27,7 @@ from ptpstack.sim.network import Attachment, Link
 from ptpstack.sim.oscillator import VirtualClock
 from ptpstack.sim.scheduler import Scheduler
 from ptpstack.sim.stamping import Stamping
-from ptpstack.time import LocalTime, MonotonicTime, TimeInterval, interval_from_log2_seconds, interval_from_ns
+from ptpstack.time import LocalTime, MonotonicTime, TimeInterval, interval_from_ns
 from ptpstack.wire.message import decode, encode
 from ptpstack.wire.types import ClockIdentity
 
@@ -56,8 +60,8 @@ class Port:
 class Host:
     """One machine of a world; made by :meth:`~ptpstack.sim.world.World.add_host`.
 
-    *servo* disciplines *clock* from the instance of *clock_domain*; without one the clock runs free, as a
-    grandmaster's does. *monotonic_error_ppb* is the error of the host's own CLOCK_MONOTONIC.
+    *servo* disciplines *clock* from the instances of *clock_domains*, the preferred one first; without one the clock
+    runs free, as a grandmaster's does. *monotonic_error_ppb* is the error of the host's own CLOCK_MONOTONIC.
     """
 
     def __init__(
@@ -70,16 +74,16 @@ class Host:
         random: Random,
         record: Recorder,
         servo: Servo | None = None,
-        clock_domain: int = 0,
+        clock_domains: Sequence[int] = (0,),
         stamping: Stamping | None = None,
         monotonic_error_ppb: float = 0.0,
     ) -> None:
         self.name = name
         self.clock_identity = clock_identity
         self.clock = clock
-        self.servo = servo
-        self.servo_state = ServoState.UNLOCKED
-        self.clock_domain = clock_domain
+        self.discipline: ClockDiscipline | None = None
+        if servo is not None:
+            self.discipline = ClockDiscipline(servo, ClockArbiter(name, [str(domain) for domain in clock_domains]))
         self.stamping = stamping or Stamping()
         self.instances: dict[int, PtpInstance] = {}
         self.measurements: list[tuple[TimeInterval, int, Measurement]] = []
@@ -89,8 +93,7 @@ class Host:
         self._random = random
         self._record = record
         self._ports: dict[int, Port] = {}
-        self._log_sync_interval: int | None = None
-        self._woken_at: dict[int, TimeInterval] = {}
+        self._woken_at: dict[int | None, TimeInterval] = {}
         self._monotonic_start = random.randrange(1 << 70)
         self._monotonic_rate = MONOTONIC_RATE_ONE + round(monotonic_error_ppb * 1e-9 * MONOTONIC_RATE_ONE)
 
@@ -125,16 +128,19 @@ class Host:
 
     def step_clock(self, delta: TimeInterval) -> None:
         """Step the clock and tell every holder of stamps, as the servo's command does."""
-        now = self._scheduler.now
-        self.clock.step(delta, now)
-        for domain, instance in tuple(self.instances.items()):
-            self._carry_out(domain, instance.clock_stepped(delta, self.clock.read(now), self.monotonic()))
+        self.clock.step(delta, self._scheduler.now)
+        self._tell_step(delta)
 
     # -- reading -------------------------------------------------------------------------------------
 
     def monotonic(self) -> MonotonicTime:
         """Return the host's CLOCK_MONOTONIC."""
         return MonotonicTime(self._monotonic_start + (self._scheduler.now * self._monotonic_rate >> 64))
+
+    @property
+    def servo_state(self) -> ServoState:
+        """Return how far the servo is."""
+        return ServoState.UNLOCKED if self.discipline is None else self.discipline.servo_state
 
     def port_state(self, number: int = 1, domain: int = 0) -> PortState:
         """Return portDS.portState of a port."""
@@ -173,10 +179,13 @@ class Host:
                 self._scheduler.after(SEND_DELAY, self._transmit, domain, output, encode(output.message))
             elif isinstance(output, Measurement):
                 self.measurements.append((self._scheduler.now, domain, output))
-                if domain == self.clock_domain and self.servo is not None:
-                    self._discipline(self.servo, output)
+                if self.discipline is not None:
+                    local = self.clock.read(self._scheduler.now)
+                    self._obey(self.discipline, self.discipline.take(str(domain), output, local, self.monotonic()))
             else:
                 self._record(self.name, domain, output)
+                if isinstance(output, PortStateChanged) and output.old_state in RECEIVING_STATES:
+                    self._check_parent(domain)
         self._arm(domain)
 
     def _transmit(self, domain: int, send: Send, payload: bytes) -> None:
@@ -197,10 +206,22 @@ class Host:
         if instance is not None and send.context is not None:
             self._carry_out(domain, instance.transmitted(send.port_number, send.context, stamp, self.monotonic()))
 
-    def _arm(self, domain: int) -> None:
-        """See to it that the instance is woken at its next deadline. An alarm that became too early is harmless."""
+    def _check_parent(self, domain: int) -> None:
+        """Without a port that follows a parent there will be no measurement."""
         instance = self.instances.get(domain)
-        deadline = instance.next_deadline() if instance is not None else None
+        followed = instance is not None and any(port.state in RECEIVING_STATES for port in instance.ports.values())
+        if self.discipline is not None and not followed:
+            self._obey(self.discipline, self.discipline.parent_lost(str(domain), self.monotonic()))
+
+    # -- deadlines ---------------------------------------------------------------------------------------
+
+    def _arm(self, domain: int | None) -> None:
+        """See to it that an instance, or the discipline (None), is woken at its next deadline.
+
+        An alarm that became too early is harmless.
+        """
+        asleep = self.discipline if domain is None else self.instances.get(domain)
+        deadline = asleep.next_deadline() if asleep is not None else None
         if deadline is None:
             return
         due = ((int(deadline) - self._monotonic_start) << 64) // self._monotonic_rate + 1
@@ -208,28 +229,42 @@ class Host:
             self._woken_at[domain] = due
             self._scheduler.at(due, self._wake, domain, due)
 
-    def _wake(self, domain: int, due: TimeInterval) -> None:
+    def _wake(self, domain: int | None, due: TimeInterval) -> None:
         if self._woken_at.get(domain) != due:
             return  # an earlier alarm took its place
         del self._woken_at[domain]
-        instance = self.instances.get(domain)
-        if instance is not None:
+        if domain is None:
+            if self.discipline is not None:
+                self._obey(self.discipline, self.discipline.handle_deadline(self.monotonic()))
+        elif (instance := self.instances.get(domain)) is not None:
             self._carry_out(domain, instance.handle_deadline(self.monotonic()))
 
-    # -- what the servo asks for -------------------------------------------------------------------------
+    # -- what the discipline asks for --------------------------------------------------------------------
 
-    def _discipline(self, servo: Servo, measurement: Measurement) -> None:
-        if measurement.log_sync_interval != self._log_sync_interval:
-            self._log_sync_interval = measurement.log_sync_interval
-            servo.set_sync_interval(interval_from_log2_seconds(measurement.log_sync_interval))
-        command = servo.sample(measurement.offset_from_master, measurement.t2)
-        self.servo_state = command.state
-        for event in command.events:
-            self._record(self.name, self.clock_domain, event)
+    def _obey(self, discipline: ClockDiscipline, outputs: Sequence[Decided]) -> None:
+        for output in outputs:
+            match output:
+                case Steer():
+                    self._steer(output)
+                    self._obey(discipline, discipline.steered(output, done=True))
+                case ClockMoved():
+                    self._tell_step(output.delta)
+                case ServoLocked():
+                    domain = int(output.name)
+                    self._carry_out(domain, self.instances[domain].servo_locked(output.locked, self.monotonic()))
+                case Sampled():
+                    pass  # ``measurements`` has it
+                case _:
+                    self._record(self.name, None, output)
+        self._arm(None)
+
+    def _steer(self, command: Steer) -> None:
         if command.frequency_ppb != self.clock.frequency_ppb:
             self.clock.set_frequency(command.frequency_ppb, self._scheduler.now)
         if command.step:
-            self.step_clock(command.step)
-        instance = self.instances[self.clock_domain]
-        locked = command.state >= ServoState.LOCKED
-        self._carry_out(self.clock_domain, instance.servo_locked(locked, self.monotonic()))
+            self.clock.step(command.step, self._scheduler.now)
+
+    def _tell_step(self, delta: TimeInterval) -> None:
+        for domain, instance in tuple(self.instances.items()):
+            local = self.clock.read(self._scheduler.now)
+            self._carry_out(domain, instance.clock_stepped(delta, local, self.monotonic()))

@@ -65,7 +65,7 @@ class World:
         temperature_steps: Sequence[tuple[float, float]] = (),
         offset_ns: float = 0.0,
         servo: Servo | None = None,
-        clock_domain: int = 0,
+        clock_domains: Sequence[int] = (0,),
         stamping: Stamping | None = None,
         monotonic_error_ppb: float = 0.0,
     ) -> Host:
@@ -88,7 +88,7 @@ class World:
             random=random,
             record=self._record,
             servo=servo,
-            clock_domain=clock_domain,
+            clock_domains=clock_domains,
             stamping=stamping,
             monotonic_error_ppb=monotonic_error_ppb,
         )

@@ -9,17 +9,15 @@ from hw.phc import ClockGone
 from hw.timestamping import Timestamping
 from ptpstack.arbiter.clock_arbiter import ClockArbiter
 from ptpstack.arbiter.clock_state import ClockState
-from ptpstack.arbiter.events import MeasurementRejected
+from ptpstack.arbiter.events import ClockHeld, FrequencyRestored, MeasurementRejected
 from ptpstack.core.outputs import Measurement
 from ptpstack.daemon import clock_driver as clock_driver_module
 from ptpstack.daemon.clock_driver import ClockDriver, kept_frequency_ppb
 from ptpstack.daemon.events import (
     ClockFailed,
-    ClockHeld,
     ClockLost,
     ClockMovedByOthers,
     ClockReopened,
-    FrequencyRestored,
 )
 from ptpstack.daemon.loop import monotonic_now
 from ptpstack.daemon.state_store import StateStore

@@ -137,7 +137,7 @@ class Bench:
         driver = self.driver(FakePhc(self.world, name, **{"error_ppb": 0.0} | settings), ["main"])
         driver.arbiter.state = state
         driver.arbiter.writer = "main"
-        driver._steered_by = Writer(VALID)
+        driver._measuring["main"] = Writer(VALID)
         return driver
 
     def follower(self, driver: ClockDriver, *sources: FollowedClock) -> ClockFollower:
@@ -273,7 +273,7 @@ def test_it_does_where_the_configuration_allows_it(bench: Bench) -> None:
 
 def test_without_anybody_who_tells_tai_minus_utc_37_s_are_assumed_and_told(bench: Bench) -> None:
     phc = bench.phc()
-    phc._steered_by = Writer(TimeProperties())
+    phc._measuring["main"] = Writer(TimeProperties())
     bench.run(bench.system_follower(phc), 10)
     assert len(bench.shop.events(TaiOffsetAssumed)) == 1
     assert bench.world.kernel.members["tai"] == 0
@@ -281,7 +281,7 @@ def test_without_anybody_who_tells_tai_minus_utc_37_s_are_assumed_and_told(bench
 
 def test_the_timescale_comes_over_a_chain_of_clocks(bench: Bench) -> None:
     first = bench.phc()
-    first._steered_by = Writer(TimeProperties(current_utc_offset=38, current_utc_offset_valid=True))
+    first._measuring["main"] = Writer(TimeProperties(current_utc_offset=38, current_utc_offset_valid=True))
     second = bench.driver(FakePhc(bench.world, "/dev/ptp1", ahead_s=37), ["clock.it"])
     bench.run(bench.follower(second, FollowedClock(first)), 5)
     follower = bench.system_follower(second)

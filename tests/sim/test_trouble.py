@@ -35,7 +35,7 @@ def make_trouble(world: World, links: list[Link], random: Random) -> None:
         case 2:
             host.stamping = Stamping(jitter_ns=20, tx_loss=random.choice((0.0, 0.1, 1.0)), tx_late=random.random())
         case 3:
-            if host.servo is not None:
+            if host.discipline is not None:
                 host.step_clock(random.randrange(-(10**9), 10**9) * MICROSECOND)
         case 4:
             host.port().link.transmit(random.randbytes(random.randrange(80)), host.port())

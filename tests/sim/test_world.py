@@ -305,7 +305,7 @@ def test_two_domains_on_one_link_do_not_mix() -> None:
     world = World(2)
     here = add_clock(world, "here", priority1=10, domains=(0,))
     there = add_clock(world, "there", priority1=10, domains=(24,), offset_ns=1e6)
-    slave = add_slave(world, domains=(0, 24), clock_domain=24)
+    slave = add_slave(world, domains=(0, 24), clock_domains=(24,))
     world.connect(here.port(), there.port(), slave.port(), conditions=LinkConditions(delay_ns=800))
     world.start()
     world.run(60)
@@ -323,7 +323,7 @@ def test_time_goes_through_boundary_clocks(mechanism: DelayMechanism) -> None:
     chain += [add_slave(world, f"boundary {n}", ports=2, port_settings=port) for n in range(3)]
     chain += [add_slave(world, "end", port_settings=port)]
     for upper, lower in itertools.pairwise(chain):
-        world.connect(upper.port(2 if upper.servo else 1), lower.port(1))
+        world.connect(upper.port(2 if upper.discipline else 1), lower.port(1))
     world.start()
     world.run(120)
     for host in chain[1:]:

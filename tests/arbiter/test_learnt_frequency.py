@@ -4,7 +4,7 @@ from random import Random
 
 import pytest
 
-from ptpstack.daemon.learnt_frequency import LearntFrequency
+from ptpstack.arbiter.learnt_frequency import LearntFrequency
 
 INTERVALS_S = pytest.mark.parametrize("interval_s", [1 / 16, 1 / 8, 1.0])
 
