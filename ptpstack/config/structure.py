@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 from msgspec import Struct, inspect
 
 from ptpstack.config.model import ALIASES, TABLES, Config, written
-from ptpstack.config.problems import Path, Problem, nearest
+from ptpstack.config.problems import Path, Problem, key_of, nearest
 from ptpstack.config.source import Source
 
 Tables: TypeAlias = Mapping[str, type[Struct]]
