@@ -1,4 +1,4 @@
-"""One clock: samples in, commands carried out, everybody told of steps, nothing lost over a restart."""
+"""One clock: decisions carried out, everybody told of steps, others' hands noticed, nothing lost over a restart."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,7 +9,7 @@ from hw.phc import ClockGone
 from hw.timestamping import Timestamping
 from ptpstack.arbiter.clock_arbiter import ClockArbiter
 from ptpstack.arbiter.clock_state import ClockState
-from ptpstack.arbiter.events import ClockHeld, FrequencyRestored, MeasurementRejected
+from ptpstack.arbiter.events import ClockHeld, FrequencyRestored
 from ptpstack.core.outputs import Measurement
 from ptpstack.daemon import clock_driver as clock_driver_module
 from ptpstack.daemon.clock_driver import ClockDriver, kept_frequency_ppb
@@ -27,38 +27,13 @@ from ptpstack.observe.events import OffsetSample
 from ptpstack.servo.events import FrequencyChangedElsewhere, SanityFailed
 from ptpstack.servo.interface import ClockCommand, ServoState
 from ptpstack.servo.sanity import ClockCheck
-from ptpstack.time import SECOND, LocalTime, MonotonicTime, PtpTime, TimeInterval, interval_from_ns
+from ptpstack.time import SECOND, LocalTime, MonotonicTime, PtpTime, interval_from_ns
 from ptpstack.wire.types import ClockIdentity, PortIdentity
+from tests.arbiter.scripted_servo import ScriptedServo
 from tests.daemon.fakes import FakeClock, FakeUser, Workshop
 
 PARENT = PortIdentity(ClockIdentity.from_text("001b19.fffe.000001"), 1)
-OTHER_PARENT = PortIdentity(ClockIdentity.from_text("001b19.fffe.000002"), 1)
 JUMP, LOCKED, UNLOCKED = ServoState.JUMP, ServoState.LOCKED, ServoState.UNLOCKED
-
-
-class ScriptedServo:
-    """Says what it was told to, one command a sample."""
-
-    def __init__(self) -> None:
-        self.script: list[ClockCommand] = []
-        self.samples: list[tuple[TimeInterval, LocalTime]] = []
-        self.intervals: list[TimeInterval] = []
-        self.resets: list[bool] = []  # of each, whether the clock was moved
-        self.held: list[float] = []
-
-    def sample(self, offset: TimeInterval, local: LocalTime, weight: float = 1.0) -> ClockCommand:
-        assert weight == 1.0
-        self.samples.append((offset, local))
-        return self.script.pop(0) if self.script else ClockCommand(LOCKED, 10.0)
-
-    def set_sync_interval(self, interval: TimeInterval) -> None:
-        self.intervals.append(interval)
-
-    def reset(self, *, clock_moved: bool = False) -> None:
-        self.resets.append(clock_moved)
-
-    def hold(self, frequency_ppb: float) -> None:
-        self.held.append(frequency_ppb)
 
 
 class Bench:
@@ -120,12 +95,6 @@ def test_a_locked_command_sets_the_frequency_and_tells_the_instance(bench: Bench
     assert bench.servo.samples == [(interval_from_ns(1000), bench.clock.now)]
 
 
-def test_an_unlocked_command_leaves_the_clock_alone(bench: Bench) -> None:
-    bench.sample(ClockCommand(UNLOCKED, -250.0))
-    assert bench.clock.set_to_ppb == 0.0
-    assert bench.user.locked == [False]
-
-
 def test_a_step_is_told_to_every_instance_on_the_clock_with_the_new_reading(bench: Bench) -> None:
     bench.sample(ClockCommand(JUMP, 5.0, step=-interval_from_ns(1000)))
     assert bench.clock.set_to_ppb == 5.0
@@ -148,41 +117,6 @@ def test_every_sample_becomes_an_event(bench: Bench) -> None:
             log_sync_interval=-3,
         )
     ]
-
-
-def test_an_instance_that_may_not_steer_is_measured_and_nothing_more(bench: Bench) -> None:
-    bench.sample(user=bench.other)
-    assert bench.servo.samples == []
-    assert bench.other.locked == []
-    (sample,) = bench.events(OffsetSample)
-    assert not sample.steering
-
-
-def test_an_impossible_measurement_goes_nowhere(bench: Bench) -> None:
-    bench.sample(mean_delay=5 * SECOND)
-    assert bench.servo.samples == []
-    assert bench.events(OffsetSample) == []
-    assert len(bench.events(MeasurementRejected)) == 1
-
-
-def test_the_servo_hears_of_a_new_sync_interval_once(bench: Bench) -> None:
-    for log_sync_interval in (0, 0, -3, -3):
-        bench.sample(log_sync_interval=log_sync_interval)
-    assert bench.servo.intervals == [SECOND, SECOND >> 3]
-
-
-def test_samples_of_two_masters_never_make_one_frequency_estimate(bench: Bench) -> None:
-    bench.sample(ClockCommand(UNLOCKED, 0.0))
-    bench.servo.resets.clear()
-    bench.sample(ClockCommand(UNLOCKED, 0.0), parent_port_identity=OTHER_PARENT)
-    assert bench.servo.resets == [False]
-
-
-def test_a_locked_servo_goes_on_over_a_change_of_master(bench: Bench) -> None:
-    bench.sample(ClockCommand(LOCKED, 1.0))
-    bench.servo.resets.clear()
-    bench.sample(ClockCommand(LOCKED, 1.0), parent_port_identity=OTHER_PARENT)
-    assert bench.servo.resets == []
 
 
 @pytest.mark.parametrize("refuses", ["read", "set", "step"])
@@ -289,23 +223,6 @@ def test_silence_is_holdover_at_the_mean_frequency_and_the_servo_goes_on_from_it
     (event,) = bench.events(ClockHeld)
     assert event.last_command_ppb == 173.0
     assert bench.servo.held == [event.frequency_ppb] == [bench.clock.set_to_ppb]
-
-
-def test_a_lost_parent_is_holdover_at_once(bench: Bench) -> None:
-    for _ in range(3):
-        bench.sample(ClockCommand(LOCKED, 5.0))
-    bench.driver.parent_lost("main")
-    assert bench.driver.arbiter.state is ClockState.HOLDOVER
-
-
-def test_silence_before_the_clock_was_ever_locked_leaves_it_alone(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("ptpstack.arbiter.clock_arbiter.SILENCE_MIN", 0)
-    bench.sample(ClockCommand(UNLOCKED, 123.0), log_sync_interval=-10)
-    bench.shop.run_for(0.05)
-    assert bench.events(ClockHeld) == bench.servo.held == []
-    assert bench.clock.set_to_ppb == 0.0
 
 
 class Socket:

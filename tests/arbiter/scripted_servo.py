@@ -1,0 +1,29 @@
+"""A servo that says what it was told to."""
+
+from ptpstack.servo.interface import ClockCommand, ServoState
+from ptpstack.time import LocalTime, TimeInterval
+
+
+class ScriptedServo:
+    """Says what it was told to, one command a sample."""
+
+    def __init__(self) -> None:
+        self.script: list[ClockCommand] = []
+        self.samples: list[tuple[TimeInterval, LocalTime]] = []
+        self.intervals: list[TimeInterval] = []
+        self.resets: list[bool] = []  # of each, whether the clock was moved
+        self.held: list[float] = []
+
+    def sample(self, offset: TimeInterval, local: LocalTime, weight: float = 1.0) -> ClockCommand:
+        assert weight == 1.0
+        self.samples.append((offset, local))
+        return self.script.pop(0) if self.script else ClockCommand(ServoState.LOCKED, 10.0)
+
+    def set_sync_interval(self, interval: TimeInterval) -> None:
+        self.intervals.append(interval)
+
+    def reset(self, *, clock_moved: bool = False) -> None:
+        self.resets.append(clock_moved)
+
+    def hold(self, frequency_ppb: float) -> None:
+        self.held.append(frequency_ppb)
