@@ -9,10 +9,11 @@ import errno
 import fcntl
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from enum import Enum
 from functools import partial
 from typing import TypeVar
+
+import msgspec
 
 from hw.phc_ioctl import (
     PTP_SYS_OFFSET,
@@ -51,8 +52,7 @@ class CrossMethod(Enum):
     TWO_READS = "two reads"
 
 
-@dataclass(frozen=True, slots=True)
-class CrossTimestamp:
+class CrossTimestamp(msgspec.Struct, frozen=True):
     """Both clocks at one instant; *system* is true within ± *uncertainty_ns* (0: latched by hardware)."""
 
     phc: LocalTime

@@ -13,9 +13,11 @@ import os
 import socket
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
+
+import msgspec
+from msgspec.structs import replace
 
 from ptpstack.errors import HardwareError
 
@@ -92,8 +94,7 @@ def interface_names(proc: Path = Path("/proc")) -> list[str]:
     return [line.partition(":")[0].strip() for line in lines]
 
 
-@dataclass(frozen=True)
-class LinkChange:
+class LinkChange(msgspec.Struct, frozen=True):
     """What an interface has become: ``up`` means up with a carrier; ``exists`` is False when it was removed."""
 
     name: str

@@ -10,8 +10,9 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from hw.events import SystemClockJumped
 from hw.timestamping import Timestamping
@@ -27,8 +28,7 @@ _SLEW_DIVISOR = 1000
 """A slewed CLOCK_REALTIME moves by at most 500 ppm against the raw clock; twice that is a jump."""
 
 
-@dataclass(frozen=True, slots=True)
-class Segment:
+class Segment(msgspec.Struct, frozen=True):
     """A stretch of constant rate: local = local_epoch + (true - true_epoch_ns) · rate / 2**32.
 
     ``local_epoch`` is in 2**-16 ns, ``rate`` in 2**-48 local ns per true ns; the division rounds down.

@@ -11,8 +11,9 @@ import fcntl
 import socket
 import struct
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from enum import Enum, IntEnum, IntFlag
+
+import msgspec
 
 from ptpstack.errors import HardwareError
 
@@ -91,8 +92,7 @@ L4_FILTERS = (RxFilter.PTP_V2_EVENT, RxFilter.PTP_V2_L4_EVENT, RxFilter.ALL)
 """The filters to try for frames on UDP."""
 
 
-@dataclass(frozen=True, slots=True)
-class Granted:
+class Granted(msgspec.Struct, frozen=True):
     """What kernel and NIC agreed to stamp."""
 
     timestamping: Timestamping

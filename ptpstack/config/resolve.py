@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
-from msgspec import UNSET
+from msgspec import UNSET, Struct
 
 from profiles.loader import Profile, TransportName, load_profile
 from ptpstack.config.fill import fill_instance
@@ -98,7 +98,7 @@ def _resolve_port(port_number: int, port: Port) -> ResolvedPort:
     )
 
 
-def _shared(values: Instance | Port, settings: type) -> dict[str, Any]:
+def _shared(values: Instance | Port, settings: type[Struct]) -> dict[str, Any]:
     """Return the members that the model and *settings* call by the same name, as far as they are decided."""
-    names = [field.name for field in fields(settings)]
+    names = settings.__struct_fields__
     return {name: value for name in names if (value := getattr(values, name, UNSET)) is not UNSET}

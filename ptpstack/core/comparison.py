@@ -5,9 +5,10 @@ Every result carries the rule that decided, with both values, so that an operato
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import IntEnum
 from typing import NamedTuple
+
+import msgspec
 
 from ptpstack.core.datasets import DefaultDS
 from ptpstack.wire.messages.announce import Announce
@@ -36,8 +37,7 @@ class Comparison(NamedTuple):
         return self.ordering < 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ComparisonSet:
+class ComparisonSet(msgspec.Struct, frozen=True, kw_only=True):
     """One side of the comparison (IEEE 1588-2019 Tables 27 and 28)."""
 
     grandmaster_priority1: int

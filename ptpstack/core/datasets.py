@@ -6,7 +6,8 @@ They hold what *is*; what was *set* is in ``settings.py``. Only the instance and
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+
+import msgspec
 
 from ptpstack.core.port_states import PortState
 from ptpstack.core.settings import DelayMechanism, InstanceSettings, PortSettings, TimeProperties
@@ -18,8 +19,7 @@ SLAVE_ONLY_CLOCK_CLASS = 255
 """IEEE 1588-2019 Table 4."""
 
 
-@dataclass(slots=True, kw_only=True)
-class DefaultDS:
+class DefaultDS(msgspec.Struct, kw_only=True):
     """IEEE 1588-2019 8.2.1."""
 
     clock_identity: ClockIdentity
@@ -52,8 +52,7 @@ class DefaultDS:
         )
 
 
-@dataclass(slots=True, kw_only=True)
-class CurrentDS:
+class CurrentDS(msgspec.Struct, kw_only=True):
     """IEEE 1588-2019 8.2.2. ``offset_from_master`` is local − master."""
 
     steps_removed: int = 0
@@ -62,8 +61,7 @@ class CurrentDS:
     synchronization_uncertain: bool = False
 
 
-@dataclass(slots=True, kw_only=True)
-class ParentDS:
+class ParentDS(msgspec.Struct, kw_only=True):
     """IEEE 1588-2019 8.2.3."""
 
     parent_port_identity: PortIdentity
@@ -84,17 +82,15 @@ class ParentDS:
         )
 
 
-@dataclass(slots=True, kw_only=True)
-class PortCounters:
+class PortCounters(msgspec.Struct, kw_only=True):
     """What passed through a port, by the name of the message, and what was dropped, by reason."""
 
-    received: Counter[str] = field(default_factory=Counter)
-    sent: Counter[str] = field(default_factory=Counter)
-    discarded: Counter[str] = field(default_factory=Counter)
+    received: Counter[str] = msgspec.field(default_factory=Counter)
+    sent: Counter[str] = msgspec.field(default_factory=Counter)
+    discarded: Counter[str] = msgspec.field(default_factory=Counter)
 
 
-@dataclass(slots=True, kw_only=True)
-class PortDS:
+class PortDS(msgspec.Struct, kw_only=True):
     """IEEE 1588-2019 8.2.15. The intervals are those in use, which a master may have changed."""
 
     port_identity: PortIdentity
@@ -128,8 +124,7 @@ class PortDS:
         )
 
 
-@dataclass(slots=True)
-class DataSets:
+class DataSets(msgspec.Struct):
     """Everything an instance's ports share."""
 
     default_ds: DefaultDS

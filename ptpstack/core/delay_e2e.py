@@ -9,8 +9,9 @@ the Syncs before and after it; the formula is then (t4 − t1(t3)) / 2 and no fr
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
 from itertools import pairwise
+
+import msgspec
 
 from ptpstack.core.context import LOG_INTERVAL_UNSPECIFIED, DelayFilter, PortContext
 from ptpstack.core.events import DelayKnown, DelayMissing, IntervalChanged
@@ -43,8 +44,7 @@ ANSWER_TIMEOUT: TimeInterval = SECOND
 """How long an answer may take; at a high rate many requests are under way."""
 
 
-@dataclass(slots=True)
-class Exchange:
+class Exchange(msgspec.Struct):
     """One Delay_Req under way: its egress stamp and its answer may come in either order."""
 
     sequence_id: int

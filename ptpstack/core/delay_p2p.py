@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import msgspec
 
 from ptpstack.core.context import LOG_INTERVAL_UNSPECIFIED, NANOSECOND_FRACTION, DelayFilter, PortContext
 from ptpstack.core.events import DelayKnown, DelayMissing, MultiplePeers
@@ -30,8 +30,7 @@ ALLOWED_FAULTS = 3
 UNANSWERED_REPORTED = frozenset({3, 30, 300, 3000})
 
 
-@dataclass(slots=True)
-class Answer:
+class Answer(msgspec.Struct):
     """What one responder said to one request."""
 
     response: PdelayResp
@@ -39,14 +38,13 @@ class Answer:
     follow_up: PdelayRespFollowUp | None = None
 
 
-@dataclass(slots=True)
-class Exchange:
+class Exchange(msgspec.Struct):
     """One Pdelay_Req and everything that came back, in any order."""
 
     sequence_id: int
     t1: LocalTime | None = None
-    answers: dict[PortIdentity, Answer] = field(default_factory=dict)
-    early_follow_ups: dict[PortIdentity, PdelayRespFollowUp] = field(default_factory=dict)
+    answers: dict[PortIdentity, Answer] = msgspec.field(default_factory=dict)
+    early_follow_ups: dict[PortIdentity, PdelayRespFollowUp] = msgspec.field(default_factory=dict)
     measured: bool = False
 
 

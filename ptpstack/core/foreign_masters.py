@@ -8,7 +8,8 @@ record that is silent for longest and not qualified, never the parent.
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, field
+
+import msgspec
 
 from ptpstack.core.comparison import ComparisonSet, compare
 from ptpstack.time import MonotonicTime, TimeInterval
@@ -20,12 +21,11 @@ FOREIGN_MASTER_THRESHOLD = 2
 CAPACITY = 32
 
 
-@dataclass(slots=True)
-class ForeignMaster:
+class ForeignMaster(msgspec.Struct):
     """One record: the newest Announce of a sender and when the last ones came."""
 
     announce: Announce
-    arrivals: deque[MonotonicTime] = field(default_factory=lambda: deque(maxlen=FOREIGN_MASTER_THRESHOLD))
+    arrivals: deque[MonotonicTime] = msgspec.field(default_factory=lambda: deque(maxlen=FOREIGN_MASTER_THRESHOLD))
     qualified: bool = False
 
     def has_threshold(self, now: MonotonicTime, window: TimeInterval) -> bool:

@@ -7,7 +7,8 @@ host's monotonic time; instants of frames are on the instance's local clock. Not
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from ptpstack.core.announce_receiver import path_of
 from ptpstack.core.comparison import ComparisonSet, compare

@@ -8,9 +8,10 @@ daemon, the simulator) carries out each ``Send``, hands each ``Measurement`` to 
 from __future__ import annotations
 
 from collections.abc import Hashable
-from dataclasses import dataclass
 from enum import Enum
 from typing import TypeAlias
+
+import msgspec
 
 from ptpstack.events import Event
 from ptpstack.time import LocalTime, PtpTime, TimeInterval
@@ -25,8 +26,7 @@ class Destination(Enum):
     PEER_DELAY = "peer delay"
 
 
-@dataclass(slots=True)
-class Send:
+class Send(msgspec.Struct):
     """Transmit *message* on *port_number*.
 
     With a *context* the frame is an event message: report its egress stamp, or ``None`` once it is
@@ -42,8 +42,7 @@ class Send:
     address: Hashable = None
 
 
-@dataclass(slots=True, kw_only=True)
-class Measurement:
+class Measurement(msgspec.Struct, kw_only=True):
     """One corrected Sync of the parent, with the path delay known when it came.
 
     ``offset_from_master`` is local − master; ``t1`` includes correctionField, latencies and asymmetry

@@ -5,8 +5,9 @@ Ranges and defaults are the profile's business (``profiles``); names and files a
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from enum import IntEnum
+
+import msgspec
 
 from ptpstack.time import TimeInterval
 from ptpstack.wire.types import ClockIdentity, ClockQuality, TimeSource
@@ -20,8 +21,7 @@ class DelayMechanism(IntEnum):
     NO_MECHANISM = 0xFE
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TimeProperties:
+class TimeProperties(msgspec.Struct, frozen=True, kw_only=True):
     """The members of timePropertiesDS that a grandmaster announces (IEEE 1588-2019 8.2.4)."""
 
     current_utc_offset: int = 37
@@ -34,8 +34,7 @@ class TimeProperties:
     time_source: TimeSource = TimeSource.INTERNAL_OSCILLATOR
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class InstanceSettings:
+class InstanceSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Configurable members of defaultDS and its neighbours (IEEE 1588-2019 8.2.1)."""
 
     clock_identity: ClockIdentity
@@ -44,15 +43,14 @@ class InstanceSettings:
     priority1: int = 128
     priority2: int = 128
     slave_only: bool = False
-    clock_quality: ClockQuality = field(default=ClockQuality(248, 0xFE, 0xFFFF))
-    time_properties: TimeProperties = field(default_factory=TimeProperties)
+    clock_quality: ClockQuality = ClockQuality(248, 0xFE, 0xFFFF)
+    time_properties: TimeProperties = msgspec.field(default_factory=TimeProperties)
     path_trace_enabled: bool = False
     sync_while_uncalibrated: bool = False
     max_steps_removed: int = 255
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PortSettings:
+class PortSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Configurable members of portDS and timestampCorrectionPortDS (IEEE 1588-2019 8.2.15, 8.2.16)."""
 
     port_number: int

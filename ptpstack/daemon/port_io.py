@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass
 from typing import NamedTuple, Protocol
+
+import msgspec
 
 from hw.link import LinkChange
 from hw.sockets import InterfaceDown, InterfaceGone, PortSocket, Received
@@ -54,8 +55,7 @@ class Receiver(Protocol):
         """Take whether the port can send and receive now."""
 
 
-@dataclass(frozen=True, slots=True)
-class Attachment:
+class Attachment(msgspec.Struct, frozen=True):
     """One port of one instance on these sockets."""
 
     receiver: Receiver

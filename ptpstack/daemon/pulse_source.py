@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
+
+from msgspec.structs import replace
 
 from hw.clock import Clock
 from hw.external_timestamps import ExternalTimestamp

@@ -8,8 +8,9 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, ClassVar
+
+import msgspec
 
 from ptpstack.events import Event, Severity
 from ptpstack.observe.events import OffsetSample
@@ -23,8 +24,7 @@ REFILL: TimeInterval = SECOND
 """Of one kind of event at one port, so many at once and one more for each interval; the rest is only counted."""
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(msgspec.Struct, frozen=True):
     """One event, when and for which PTP instance (empty: the process itself)."""
 
     sequence: int

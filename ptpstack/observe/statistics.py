@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+
+import msgspec
 
 from ptpstack.observe.events import OffsetSample
 
@@ -38,8 +39,7 @@ class Spread:
         return math.sqrt(self._sum_squared_deviations / self.count) if self.count else 0.0
 
 
-@dataclass(slots=True)
-class SampleSummary:
+class SampleSummary(msgspec.Struct):
     """A stretch of offset samples: offsets and delays in ns, frequencies in ppb."""
 
     offset: Spread

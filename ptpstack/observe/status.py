@@ -8,9 +8,10 @@ What lives here: turning objects into plain JSON values. What does not: collecti
 
 from __future__ import annotations
 
-from dataclasses import fields
 from enum import IntEnum
 from typing import Any
+
+from msgspec import Struct
 
 from ptpstack.arbiter.clock_state import ClockState
 from ptpstack.core.instance import PtpInstance
@@ -32,10 +33,9 @@ def standard_name(name: str) -> str:
     return first + "".join("DS" if part == "ds" else part.capitalize() for part in rest)
 
 
-def data_set(members: Any) -> dict[str, Any]:  # noqa: ANN401 (any of the data classes)
+def data_set(members: Struct) -> dict[str, Any]:
     """Return the members of a data set by their standard names, as plain values."""
-    names = [field.name for field in fields(members)]
-    return {standard_name(name): _member(name, getattr(members, name)) for name in names}
+    return {standard_name(name): _member(name, getattr(members, name)) for name in members.__struct_fields__}
 
 
 def _member(name: str, value: Any) -> Any:  # noqa: ANN401 (of any member type)

@@ -9,7 +9,6 @@ those of a least-squares line through the samples so far.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 from ptpstack.events import Event
 from ptpstack.servo.discipline import Discipline, ServoSettings
@@ -20,8 +19,7 @@ DAMPING = 5.0
 MAX_GAIN_PER_SAMPLE = 0.7
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BandwidthSettings(ServoSettings):
+class BandwidthSettings(ServoSettings, frozen=True, kw_only=True):
     """*bandwidth_hz*: where the transfer has fallen by 3 dB."""
 
     bandwidth_hz: float = 0.075

@@ -7,7 +7,8 @@ servos differ in.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+
+import msgspec
 
 from ptpstack.events import Event
 from ptpstack.servo.events import ClockStepped, FrequencyClamped, ServoStateChanged
@@ -17,8 +18,7 @@ from ptpstack.time import MICROSECOND, SECOND, LocalTime, TimeInterval, interval
 FREQUENCY_ESTIMATE_MARGIN = 0.001
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ServoSettings:
+class ServoSettings(msgspec.Struct, frozen=True, kw_only=True):
     """linuxptp's servo options; a threshold of 0 means never."""
 
     first_step_threshold: TimeInterval = 20 * MICROSECOND

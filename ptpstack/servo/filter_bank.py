@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
-from dataclasses import dataclass
 
 from ptpstack.events import Event
 from ptpstack.servo.clock_filter import ClockFilter
@@ -35,8 +34,7 @@ STEP_ERROR_NS = 1_000.0
 FIRST_NOISE_NS = 50.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FilterBankSettings(ServoSettings):
+class FilterBankSettings(ServoSettings, frozen=True, kw_only=True):
     """*max_slew_ppb* bounds how fast an offset is steered away, on top of the frequency error; 0 does not."""
 
     max_slew_ppb: float = 0.0

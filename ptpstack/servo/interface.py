@@ -6,9 +6,10 @@ stamps what changed. Offsets are local - master.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import IntEnum
 from typing import Protocol
+
+import msgspec
 
 from ptpstack.events import Event
 from ptpstack.time import LocalTime, TimeInterval
@@ -23,8 +24,7 @@ class ServoState(IntEnum):
     LOCKED_STABLE = 3
 
 
-@dataclass(frozen=True, slots=True)
-class ClockCommand:
+class ClockCommand(msgspec.Struct, frozen=True):
     """What the clock is to do now: run at *frequency_ppb* (positive: faster) after moving by *step*.
 
     *step* is not zero in ``JUMP`` only. *events* say what the servo decided on this sample, and why.

@@ -7,7 +7,6 @@ hundred times as restless, stand by for one that warms up or was misjudged. Wher
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from ptpstack.errors import ConfigError
@@ -34,8 +33,7 @@ OSCILLATOR_CLASSES = {
 RESTLESSNESS = (100.0, 10.0, 1.0)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KalmanSettings(FilterBankSettings):
+class KalmanSettings(FilterBankSettings, frozen=True, kw_only=True):
     """*oscillator* is one of ``OSCILLATOR_CLASSES``."""
 
     oscillator: str = "tcxo"

@@ -9,7 +9,8 @@ linuxptp's begins with four samples; this one begins as every servo here, with t
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
+
+import msgspec
 
 from ptpstack.events import Event
 from ptpstack.servo.discipline import Discipline, ServoSettings
@@ -23,8 +24,7 @@ ERROR_TOLERANCE = 1.05
 CORRECTED_AT_ONCE_SIZE = 4
 
 
-@dataclass(slots=True)
-class Window:
+class Window(msgspec.Struct):
     """The line through the newest 2**size samples, and how well such lines predicted."""
 
     size: int

@@ -10,7 +10,6 @@ the negative of its servo output, bit for bit.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from ptpstack.events import Event
@@ -24,8 +23,7 @@ CONST_NORM_MAX = (1.0, 2.0)
 MAX_FREQUENCY_ESTIMATE_INTERVAL_S = 1000.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PiSettings(ServoSettings):
+class PiSettings(ServoSettings, frozen=True, kw_only=True):
     """linuxptp's ``pi_*`` and servo options; a scale of 0 means the stamping's own."""
 
     hardware_timestamping: bool = True

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import fields
 from typing import Any, NamedTuple, TypeVar
 
 from ptpstack.errors import ConfigError
@@ -57,7 +56,7 @@ def make_servo(
     """
     kind = _named(SERVOS, "servo", name)
     if not isinstance(settings, kind.settings):
-        common = {field.name: getattr(settings, field.name) for field in fields(ServoSettings)} if settings else {}
+        common = {name: getattr(settings, name) for name in ServoSettings.__struct_fields__} if settings else {}
         settings = kind.settings(**common)
     servo = kind.servo(settings, initial_frequency_ppb)
     return PacketSelection(servo) if packet_selection else servo

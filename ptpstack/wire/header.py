@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from struct import Struct
 from typing import ClassVar
+
+import msgspec
 
 from ptpstack.time import TimeInterval
 from ptpstack.wire.tlv import Tlv
@@ -48,8 +49,7 @@ class _FlagBit:
         raise AttributeError("set flags in flag_field, with the masks of Flag")
 
 
-@dataclass(slots=True)
-class Message:
+class Message(msgspec.Struct):
     """A PTP message: the header's fields here, the body's in each subclass, TLVs in ``tlvs``.
 
     Reserved bits are fields too, so that what was received is what would be sent. messageLength is

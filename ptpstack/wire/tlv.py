@@ -6,10 +6,11 @@ What lives here: what all TLVs share. What does not: each known TLV's fields, in
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from enum import IntEnum
 from struct import Struct
 from typing import Self, TypeVar
+
+import msgspec
 
 from ptpstack.errors import WireError
 
@@ -64,8 +65,7 @@ class Tlv:
 _PROPAGATE_BELOW_0X4000 = (TlvType.PATH_TRACE, TlvType.ALTERNATE_TIME_OFFSET_INDICATOR)
 
 
-@dataclass(slots=True)
-class UnknownTlv(Tlv):
+class UnknownTlv(Tlv, msgspec.Struct):
     """A TLV that is not registered, kept octet for octet."""
 
     tlv_type: int

@@ -1,10 +1,9 @@
 """The data set comparison algorithm (IEEE 1588-2019 Figures 34 and 35)."""
 
-from dataclasses import replace
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from ptpstack.core.comparison import ComparisonSet, Ordering, compare
 from ptpstack.wire.types import ClockIdentity, ClockQuality, PortIdentity

@@ -1,8 +1,7 @@
 """The state decision algorithm (IEEE 1588-2019 Figure 33)."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from ptpstack.core.comparison import ComparisonSet
 from ptpstack.core.state_decision import DecisionCode, best_of, decide

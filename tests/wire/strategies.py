@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
-
 from hypothesis import strategies as st
 
 from ptpstack.time import PtpTime
@@ -100,7 +98,7 @@ FIELDS: dict[str, st.SearchStrategy[object]] = {
 
 
 def messages_of(message_class: type[Message]) -> st.SearchStrategy[Message]:
-    of_class = {field.name: FIELDS[field.name] for field in fields(message_class)}
+    of_class = {name: FIELDS[name] for name in message_class.__struct_fields__}
     if message_class is messages.PdelayReq:
         of_class["reserved"] = st.binary(min_size=10, max_size=10)
     return st.builds(message_class, **of_class)

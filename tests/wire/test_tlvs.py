@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Self
 
+import msgspec
 import pytest
 
 from ptpstack.wire import tlv
@@ -49,8 +49,7 @@ def test_an_unknown_organization_is_kept_octet_for_octet(tlv_type: int) -> None:
 @pytest.mark.usefixtures("_registry_of_this_test")
 def test_a_registered_subtype_of_an_organization_is_decoded_by_its_class() -> None:
     @register(TlvType.ORGANIZATION_EXTENSION, organization_id=b"\x00\x80\xc2", organization_sub_type=1)
-    @dataclass(slots=True)
-    class Ours(Tlv):
+    class Ours(Tlv, msgspec.Struct):
         tlv_type = TlvType.ORGANIZATION_EXTENSION
         number: int
 

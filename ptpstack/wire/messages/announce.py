@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from struct import Struct
 from typing import ClassVar
 
@@ -15,7 +14,6 @@ _BODY = Struct(">HLLhBBBBHB8sHB")
 _UNKNOWN_QUALITY = ClockQuality(248, 0xFE, 0xFFFF)
 
 
-@dataclass(slots=True)
 class Announce(Message):
     """What a master says of its grandmaster: the input of the BMCA and of timePropertiesDS.
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 from ptpstack.time import PtpTime
@@ -11,7 +10,6 @@ from ptpstack.wire.header import HEADER, Message
 from ptpstack.wire.types import MessageType
 
 
-@dataclass(slots=True)
 class DelayReq(Message):
     """From a slave: when did this arrive? ``origin_timestamp`` is 0 or an estimate within 1 s."""
 

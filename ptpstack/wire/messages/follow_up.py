@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 from ptpstack.time import PtpTime
@@ -11,7 +10,6 @@ from ptpstack.wire.header import HEADER, Message
 from ptpstack.wire.types import MessageType
 
 
-@dataclass(slots=True)
 class FollowUp(Message):
     """From a two-step master: when the Sync of this sequenceId left."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import IntEnum
 from struct import Struct
 from typing import ClassVar
@@ -24,7 +23,6 @@ class Action(IntEnum):
     ACKNOWLEDGE = 4
 
 
-@dataclass(slots=True)
 class Management(Message):
     """``action_field`` is one of :class:`Action` or a reserved number; ``reserved_bits`` share its octet."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from struct import Struct
 from typing import ClassVar
 
@@ -14,7 +13,6 @@ from ptpstack.wire.types import MessageType
 _BODY = Struct(">HLL10s")
 
 
-@dataclass(slots=True)
 class PdelayReq(Message):
     """To the neighbour: when did this arrive? ``reserved`` makes it as long as its answer."""
 

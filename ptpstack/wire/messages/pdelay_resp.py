@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 from ptpstack.time import PtpTime
@@ -17,7 +16,6 @@ from ptpstack.wire.header import HEADER, Message
 from ptpstack.wire.types import NO_PORT, MessageType, PortIdentity
 
 
-@dataclass(slots=True)
 class PdelayResp(Message):
     """From the neighbour: when your Pdelay_Req arrived (two-step), or 0 with the turnaround in the correction."""
 

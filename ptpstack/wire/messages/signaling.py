@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 from ptpstack.wire.fields import PORT_IDENTITY, port_identity
@@ -10,7 +9,6 @@ from ptpstack.wire.header import HEADER, Message
 from ptpstack.wire.types import ALL_PORTS, MessageType, PortIdentity
 
 
-@dataclass(slots=True)
 class Signaling(Message):
     """An envelope: what it says is in its TLVs."""
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from struct import Struct
 from typing import Self
+
+import msgspec
 
 from ptpstack.errors import WireError
 from ptpstack.wire.tlv import Tlv, TlvType, expect_at_least, register
@@ -14,8 +15,7 @@ _FIXED = Struct(">BllHLB")
 
 
 @register(TlvType.ALTERNATE_TIME_OFFSET_INDICATOR)
-@dataclass(slots=True)
-class AlternateTimeOffsetIndicator(Tlv):
+class AlternateTimeOffsetIndicator(Tlv, msgspec.Struct):
     """Offset now and after the next jump, in seconds; ``display_name`` is UTF-8 of at most 10 octets.
 
     ``trailer`` holds received octets after the name other than the one that makes the length even.

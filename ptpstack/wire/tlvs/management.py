@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from struct import Struct
 from typing import Self
+
+import msgspec
 
 from ptpstack.wire.tlv import Tlv, TlvType, expect_at_least, register
 
@@ -12,8 +13,7 @@ _ERROR = Struct(">HHL")
 
 
 @register(TlvType.MANAGEMENT)
-@dataclass(slots=True)
-class ManagementTlv(Tlv):
+class ManagementTlv(Tlv, msgspec.Struct):
     """A managementId and its data, which only management understands."""
 
     tlv_type = TlvType.MANAGEMENT
@@ -33,8 +33,7 @@ class ManagementTlv(Tlv):
 
 
 @register(TlvType.MANAGEMENT_ERROR_STATUS)
-@dataclass(slots=True)
-class ManagementErrorStatus(Tlv):
+class ManagementErrorStatus(Tlv, msgspec.Struct):
     """Why a management message failed; ``display_data`` is the optional PTPText with its pad, as received."""
 
     tlv_type = TlvType.MANAGEMENT_ERROR_STATUS

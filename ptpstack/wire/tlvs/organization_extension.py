@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Self
+
+import msgspec
 
 from ptpstack.wire.tlv import Tlv, TlvType, expect_at_least, register
 
@@ -13,8 +14,7 @@ from ptpstack.wire.tlv import Tlv, TlvType, expect_at_least, register
     TlvType.ORGANIZATION_EXTENSION_PROPAGATE,
     TlvType.ORGANIZATION_EXTENSION_DO_NOT_PROPAGATE,
 )
-@dataclass(slots=True)
-class OrganizationExtension(Tlv):
+class OrganizationExtension(Tlv, msgspec.Struct):
     """An extension without a class of its own: who defined it (OUI or CID), which one it is, and its data."""
 
     tlv_type: int

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Self
+
+import msgspec
 
 from ptpstack.wire.tlv import Tlv, TlvType, register
 
 
 @register(TlvType.PAD)
-@dataclass(slots=True)
-class Pad(Tlv):
+class Pad(Tlv, msgspec.Struct):
     """Filling, whose content nobody reads."""
 
     tlv_type = TlvType.PAD

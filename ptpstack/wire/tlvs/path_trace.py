@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Self
+
+import msgspec
 
 from ptpstack.errors import WireError
 from ptpstack.wire.tlv import Tlv, TlvType, register
@@ -11,8 +12,7 @@ from ptpstack.wire.types import ClockIdentity
 
 
 @register(TlvType.PATH_TRACE)
-@dataclass(slots=True)
-class PathTrace(Tlv):
+class PathTrace(Tlv, msgspec.Struct):
     """The identities of the grandmaster and of each boundary clock after it, in that order."""
 
     tlv_type = TlvType.PATH_TRACE

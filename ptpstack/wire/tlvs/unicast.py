@@ -5,9 +5,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from struct import Struct
 from typing import Self
+
+import msgspec
 
 from ptpstack.wire.tlv import Tlv, TlvType, expect_length, register
 
@@ -16,8 +17,7 @@ _GRANT = Struct(">BbLBB")
 
 
 @register(TlvType.REQUEST_UNICAST_TRANSMISSION)
-@dataclass(slots=True)
-class RequestUnicastTransmission(Tlv):
+class RequestUnicastTransmission(Tlv, msgspec.Struct):
     """Send me these messages, one each 2**log_inter_message_period s, for ``duration_field`` seconds."""
 
     tlv_type = TlvType.REQUEST_UNICAST_TRANSMISSION
@@ -41,8 +41,7 @@ class RequestUnicastTransmission(Tlv):
 
 
 @register(TlvType.GRANT_UNICAST_TRANSMISSION)
-@dataclass(slots=True)
-class GrantUnicastTransmission(Tlv):
+class GrantUnicastTransmission(Tlv, msgspec.Struct):
     """You get them so often for so long; a ``duration_field`` of 0 denies the request."""
 
     tlv_type = TlvType.GRANT_UNICAST_TRANSMISSION
@@ -72,8 +71,7 @@ class GrantUnicastTransmission(Tlv):
         return _GRANT.pack(first, self.log_inter_message_period, self.duration_field, self.reserved, self.flags)
 
 
-@dataclass(slots=True)
-class _Cancellation(Tlv):
+class _Cancellation(Tlv, msgspec.Struct):
     message_type: int
     flags: int = 0
     reserved: int = 0
@@ -100,7 +98,6 @@ class _Cancellation(Tlv):
 
 
 @register(TlvType.CANCEL_UNICAST_TRANSMISSION)
-@dataclass(slots=True)
 class CancelUnicastTransmission(_Cancellation):
     """Either side ends a grant."""
 
@@ -108,7 +105,6 @@ class CancelUnicastTransmission(_Cancellation):
 
 
 @register(TlvType.ACKNOWLEDGE_CANCEL_UNICAST_TRANSMISSION)
-@dataclass(slots=True)
 class AcknowledgeCancelUnicastTransmission(_Cancellation):
     """The other side has understood the cancellation."""
 
