@@ -34,6 +34,9 @@ from ptpstack.wire.types import ClockIdentity
 Recorder = Callable[[str, int | None, Event], None]
 """Takes host, domainNumber and event."""
 
+SampleListener = Callable[["Host", Sampled], None]
+"""Takes each measurement that steered a clock or might have, when the clock has done what follows from it."""
+
 SEND_DELAY: TimeInterval = interval_from_ns(10_000)
 """From the engine's wish to the wire."""
 
@@ -41,20 +44,34 @@ MONOTONIC_RATE_ONE = 1 << 64
 
 
 class Port:
-    """A network port of a host: where a link is plugged in and frames are stamped."""
+    """A network port of a host: where a link is plugged in and frames are stamped.
+
+    Several links are those behind a switch next to it: frames go out on each, none from one to another.
+    """
 
     def __init__(self, host: Host, number: int) -> None:
         self.host = host
         self.number = number
-        self.link: Link | None = None
+        self.links: list[Link] = []
+
+    @property
+    def carrier(self) -> bool:
+        """Whether any link is up."""
+        return any(link.up for link in self.links)
+
+    def transmit(self, payload: bytes, destination: Attachment | None) -> None:
+        """Send *payload* on every link."""
+        for link in self.links:
+            link.transmit(payload, self, destination)
 
     def frame_arrived(self, payload: bytes, source: Attachment, held_back: TimeInterval) -> None:
         """Stamp the frame now; hand it to the program after *held_back*."""
         self.host.frame_arrived(self.number, payload, source, held_back)
 
     def link_changed(self, up: bool) -> None:
-        """The carrier came or went."""
-        self.host.link_changed(self.number, up)
+        """Tell the host when the carrier came with the first link, or went with the last."""
+        if sum(link.up for link in self.links) == up:
+            self.host.link_changed(self.number, up)
 
 
 class Host:
@@ -77,6 +94,8 @@ class Host:
         clock_domains: Sequence[int] = (0,),
         stamping: Stamping | None = None,
         monotonic_error_ppb: float = 0.0,
+        on_sample: SampleListener | None = None,
+        keep_measurements: bool = True,
     ) -> None:
         self.name = name
         self.clock_identity = clock_identity
@@ -87,11 +106,13 @@ class Host:
         self.stamping = stamping or Stamping()
         self.instances: dict[int, PtpInstance] = {}
         self.measurements: list[tuple[TimeInterval, int, Measurement]] = []
-        """True time, domainNumber and measurement."""
+        """True time, domainNumber and measurement, if they are kept."""
         self.counters: Counter[str] = Counter()
         self._scheduler = scheduler
         self._random = random
         self._record = record
+        self._on_sample = on_sample
+        self._keep_measurements = keep_measurements
         self._ports: dict[int, Port] = {}
         self._woken_at: dict[int | None, TimeInterval] = {}
         self._monotonic_start = random.randrange(1 << 70)
@@ -101,7 +122,10 @@ class Host:
 
     def port(self, number: int = 1) -> Port:
         """Return the network port *number*, to connect it."""
-        return self._ports.setdefault(number, Port(self, number))
+        port = self._ports.get(number)
+        if port is None:
+            port = self._ports[number] = Port(self, number)
+        return port
 
     def add_instance(
         self,
@@ -178,7 +202,8 @@ class Host:
             if isinstance(output, Send):
                 self._scheduler.after(SEND_DELAY, self._transmit, domain, output, encode(output.message))
             elif isinstance(output, Measurement):
-                self.measurements.append((self._scheduler.now, domain, output))
+                if self._keep_measurements:
+                    self.measurements.append((self._scheduler.now, domain, output))
                 if self.discipline is not None:
                     local = self.clock.read(self._scheduler.now)
                     self._obey(self.discipline, self.discipline.take(str(domain), output, local, self.monotonic()))
@@ -189,11 +214,9 @@ class Host:
         self._arm(domain)
 
     def _transmit(self, domain: int, send: Send, payload: bytes) -> None:
-        link = self.port(send.port_number).link
-        carried = link is not None and link.up
-        if link is not None:
-            destination = send.address if isinstance(send.address, Port) else None
-            link.transmit(payload, self.port(send.port_number), destination)
+        port = self.port(send.port_number)
+        carried = port.carrier
+        port.transmit(payload, send.address if isinstance(send.address, Port) else None)
         if send.context is None:
             return
         came, wait = self.stamping.tx_wait(self._random)
@@ -253,7 +276,8 @@ class Host:
                     domain = int(output.name)
                     self._carry_out(domain, self.instances[domain].servo_locked(output.locked, self.monotonic()))
                 case Sampled():
-                    pass  # ``measurements`` has it
+                    if self._on_sample is not None:
+                        self._on_sample(self, output)
                 case _:
                     self._record(self.name, None, output)
         self._arm(None)

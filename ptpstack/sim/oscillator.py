@@ -143,8 +143,8 @@ def first_order(inputs: NDArray[np.float64], decay: float, before: float | NDArr
 class Oscillator:
     """A frequency source with a constant error and the faults of *model*, repeatable by *seed*.
 
-    *temperature_steps* are instants (true s) and changes (K) of the temperature around it. The two noises may be given
-    without a model.
+    *temperature_steps* are instants (true s) and changes (K) of the temperature around it, *frequency_steps* those of
+    its own frequency (ppb); they count from the edge of a cell. The two noises may be given without a model.
     """
 
     def __init__(
@@ -155,6 +155,7 @@ class Oscillator:
         random_walk_fm_ppb: float = 0.0,
         model: OscillatorModel | None = None,
         temperature_steps: Sequence[tuple[float, float]] = (),
+        frequency_steps: Sequence[tuple[float, float]] = (),
         seed: int = 0,
     ) -> None:
         self.frequency_error_ppb = frequency_error_ppb
@@ -162,18 +163,18 @@ class Oscillator:
             model = OscillatorModel(white_fm_ppb=white_fm_ppb, random_walk_fm_ppb=random_walk_fm_ppb)
         self.model = model
         self._temperature_steps = tuple(temperature_steps)
-        self._trend = bool(model.ageing_ppb_per_day or (model.temperature_ppb_per_k and temperature_steps))
+        self._frequency_steps = tuple(frequency_steps)
         self._error_rate = _rate(frequency_error_ppb)
-        self._noisy = bool(model.white_fm_ppb or model.flicker_fm_ppb or model.random_walk_fm_ppb)
+        noisy = bool(model.white_fm_ppb or model.flicker_fm_ppb or model.random_walk_fm_ppb)
+        trend = bool(model.ageing_ppb_per_day or temperature_steps or frequency_steps)
+        self._constant = not (noisy or trend)
         self._noise = FrequencyNoise(model, interval_to_seconds(CELL), np.random.default_rng(seed))
         self._phase_ns = array("d", [0.0])  # at the edges of cells
 
     def read(self, true: TimeInterval) -> TimeInterval:
         """Return how much time the oscillator has counted at *true* time."""
         counted = true + (true * self._error_rate >> 64)
-        if self._trend:
-            counted += round(float(self._trend_ns(true / SECOND)) * NANOSECOND)
-        if not self._noisy:
+        if self._constant:
             return counted
         cell, rest = divmod(true, CELL)
         self._draw_up_to(cell + 1)
@@ -183,9 +184,7 @@ class Oscillator:
     def error_ns(self, true: NDArray[np.int64]) -> NDArray[np.float64]:
         """Return counted - true time in ns at each of the *true* instants."""
         error = true / NANOSECOND * (self.frequency_error_ppb * 1e-9)
-        if self._trend:
-            error += self._trend_ns(true / SECOND)
-        if self._noisy and true.size:
+        if not self._constant and true.size:
             self._draw_up_to(int(true.max()) // CELL + 1)
             error += np.interp(true / CELL, np.arange(len(self._phase_ns)), np.frombuffer(self._phase_ns))
         return error
@@ -193,17 +192,22 @@ class Oscillator:
     def _draw_up_to(self, cell: int) -> None:
         while len(self._phase_ns) <= cell:
             frequency = self._noise.draw(CELLS_DRAWN_AT_ONCE)
-            phase_ns = self._phase_ns[-1] + np.cumsum(frequency * interval_to_seconds(CELL))  # ppb * s = ns
-            self._phase_ns.frombytes(phase_ns.tobytes())
+            edges_s = np.arange(CELLS_DRAWN_AT_ONCE + 1, dtype=np.float64) + (len(self._phase_ns) - 1)
+            edges_s *= interval_to_seconds(CELL)
+            change_ns = frequency * interval_to_seconds(CELL)  # ppb * s = ns
+            change_ns += np.diff(self._trend_ns(edges_s))
+            self._phase_ns.frombytes((self._phase_ns[-1] + np.cumsum(change_ns)).tobytes())
 
-    def _trend_ns(self, true_s: float | NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return the phase that ageing and temperature have made, in ns."""
+    def _trend_ns(self, true_s: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the phase that ageing and steps of temperature and frequency have made, in ns."""
         model = self.model
-        phase_ns: NDArray[np.float64] = np.asarray(model.ageing_ppb_per_day / SECONDS_PER_DAY * true_s**2 / 2)
+        phase_ns = model.ageing_ppb_per_day / SECONDS_PER_DAY * true_s**2 / 2
+        for at_s, ppb in self._frequency_steps:
+            phase_ns += ppb * np.maximum(0.0, true_s - at_s)
         for at_s, kelvin in self._temperature_steps:
             since_s = np.maximum(0.0, true_s - at_s)
             lag_s = model.thermal_time_constant_s * -np.expm1(-since_s / model.thermal_time_constant_s)
-            phase_ns = phase_ns + model.temperature_ppb_per_k * kelvin * (since_s - lag_s)
+            phase_ns += model.temperature_ppb_per_k * kelvin * (since_s - lag_s)
         return phase_ns
 
 

@@ -11,7 +11,7 @@ world.rms_ns(slave, last_s=30, reference=master)
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from random import Random
 from typing import TypeVar
@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from ptpstack.events import Event
 from ptpstack.servo.interface import Servo
-from ptpstack.sim.host import Host, Port
+from ptpstack.sim.host import Host, Port, SampleListener
 from ptpstack.sim.network import Link, LinkConditions
 from ptpstack.sim.oscillator import Oscillator, OscillatorModel, VirtualClock
 from ptpstack.sim.scheduler import Scheduler
@@ -45,14 +45,28 @@ class Recorded:
 
 
 class World:
-    """Hosts on links. The same *seed* and the same calls give the same run."""
+    """Hosts on links. The same *seed* and the same calls give the same run.
 
-    def __init__(self, seed: int = 0) -> None:
+    *on_event* and *on_sample* see everything in the order in which it happens. A long run of many hosts need not
+    *keep_measurements*.
+    """
+
+    def __init__(
+        self,
+        seed: int = 0,
+        *,
+        on_event: Callable[[Recorded], None] | None = None,
+        on_sample: SampleListener | None = None,
+        keep_measurements: bool = True,
+    ) -> None:
         self.scheduler = Scheduler()
         self.hosts: dict[str, Host] = {}
         self.links: list[Link] = []
         self.events: list[Recorded] = []
         self._seed = seed
+        self._on_event = on_event
+        self._on_sample = on_sample
+        self._keep_measurements = keep_measurements
 
     def add_host(
         self,
@@ -63,6 +77,7 @@ class World:
         random_walk_fm_ppb: float = 0.0,
         model: OscillatorModel | None = None,
         temperature_steps: Sequence[tuple[float, float]] = (),
+        frequency_steps: Sequence[tuple[float, float]] = (),
         offset_ns: float = 0.0,
         servo: Servo | None = None,
         clock_domains: Sequence[int] = (0,),
@@ -77,6 +92,7 @@ class World:
             random_walk_fm_ppb=random_walk_fm_ppb,
             model=model,
             temperature_steps=temperature_steps,
+            frequency_steps=frequency_steps,
             seed=random.getrandbits(64),
         )
         number = len(self.hosts) + 1
@@ -91,6 +107,8 @@ class World:
             clock_domains=clock_domains,
             stamping=stamping,
             monotonic_error_ppb=monotonic_error_ppb,
+            on_sample=self._on_sample,
+            keep_measurements=self._keep_measurements,
         )
         return host
 
@@ -99,7 +117,7 @@ class World:
         link = Link(self.scheduler, ports, conditions or LinkConditions(), self._random(f"link {len(self.links)}"))
         self.links.append(link)
         for port in ports:
-            port.link = link
+            port.links.append(link)
         return link
 
     def start(self) -> None:
@@ -155,7 +173,10 @@ class World:
         ]
 
     def _record(self, host: str, domain: int | None, event: Event) -> None:
-        self.events.append(Recorded(self.now_s, host, domain, event))
+        recorded = Recorded(self.now_s, host, domain, event)
+        self.events.append(recorded)
+        if self._on_event is not None:
+            self._on_event(recorded)
 
     def _random(self, name: str) -> Random:
         return Random(f"{self._seed} {name}")  # noqa: S311 (repeatable by seed, no secret)

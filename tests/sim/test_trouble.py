@@ -38,7 +38,7 @@ def make_trouble(world: World, links: list[Link], random: Random) -> None:
             if host.discipline is not None:
                 host.step_clock(random.randrange(-(10**9), 10**9) * MICROSECOND)
         case 4:
-            host.port().link.transmit(random.randbytes(random.randrange(80)), host.port())
+            host.port().transmit(random.randbytes(random.randrange(80)), None)
 
 
 @pytest.mark.parametrize("seed", range(6))

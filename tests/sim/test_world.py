@@ -230,18 +230,18 @@ class TestMasterChange:
         port_number = selected.port_number
         assert selected.grandmaster_identity == second.clock_identity
         assert world.max_ns(slave, last_s=20, reference=second) < 80
-        assert np.abs(measurement_errors_ns(world, slave)).max() < 60
+        assert np.abs(measurement_errors_ns(world, slave)).max() < 81  # six stamps of ±20 ns, of which four count half
         assert world.events_of(ClockStepped, since_s=30) == []
         assert slave.port_state(port_number) is SLAVE
 
     def test_and_back_when_the_better_one_returns(self) -> None:
         world, first, second, slave = two_masters(E2E, offset_ns=4000)
-        link = first.port().link
+        links = first.port().links
         for _ in range(5):
-            first.port().link = link
+            first.port().links = links
             world.run(30)
             assert world.max_ns(slave, last_s=5, reference=first) < 80
-            first.port().link = None
+            first.port().links = []
             world.run(30)
             assert world.max_ns(slave, last_s=5, reference=second) < 80
         chosen = [e.grandmaster_identity for e in world.events_of(BestMasterSelected, slave) if e.port_number]

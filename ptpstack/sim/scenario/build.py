@@ -1,0 +1,171 @@
+"""From a checked scenario to a world whose timeline is set: the same scenario and seed give the same run."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import fields, replace
+from functools import cache, partial
+from random import Random
+from typing import Any
+
+import msgspec
+from msgspec import UNSET
+
+from ptpstack.config.model import Config
+from ptpstack.config.resolve import ResolvedInstance, resolve
+from ptpstack.config.servo_settings import servo_settings
+from ptpstack.config.servo_table import Servo as ServoTable
+from ptpstack.servo.interface import Servo
+from ptpstack.servo.registry import make_filter, make_servo
+from ptpstack.sim.host import Host
+from ptpstack.sim.network import Link, LinkConditions
+from ptpstack.sim.oscillator import MODELS, OscillatorModel
+from ptpstack.sim.scenario.model import At, Conditions, Instance, Oscillator, Port, Scenario, Stamping, seconds_of
+from ptpstack.sim.scenario.model import Host as HostTable
+from ptpstack.sim.scenario.topology import host_names, wires
+from ptpstack.sim.stamping import Stamping as StampingFaults
+from ptpstack.sim.world import World
+from ptpstack.time import interval_from_ns, interval_from_seconds
+
+PERFECT = OscillatorModel()
+
+
+class Site:
+    """What a scenario and a *seed* come to: a started ``world``, and its hosts and links by the scenario's names."""
+
+    def __init__(self, scenario: Scenario, seed: int) -> None:
+        self.scenario = scenario
+        self.world = World(seed)
+        self.templates: dict[str, str] = {}
+        """The NAME of ``[host.NAME]`` by host."""
+        self.steered: list[Host] = []
+        """The hosts whose clock a servo steers."""
+        self._links: defaultdict[str, list[Link]] = defaultdict(list)
+        self._seed = seed
+        self._wires = wires(scenario)
+        self._ports: dict[str, int] = {}
+        for wire in self._wires:
+            for name, number in wire.ends:
+                self._ports[name] = max(number, self._ports.get(name, 0))
+        self._resolved = cache(self._resolve)
+        for template in scenario.host:
+            for name in host_names(scenario, template):
+                self._add_host(name, template)
+        for wire in self._wires:
+            ends = [self.world.hosts[name].port(number) for name, number in wire.ends]
+            link = self.world.connect(*ends, conditions=conditions(wire.table))
+            for word in {wire.name, wire.group} - {""}:
+                self._links[word].append(link)
+        for at in sorted(scenario.at, key=lambda at: seconds_of(at.time)):
+            self._schedule(at)
+        self.world.start()
+
+    # -- hosts -----------------------------------------------------------------------------------------
+
+    def _add_host(self, name: str, template: str) -> None:
+        table = self.scenario.host[template]
+        oscillator = self.scenario.oscillator if table.oscillator is UNSET else table.oscillator
+        stamping = self.scenario.stamping if table.stamping is UNSET else table.stamping
+        servo = self.scenario.servo if table.servo is UNSET else table.servo
+        own = Random(f"{self._seed} {name} itself")  # noqa: S311 (repeatable by seed, no secret)
+        resolved = self._resolved(template, self._ports.get(name, 1))
+        steering = [instance for instance in resolved if _steers(instance)]
+        host = self.world.add_host(
+            name,
+            frequency_error_ppb=oscillator.frequency_error_ppb + _spread(own, oscillator.frequency_spread_ppb),
+            model=oscillator_model(oscillator),
+            temperature_steps=self._changes(name, "temperature_change_k"),
+            frequency_steps=self._changes(name, "frequency_change_ppb"),
+            offset_ns=table.start_offset_ns + _spread(own, table.start_offset_spread_ns),
+            servo=_make_servo(servo, table, resolved) if steering else None,
+            clock_domains=[instance.values.domain_number or 0 for instance in steering],
+            stamping=stamping_faults(stamping),
+            monotonic_error_ppb=table.monotonic_error_ppb,
+        )
+        self.templates[name] = template
+        if steering:
+            self.steered.append(host)
+        self._add_instances(host, servo)
+
+    def _add_instances(self, host: Host, servo: ServoTable) -> None:
+        for instance in self._resolved(self.templates[host.name], self._ports.get(host.name, 1)):
+            host.add_instance(
+                instance.instance_settings(host.clock_identity),
+                [port.settings for port in instance.ports],
+                delay_filter=partial(make_filter, servo.delay_filter, servo.delay_filter_length),
+            )
+
+    def _resolve(self, template: str, ports: int) -> list[ResolvedInstance]:
+        instances = self.scenario.host[template].instance or self.scenario.instance or {"main": Instance()}
+        return resolve(Config(instance={name: _with_ports(each, ports) for name, each in instances.items()}))
+
+    def _changes(self, name: str, key: str) -> list[tuple[float, float]]:
+        return [
+            (seconds_of(at.time), getattr(at, key))
+            for at in self.scenario.at
+            if getattr(at, key) is not UNSET and name in host_names(self.scenario, at.host)
+        ]
+
+    # -- the timeline ----------------------------------------------------------------------------------
+
+    def _schedule(self, at: At) -> None:
+        when = interval_from_seconds(seconds_of(at.time))
+        for link in self._links.get(at.link, ()):
+            self.world.scheduler.at(when, _change_link, link, at)
+        for name in host_names(self.scenario, at.host) if at.host else ():
+            self.world.scheduler.at(when, self._change_host, self.world.hosts[name], at)
+
+    def _change_host(self, host: Host, at: At) -> None:
+        if at.running is False:
+            host.stop()
+        elif at.running is True and not host.instances:
+            table = self.scenario.host[self.templates[host.name]]
+            self._add_instances(host, self.scenario.servo if table.servo is UNSET else table.servo)
+            host.start()
+        if at.clock_step_ns is not UNSET:
+            host.clock.step(interval_from_ns(at.clock_step_ns), self.world.scheduler.now)
+
+
+def _change_link(link: Link, at: At) -> None:
+    link.conditions = conditions(at, link.conditions)
+    if at.up is not UNSET:
+        link.set_up(at.up)
+
+
+def conditions(table: Conditions, before: LinkConditions | None = None) -> LinkConditions:
+    """Return what *table* says of a link, and of what it leaves open what was *before*."""
+    return replace(before or LinkConditions(), **_given(table, LinkConditions))
+
+
+def oscillator_model(table: Oscillator) -> OscillatorModel:
+    """Return the preset with the numbers given anew."""
+    return replace(MODELS.get(table.preset, PERFECT), **_given(table, OscillatorModel))
+
+
+def stamping_faults(table: Stamping) -> StampingFaults:
+    """Return what the table says in the simulator's own class."""
+    return StampingFaults(**msgspec.structs.asdict(table))
+
+
+def _given(table: msgspec.Struct, target: type[Any]) -> dict[str, Any]:
+    return {field.name: value for field in fields(target) if (value := getattr(table, field.name, UNSET)) is not UNSET}
+
+
+def _with_ports(instance: Instance, ports: int) -> Instance:
+    given = instance.port or (Port(),)
+    missing = ports - len(given)
+    return msgspec.structs.replace(instance, port=(*given, *(given[-1],) * missing))
+
+
+def _steers(instance: ResolvedInstance) -> bool:
+    return not instance.free_running and not all(port.settings.master_only for port in instance.ports)
+
+
+def _make_servo(table: ServoTable, host: HostTable, resolved: list[ResolvedInstance]) -> Servo:
+    software = any(port.timestamping == "software" for instance in resolved for port in instance.ports)
+    settings = servo_settings(table, max_frequency_ppb=host.max_frequency_ppb, hardware_timestamping=not software)
+    return make_servo(table.type, settings, packet_selection=table.packet_selection)
+
+
+def _spread(random: Random, half_width: float) -> float:
+    return random.uniform(-half_width, half_width)
