@@ -31,7 +31,9 @@ class DaemonError(PtpstackError):
 class Daemon:
     """A ``ptpstack run`` in a node, with *configuration* (TOML without `[control]`, `[state]` and `[log]`)."""
 
-    def __init__(self, node: Node, directory: Path, configuration: str, *, log_format: str = "text") -> None:
+    def __init__(
+        self, node: Node, directory: Path, configuration: str, *, log_format: str = "text", event_file: str = ""
+    ) -> None:
         self.node, self.directory = node, directory
         self.log = directory / "ptpstack.log"
         self.socket = directory / "control.sock"
@@ -42,7 +44,7 @@ class Daemon:
             f"{configuration}\n"
             f'[control]\nsocket = "{self.socket}"\n\n'
             f'[state]\ndirectory = "{directory}"\n\n'
-            f'[log]\nformat = "{log_format}"\n'
+            f'[log]\nformat = "{log_format}"\nevent_file = "{event_file}"\n'
         )
 
     def start(self) -> None:

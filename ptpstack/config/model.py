@@ -278,7 +278,10 @@ class Log(Table, frozen=True):
     level: Annotated[
         Literal["error", "warning", "notice", "info", "debug"], Meta(description="The least severity written.")
     ] = "info"
-    event_file: Annotated[str, Meta(description="Also append every event to this file as JSON lines; empty: no.")] = ""
+    event_file: Annotated[
+        str,
+        Meta(description="Also append every event to this file as JSON lines; SIGHUP opens it again; empty: no."),
+    ] = ""
 
 
 class Control(Table, frozen=True):

@@ -46,16 +46,16 @@ class Unavailable(Event, frozen=True, kw_only=True):
         return f"{self.what}: {self.why}{step}"
 
 
-class SignalIgnored(Event, frozen=True, kw_only=True):
-    """A signal that asks for what this program does not do."""
+class HangupTaken(Event, frozen=True, kw_only=True):
+    """SIGHUP: the event file was opened again; the configuration is not read again."""
 
     severity: ClassVar[Severity] = Severity.NOTICE
 
-    signal: str
-    reason: str
+    event_file: str
 
     def __str__(self) -> str:
-        return f"{self.signal} changes nothing: {self.reason}"
+        opened = f"{self.event_file} opened again, " if self.event_file else ""
+        return f"SIGHUP: {opened}the configuration is as at the start: restart to apply another"
 
 
 class InternalError(Event, frozen=True, kw_only=True):

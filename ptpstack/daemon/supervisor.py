@@ -21,11 +21,12 @@ from ptpstack.config.model import Config
 from ptpstack.config.resolve import resolve
 from ptpstack.daemon.build import Plant, build
 from ptpstack.daemon.control import ControlError, ControlServer
-from ptpstack.daemon.events import DaemonStarted, DaemonStopping, InternalError, SignalIgnored, Unavailable
+from ptpstack.daemon.events import DaemonStarted, DaemonStopping, HangupTaken, InternalError, Unavailable
 from ptpstack.daemon.loop import Loop, monotonic_now
 from ptpstack.daemon.notify import Notifier
 from ptpstack.daemon.process import freeze_garbage, harden
 from ptpstack.daemon.snapshot import snapshot, summary
+from ptpstack.observe.event_file import EventFile
 from ptpstack.observe.formats import make_format
 from ptpstack.observe.output import LineWriter, line_sink
 from ptpstack.observe.recorder import Recorder
@@ -58,6 +59,7 @@ class Supervisor:
         self.plant = Plant()
         self._notifier = Notifier()
         self._links = LinkMonitor()
+        self._event_file: EventFile | None = None
         self._exits = ExitStack()
         """What to end, the last begun first; the failure of one keeps none of the others from it."""
         for part in (self.loop, self._notifier, self._links):
@@ -116,13 +118,20 @@ class Supervisor:
     def _open_log(self, names: Mapping[tuple[str, int], str]) -> None:
         log = self._config.log
         self.recorder.add_sink(line_sink(make_format(log.format, log.level, names), LineWriter(self._log_fd)))
-        if log.event_file:
-            try:
-                fd = os.open(log.event_file, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
-            except OSError as error:
-                self.recorder.record(Unavailable(what=f"event file {log.event_file}", why=str(error.strerror)))
-            else:
-                self.recorder.add_sink(line_sink(make_format("json", "debug", names), LineWriter(fd)))
+        if not log.event_file:
+            return
+        try:
+            self._event_file = EventFile(log.event_file, make_format("json", "debug", names))
+        except OSError as error:
+            self.recorder.record(Unavailable(what=f"event file {log.event_file}", why=str(error.strerror)))
+            return
+        self._exits.callback(self._event_file.close)
+        self._write_events(self._event_file)
+
+    def _write_events(self, file: EventFile) -> None:
+        self.recorder.add_sink(
+            file.write, f"event file {file.path}", next_step="make room, then SIGHUP opens the file again"
+        )
 
     def _serve_control(self) -> None:
         control = self._config.control
@@ -189,9 +198,17 @@ class Supervisor:
         self._fed_samples, self._fed_commands = samples, commands
 
     def _on_hangup(self) -> None:
-        self.recorder.record(
-            SignalIgnored(signal="SIGHUP", reason="the configuration is read at start only; restart to apply it")
-        )
+        """Open the event file again, which may have been rotated away."""
+        reopened = ""
+        if self._event_file is not None:
+            try:
+                self._event_file.open()
+            except OSError as error:
+                self.recorder.record(Unavailable(what=f"event file {self._event_file.path}", why=str(error.strerror)))
+            else:
+                self._write_events(self._event_file)
+                reopened = self._event_file.path
+        self.recorder.record(HangupTaken(event_file=reopened))
 
     def _on_defect(self, error: Exception) -> None:
         self.recorder.record(InternalError.of(error))

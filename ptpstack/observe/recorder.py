@@ -60,6 +60,19 @@ class EventsSuppressed(Event, frozen=True, kw_only=True):
         return f"{self.count} more {self.kind}{where} not shown"
 
 
+class LogLost(Event, frozen=True, kw_only=True):
+    """What events were written to takes them no more."""
+
+    severity: ClassVar[Severity] = Severity.WARNING
+
+    log: str
+    why: str
+    next_step: str
+
+    def __str__(self) -> str:
+        return f"nothing more is written to {self.log}: {self.why}; next: {self.next_step}"
+
+
 class _Allowance:
     """How many more events of one kind may pass (a token bucket), and how many did not."""
 
@@ -89,7 +102,8 @@ class Recorder:
     """Stamp events with both clocks, keep the last ones, call every sink.
 
     A flood of one kind is cut down and counted (:class:`EventsSuppressed`). A sink that fails with
-    ``OSError`` (its reader is gone) is removed: an unread log stops nothing.
+    ``OSError`` (its reader is gone, the disk is full) is removed, and the others are told if it has a name: an
+    unread log stops nothing.
     """
 
     def __init__(
@@ -99,17 +113,16 @@ class Recorder:
         self._utc_now = utc_now
         self._sequence = 0
         self._ring: deque[Record] = deque(maxlen=kept)
-        self._sinks: list[Sink] = []
+        self._sinks: dict[Sink, tuple[str, str]] = {}
         self._allowances: dict[tuple[str, str, int | None], _Allowance] = {}
 
-    def add_sink(self, sink: Sink) -> None:
-        """Hand every further event to *sink*."""
-        self._sinks.append(sink)
+    def add_sink(self, sink: Sink, name: str = "", *, next_step: str = "") -> None:
+        """Hand every further event to *sink*; *name* and *next_step* are told should it fail."""
+        self._sinks[sink] = (name, next_step)
 
     def remove_sink(self, sink: Sink) -> None:
         """Stop handing events to *sink*; nothing happens when it is not there."""
-        if sink in self._sinks:
-            self._sinks.remove(sink)
+        self._sinks.pop(sink, None)
 
     def record(self, event: Event, instance: str = "") -> None:
         """Take one event of *instance*."""
@@ -129,11 +142,16 @@ class Recorder:
         record = Record(self._sequence, now, self._utc_now(), instance, event)
         if event.severity < Severity.DEBUG:
             self._ring.append(record)
-        for sink in self._sinks.copy():
+        for sink in tuple(self._sinks):
             try:
                 sink(record)
-            except OSError:
-                self.remove_sink(sink)
+            except OSError as error:
+                self._lose(sink, error)
+
+    def _lose(self, sink: Sink, error: OSError) -> None:
+        name, next_step = self._sinks.pop(sink, ("", ""))
+        if name:
+            self.record(LogLost(log=name, why=error.strerror or str(error), next_step=next_step))
 
     def last(self, count: int = KEPT) -> list[Record]:
         """Return the newest *count* kept records, oldest first."""

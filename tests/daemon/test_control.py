@@ -13,7 +13,7 @@ import pytest
 
 from ptpstack.daemon import control as control_module
 from ptpstack.daemon.control import CLIENTS_MAX, ControlError, ControlServer
-from ptpstack.daemon.events import SignalIgnored
+from ptpstack.daemon.events import Unavailable
 from ptpstack.daemon.loop import Loop, monotonic_now
 from ptpstack.observe.recorder import Recorder
 from ptpstack.time import SECOND, UtcTime
@@ -73,7 +73,7 @@ class Served:
         return True
 
     def notice(self, number: int) -> None:
-        self.recorder.record(SignalIgnored(signal=str(number), reason="a test"), f"i{number}")
+        self.recorder.record(Unavailable(what=str(number), why="a test"), f"i{number}")
 
 
 @pytest.fixture
@@ -85,7 +85,7 @@ def served(tmp_path: Path) -> Iterator[Served]:
 
 
 def signals(answers: list[dict[str, Any]]) -> list[str]:
-    return [answer["event"]["signal"] for answer in answers if "event" in answer]
+    return [answer["event"]["what"] for answer in answers if "event" in answer]
 
 
 def test_status_is_one_line(served: Served) -> None:
@@ -181,7 +181,7 @@ def test_a_follower_that_never_reads_is_dropped(served: Served, monkeypatch: pyt
             served.notice(number)
             if not served.recorder._sinks:
                 break
-        assert served.recorder._sinks == []
+        assert not served.recorder._sinks
         assert served.is_dropped(client)
 
 
@@ -191,7 +191,7 @@ def test_a_follower_that_goes_away_is_forgotten(served: Served) -> None:
     served.run_until(lambda: len(served.recorder._sinks) == 1)
     client.close()
     served.run_until(lambda: not served.server._clients)
-    assert served.recorder._sinks == []
+    assert not served.recorder._sinks
 
 
 def test_a_client_that_is_killed_while_it_is_answered_is_forgotten(served: Served) -> None:

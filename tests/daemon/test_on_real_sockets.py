@@ -192,9 +192,17 @@ def test_a_restart_keeps_the_frequency_and_needs_no_step(pair: Pair) -> None:
     assert not events_of(pair.slave, "ClockStepped")
 
 
-def test_hangup_changes_nothing_and_says_so(pair: Pair) -> None:
+def test_hangup_opens_a_rotated_event_file_again_and_changes_nothing_else(network: Network, tmp_path: Path) -> None:
+    file = tmp_path / "events.jsonl"
+    pair = Pair(network, tmp_path)
+    pair.slave = Daemon(pair.right, tmp_path / "slave", SLAVE, event_file=str(file))
+    pair.start()
+    rotated = file.rename(tmp_path / "events.jsonl.1")
     pair.slave._process.send_signal(signal.SIGHUP)
-    pair.slave.wait_until(lambda: bool(events_of(pair.slave, "SignalIgnored")), 10, "spoke of SIGHUP")
+    pair.slave.wait_until(lambda: bool(events_of(pair.slave, "HangupTaken")), 10, "spoke of SIGHUP")
+    pair.slave.wait_until(lambda: "OffsetSample" in file.read_text(), 10, "wrote on")
+    sequences = [json.loads(line)["sequence"] for name in (rotated, file) for line in name.read_text().splitlines()]
+    assert sequences == list(range(1, len(sequences) + 1))
     assert verdict(pair.slave.status()) == "locked"
 
 

@@ -1,5 +1,6 @@
 """Every event is stamped, kept and handed on; floods are cut down and counted."""
 
+import errno
 from typing import ClassVar
 
 import pytest
@@ -108,6 +109,19 @@ def test_a_sink_whose_reader_is_gone_is_removed_and_the_others_go_on() -> None:
     world.recorder.record(Noticed(number=2))
     assert len(calls) == 1
     assert len(world.seen) == 2
+
+
+def test_of_a_log_with_a_name_the_others_are_told_when_it_is_lost() -> None:
+    world = World()
+
+    def full(_: Record) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    world.recorder.add_sink(full, "event file /x", next_step="make room")
+    world.recorder.record(Noticed(number=1))
+    assert [str(record.event) for record in world.seen[1:]] == [
+        "nothing more is written to event file /x: No space left on device; next: make room"
+    ]
 
 
 def test_a_flood_of_one_kind_is_cut_and_its_rest_counted_when_it_may_be_told_again() -> None:
