@@ -16,6 +16,7 @@ COMMANDS = {
     "status": "is this machine synchronized, and how far off",
     "why": "the last decisions, and what led to them",
     "report": "how well does a clock keep time: MTIE, TDEV, masks",
+    "sim": "simulate clocks and networks, plan, replay a field log",
     "check": "is this configuration file right",
     "nics": "what each network interface can do",
     "phc": "look at a PTP hardware clock, or move it by hand",

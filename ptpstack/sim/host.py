@@ -162,6 +162,11 @@ class Host:
         return MonotonicTime(self._monotonic_start + (self._scheduler.now * self._monotonic_rate >> 64))
 
     @property
+    def true_time(self) -> TimeInterval:
+        """Return true time since the world began, which no host can know."""
+        return self._scheduler.now
+
+    @property
     def servo_state(self) -> ServoState:
         """Return how far the servo is."""
         return ServoState.UNLOCKED if self.discipline is None else self.discipline.servo_state

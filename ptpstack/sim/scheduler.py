@@ -22,6 +22,11 @@ class Scheduler:
         self._asked = 0
 
     @property
+    def events(self) -> int:
+        """How many actions were run so far."""
+        return self._asked - len(self._queue)
+
+    @property
     def now_s(self) -> float:
         """True time in seconds since the world began."""
         return self.now / SECOND

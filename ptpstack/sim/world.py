@@ -142,10 +142,10 @@ class World:
         return error if reference is None else error - reference.clock.offset_ns(self.scheduler.now)
 
     def offsets_ns(
-        self, host: Host, *, last_s: float, reference: Host | None = None
+        self, host: Host, *, last_s: float, reference: Host | None = None, tau0_s: float = 1 / SAMPLES_PER_SECOND
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Return true times (s) and true errors (ns, *host* - *reference*) over the last *last_s* seconds."""
-        times = np.arange(max(0.0, self.now_s - last_s), self.now_s, 1 / SAMPLES_PER_SECOND)
+        """Return true times (s) and errors (ns, *host* - *reference*) over the last *last_s* s, each *tau0_s* s."""
+        times = np.arange(max(0.0, self.now_s - last_s), self.now_s, tau0_s)
         true = (times * SECOND).astype(np.int64)
         offsets = host.clock.offsets_ns(true)
         return times, offsets if reference is None else offsets - reference.clock.offsets_ns(true)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
+from collections.abc import Callable
 from dataclasses import fields, replace
 from functools import cache, partial
 from random import Random
@@ -15,16 +16,17 @@ from ptpstack.config.model import Config
 from ptpstack.config.resolve import ResolvedInstance, resolve
 from ptpstack.config.servo_settings import servo_settings
 from ptpstack.config.servo_table import Servo as ServoTable
-from ptpstack.servo.interface import Servo
+from ptpstack.servo.events import ClockStepped, ServoStateChanged
+from ptpstack.servo.interface import Servo, ServoState
 from ptpstack.servo.registry import make_filter, make_servo
-from ptpstack.sim.host import Host
+from ptpstack.sim.host import Host, SampleListener
 from ptpstack.sim.network import Link, LinkConditions
 from ptpstack.sim.oscillator import MODELS, OscillatorModel
 from ptpstack.sim.scenario.model import At, Conditions, Instance, Oscillator, Port, Scenario, Stamping, seconds_of
 from ptpstack.sim.scenario.model import Host as HostTable
 from ptpstack.sim.scenario.topology import host_names, wires
 from ptpstack.sim.stamping import Stamping as StampingFaults
-from ptpstack.sim.world import World
+from ptpstack.sim.world import Recorded, World
 from ptpstack.time import interval_from_ns, interval_from_seconds
 
 PERFECT = OscillatorModel()
@@ -33,9 +35,21 @@ PERFECT = OscillatorModel()
 class Site:
     """What a scenario and a *seed* come to: a started ``world``, and its hosts and links by the scenario's names."""
 
-    def __init__(self, scenario: Scenario, seed: int) -> None:
+    def __init__(
+        self,
+        scenario: Scenario,
+        seed: int,
+        *,
+        on_event: Callable[[Recorded], None] | None = None,
+        on_sample: SampleListener | None = None,
+    ) -> None:
         self.scenario = scenario
-        self.world = World(seed)
+        self.world = World(seed, on_event=self._take, on_sample=on_sample, keep_measurements=False)
+        self.locked_at_s: dict[str, float] = {}
+        """When each servo was locked first, true time."""
+        self.steps: Counter[str] = Counter()
+        """How often each clock was stepped by its servo."""
+        self._on_event = on_event
         self.templates: dict[str, str] = {}
         """The NAME of ``[host.NAME]`` by host."""
         self.steered: list[Host] = []
@@ -105,6 +119,15 @@ class Site:
             for at in self.scenario.at
             if getattr(at, key) is not UNSET and name in host_names(self.scenario, at.host)
         ]
+
+    def _take(self, recorded: Recorded) -> None:
+        match recorded.event:
+            case ServoStateChanged(state=ServoState.LOCKED | ServoState.LOCKED_STABLE):
+                self.locked_at_s.setdefault(recorded.host, recorded.time_s)
+            case ClockStepped():
+                self.steps[recorded.host] += 1
+        if self._on_event is not None:
+            self._on_event(recorded)
 
     # -- the timeline ----------------------------------------------------------------------------------
 
