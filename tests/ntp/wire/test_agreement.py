@@ -49,8 +49,8 @@ def test_scapy_reads_our_headers(packet: Packet) -> None:
         value = getattr(dissected, theirs)
         expected = getattr(packet, ours)
         assert (value & 0xFF if isinstance(value, int) else value) == expected & 0xFF, theirs
-    assert round(dissected.delay * 65536) == packet.root_delay
-    assert round(dissected.dispersion * 65536) == packet.root_dispersion
+    assert float(dissected.delay) * 65536 == pytest.approx(packet.root_delay, abs=8)  # it keeps four decimals
+    assert float(dissected.dispersion) * 65536 == pytest.approx(packet.root_dispersion, abs=8)  # it keeps four decimals
     for theirs, ours in TIMESTAMPS.items():
         assert abs(float(getattr(dissected, theirs)) - getattr(packet, ours) / (1 << 32)) < 1e-5
 

@@ -1,0 +1,388 @@
+"""The client's association with one server: what is asked when, and what is made of the replies.
+
+The driver calls the input methods and carries out what each returns (``outputs``). ``now`` is always the host's
+monotonic time; stamps are what the local clock reads, taken as UTC. Nothing here blocks or waits.
+
+Nothing in a request tells of its sender: the timestamps in it are random cookies, of which the server returns one
+(RFC 5905 with the data minimization of RFC 9769 and 9109). In interleaved mode a reply tells when *the reply
+before it* left, as precisely as the server could stamp that (RFC 9769 2).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from enum import Enum
+
+from ntp.client import packet_tests
+from ntp.client.events import (
+    AuthenticationFailed,
+    KissOfDeath,
+    PollChanged,
+    ReplyRejected,
+    SourceReachable,
+    SourceUnreachable,
+)
+from ntp.client.outputs import Output, Send
+from ntp.client.packet_tests import Rejected
+from ntp.client.poll import Poll
+from ntp.client.sample import Instants, Sample, StampSource
+from ntp.client.samples import Estimate, Samples
+from ntp.client.settings import AssociationSettings
+from ntp.wire.packet import Leap, Mac, Packet, decode, encode, encode_without_mac
+from ntp.wire.timestamp import interval_from_log2, interval_from_short, utc_from_ntp
+from ptpstack.errors import WireError
+from ptpstack.time import MILLISECOND, SECOND, MonotonicTime, TimeInterval, UtcTime, interval_to_seconds
+
+BURST_LENGTH = 6
+"""Requests of a burst, at most: as many good samples end it."""
+
+BURST_ENOUGH = 4
+STAMP_WAIT: TimeInterval = 20 * MILLISECOND
+"""How long a reply waits for the stamp of its request, which may come after it."""
+
+MAX_SERVER_INTERVAL: TimeInterval = 4 * SECOND
+MOST_DELAYED = 4
+"""So many late replies in a row are a path that has become longer."""
+
+_REQUEST_PRECISION = 32
+"""No real precision, so that it tells nothing (2**32 s)."""
+
+
+class AssociationState(Enum):
+    """Whether the server is asked at all."""
+
+    IDLE = "not started"
+    ACTIVE = "asked"
+    STOPPED = "the server sent us away"
+
+
+@dataclass(slots=True)
+class _Exchange:
+    """A request and what is known of it so far."""
+
+    context: int
+    transmit_cookie: int
+    receive_cookie: int
+    t1: UtcTime | None = None
+    t1_stamps: StampSource | None = None
+    reply: Packet | None = None
+    t4: UtcTime | None = None
+    t4_stamps: StampSource | None = None
+    deadline: MonotonicTime | None = None
+
+
+class Association:
+    """One server. *random_bits* returns an integer of that many bits that nobody can guess, *random* is in [0, 1)."""
+
+    def __init__(
+        self,
+        settings: AssociationSettings,
+        *,
+        random_bits: Callable[[int], int],
+        random: Callable[[], float],
+    ) -> None:
+        self.settings = settings
+        self.state = AssociationState.IDLE
+        self.stopped_by = ""
+        self.samples = Samples(most=settings.max_samples, fewest=settings.min_samples)
+        self.poll = Poll(settings.min_poll, settings.max_poll, target=settings.poll_target, random=random)
+        self.reach = 0
+        """The last eight requests, the newest lowest: 1 for an answer (RFC 5905 13)."""
+        self.stratum = 16
+        self.leap = Leap.UNSYNCHRONIZED
+        self.reference_id = bytes(4)
+        self.requests = 0
+        self.rejected: Counter[Rejected] = Counter()
+        self.own_reference_ids: Collection[bytes] = ()
+        self._random_bits = random_bits
+        self._open: _Exchange | None = None
+        self._previous: _Exchange | None = None
+        self._burst_left = 0
+        self._burst_good = 0
+        self._next_request: MonotonicTime | None = None
+        self._last_reason = "no reply"
+        self._delayed_in_a_row = 0
+
+    # ---- state for others
+
+    @property
+    def reachable(self) -> bool:
+        """Whether any of the last eight requests was answered."""
+        return self.reach != 0
+
+    @property
+    def authenticated(self) -> bool:
+        """Whether replies prove where they come from."""
+        return self.settings.key is not None
+
+    def next_deadline(self) -> MonotonicTime | None:
+        """Return when :meth:`handle_deadline` wants to be called, if ever."""
+        deadlines = [self._next_request, self._open.deadline if self._open else None]
+        return min((deadline for deadline in deadlines if deadline is not None), default=None)
+
+    def estimate(self, local: UtcTime) -> Estimate | None:
+        """Return what is known of the offset when the local clock reads *local*."""
+        return self.samples.estimate(local)
+
+    def age(self, now: MonotonicTime) -> TimeInterval | None:
+        """Return how long ago the newest sample came."""
+        return None if self.samples.newest is None else now - self.samples.newest.at
+
+    # ---- inputs
+
+    def start(self, now: MonotonicTime) -> list[Output]:
+        """Begin to ask, with a burst if that is set."""
+        self.state = AssociationState.ACTIVE
+        self._next_request = now
+        if self.settings.iburst:
+            self._begin_burst()
+        return []
+
+    def stop(self) -> None:
+        """Ask no more; what was learnt stays."""
+        self.state = AssociationState.IDLE
+        self._next_request = None
+        self._open = self._previous = None
+
+    def burst(self, now: MonotonicTime) -> None:
+        """Ask several times in short order, from now on."""
+        if self.state is AssociationState.ACTIVE:
+            self._begin_burst()
+            self._next_request = now
+
+    def handle_deadline(self, now: MonotonicTime) -> list[Output]:
+        """Send the request that is due; use the reply whose stamp did not come."""
+        outputs: list[Output] = []
+        if self._open is not None and self._open.deadline is not None and self._open.deadline <= now:
+            outputs += self._finish(self._open, now)
+        if self._next_request is not None and self._next_request <= now:
+            outputs += self._request(now)
+        return outputs
+
+    def transmitted(self, context: int, instant: UtcTime, stamps: StampSource, now: MonotonicTime) -> list[Output]:
+        """Take in when request *context* left, by whom that was seen; a later call by a better stamp replaces it."""
+        exchange = self._open
+        if exchange is None or exchange.context != context:
+            if self._previous is not None and self._previous.context == context:
+                self._previous.t1, self._previous.t1_stamps = instant, stamps
+            return []
+        exchange.t1, exchange.t1_stamps = instant, stamps
+        return self._finish(exchange, now) if exchange.reply is not None and self._has_good_stamp(exchange) else []
+
+    def receive(self, octets: bytes, instant: UtcTime, stamps: StampSource, now: MonotonicTime) -> list[Output]:
+        """Take in what came to the port of the open request at *instant*."""
+        try:
+            reply = decode(octets)
+        except WireError as error:
+            return self._reject(Rejected.MALFORMED, str(error))
+        if reason := self._not_ours(reply, octets):
+            return self._reject(reason)
+        exchange = self._open
+        assert exchange is not None
+        if reply.kiss_code is not None:
+            self._open = None
+            return self._obey(reply.kiss_code, reply.poll)
+        if reason := packet_tests.not_usable(reply, self.own_reference_ids):
+            self._open = None
+            self.poll.bad_reply()
+            return self._reject(reason)
+        exchange.reply, exchange.t4, exchange.t4_stamps = reply, instant, stamps
+        outputs = self._answered(reply)
+        if self._is_interleaved(exchange) or self._has_good_stamp(exchange):
+            return outputs + self._finish(exchange, now)
+        exchange.deadline = now + STAMP_WAIT
+        return outputs
+
+    def refused(self, reason: str) -> None:
+        """Take in that the network says the server is not there (no port, no route)."""
+        self._last_reason = reason
+
+    def clock_stepped(self, delta: TimeInterval) -> None:
+        """Take in that the local clock was moved by *delta*: everything known moves along, the open request is void."""
+        self.samples.clock_stepped(delta)
+        previous = self._previous
+        if previous is not None and previous.t1 is not None and previous.t4 is not None:
+            previous.t1 += delta
+            previous.t4 += delta
+        if self._open is not None:
+            self.rejected[Rejected.CLOCK_MOVED] += 1
+            self._open = None
+
+    def frequency_changed(self, change_ppb: float, local: UtcTime) -> None:
+        """Take in that the local clock runs *change_ppb* faster from *local* on."""
+        self.samples.frequency_changed(change_ppb, local)
+        previous = self._previous
+        if previous is not None and previous.t1 is not None and previous.t4 is not None:
+            shift = round((local - previous.t4) * change_ppb * 1e-9)
+            previous.t1 -= shift
+            previous.t4 -= shift
+
+    # ---- requests
+
+    def _begin_burst(self) -> None:
+        self._burst_left, self._burst_good = BURST_LENGTH, 0
+
+    def _request(self, now: MonotonicTime) -> list[Output]:
+        outputs: list[Output] = []
+        before = self.poll.exponent
+        if self._open is not None:
+            self._open = None
+            self.poll.no_reply()
+            self._previous = None
+        was_reachable = self.reachable
+        self.reach = self.reach << 1 & 0xFF
+        if was_reachable and not self.reachable:
+            outputs.append(SourceUnreachable(source=self.settings.name, reason=self._last_reason))
+            self._last_reason = "no reply"
+        self._burst_left = max(self._burst_left - 1, 0)
+        self._next_request = now + self.poll.next_interval(burst=self._burst_left > 0)
+        self.requests += 1
+        exchange = _Exchange(self.requests, self._cookie(), 0)
+        request = Packet(version=self.settings.version, precision=_REQUEST_PRECISION)
+        request.transmit_timestamp = exchange.transmit_cookie
+        if self.settings.interleaved and self._previous is not None and self._previous.reply is not None:
+            exchange.receive_cookie = self._cookie()
+            request.origin_timestamp = self._previous.reply.receive_timestamp
+            request.receive_timestamp = exchange.receive_cookie
+        key = self.settings.key
+        if key is not None:
+            request.mac = Mac(key.key_id, key.digest(encode_without_mac(request)))
+        self._open = exchange
+        outputs.append(Send(encode(request), exchange.context))
+        return outputs + self._poll_event(before)
+
+    def _cookie(self) -> int:
+        return self._random_bits(64) or 1
+
+    # ---- replies
+
+    def _not_ours(self, reply: Packet, octets: bytes) -> Rejected | None:
+        """Return why *reply* does not prove that it answers the open request."""
+        exchange = self._open
+        if exchange is None or exchange.reply is not None:
+            return Rejected.NOT_OURS
+        cookies = (exchange.transmit_cookie, exchange.receive_cookie or exchange.transmit_cookie)
+        return (
+            packet_tests.not_a_reply(reply, self.settings.version)
+            or (None if reply.origin_timestamp in cookies else Rejected.NOT_OURS)
+            or packet_tests.not_authentic(reply, octets, self.settings.key)
+        )
+
+    def _answered(self, reply: Packet) -> list[Output]:
+        was_reachable = self.reachable
+        self.reach |= 1
+        self.stratum, self.leap, self.reference_id = reply.stratum, reply.leap, reply.reference_id
+        if was_reachable:
+            return []
+        name = reference_name(reply.reference_id, reply.stratum)
+        return [SourceReachable(source=self.settings.name, stratum=reply.stratum, reference_id=name)]
+
+    def _is_interleaved(self, exchange: _Exchange) -> bool:
+        assert exchange.reply is not None
+        return bool(exchange.receive_cookie) and exchange.reply.origin_timestamp == exchange.receive_cookie
+
+    def _has_good_stamp(self, exchange: _Exchange) -> bool:
+        return exchange.t1 is not None and (
+            exchange.t1_stamps is self.settings.stamps or self.settings.stamps is StampSource.DAEMON
+        )
+
+    def _finish(self, exchange: _Exchange, now: MonotonicTime) -> list[Output]:
+        """Make a sample of a complete exchange: of this one, or of the one before it when interleaved."""
+        self._open, previous, self._previous = None, self._previous, exchange
+        assert exchange.reply is not None
+        interleaved = self._is_interleaved(exchange)
+        measured = previous if interleaved else exchange
+        if measured is None or measured.reply is None or measured.t1 is None or measured.t4 is None:
+            return self._reject(Rejected.NO_STAMP)
+        t2 = utc_from_ntp(measured.reply.receive_timestamp, measured.t4)
+        t3 = utc_from_ntp(exchange.reply.transmit_timestamp, measured.t4)
+        instants = Instants(t1=measured.t1, t2=t2, t3=t3, t4=measured.t4)
+        stamps = max(
+            (source for source in (measured.t1_stamps, measured.t4_stamps) if source), key=lambda source: source.error
+        )
+        sample = self._sample(instants, exchange.reply, stamps, now, interleaved=interleaved)
+        if reason := self._not_plausible(instants, sample):
+            self.poll.bad_reply()
+            return self._reject(reason)
+        return self._accept(sample)
+
+    def _sample(
+        self, instants: Instants, reply: Packet, stamps: StampSource, now: MonotonicTime, *, interleaved: bool
+    ) -> Sample:
+        precision = interval_from_log2(max(min(reply.precision, 0), -30))
+        delay = max(instants.delay, precision)
+        dispersion = precision + stamps.error + (instants.t4 - instants.t1) // 1_000_000  # 1 ppm while on the way
+        return Sample(
+            local=instants.middle,
+            at=now,
+            offset=instants.offset + self.settings.offset_correction,
+            delay=delay,
+            dispersion=dispersion,
+            root_delay=interval_from_short(reply.root_delay) + delay,
+            root_dispersion=interval_from_short(reply.root_dispersion) + dispersion,
+            interleaved=interleaved,
+            stamps=stamps,
+        )
+
+    def _not_plausible(self, instants: Instants, sample: Sample) -> Rejected | None:
+        if instants.t3 < instants.t2:
+            return Rejected.TURNED_BACK
+        if instants.t3 - instants.t2 > MAX_SERVER_INTERVAL:
+            return Rejected.KEPT_TOO_LONG
+        if sample.delay - sample.dispersion > self.settings.max_delay:
+            return Rejected.DELAY_TOO_LONG
+        if self.samples.is_delayed(sample) and self._delayed_in_a_row < MOST_DELAYED:
+            self._delayed_in_a_row += 1
+            return Rejected.DELAYED
+        self._delayed_in_a_row = 0
+        return None
+
+    def _accept(self, sample: Sample) -> list[Output]:
+        before = self.poll.exponent
+        error = self.samples.prediction_error(sample)
+        self.samples.add(sample)
+        if self._burst_left:
+            self._burst_good += 1
+            if self._burst_good >= BURST_ENOUGH:
+                self._burst_left = 0
+        else:
+            self.poll.good_sample(self.samples.used, error, sample.distance)
+        return [sample, *self._poll_event(before)]
+
+    def _obey(self, code: str, poll: int) -> list[Output]:
+        """Do what a kiss-o'-death asks (RFC 5905 7.4)."""
+        effect = "nothing follows from it"
+        if code == "RATE":
+            self._burst_left = 0
+            self.poll.slow_down(poll)
+            assert self._next_request is not None
+            self._next_request += self.poll.interval
+            effect = f"it is asked every {interval_to_seconds(self.poll.interval):g} s from now on"
+        elif code in ("DENY", "RSTR"):
+            self.state, self.stopped_by = AssociationState.STOPPED, code
+            self._next_request = None
+            self.reach = 0
+            effect = "it is not asked any more"
+        return [KissOfDeath(source=self.settings.name, code=code, effect=effect)]
+
+    def _reject(self, reason: Rejected, detail: str = "") -> list[Output]:
+        self.rejected[reason] += 1
+        if reason is not Rejected.NOT_OURS:  # anybody can send those
+            self._last_reason = f"the last reply was not used: {reason.value}"
+        if reason in packet_tests.AUTHENTICATION_FAILURES:
+            return [AuthenticationFailed(source=self.settings.name, reason=reason.value)]
+        return [ReplyRejected(source=self.settings.name, reason=detail or reason.value)]
+
+    def _poll_event(self, before: int) -> list[Output]:
+        if self.poll.exponent == before:
+            return []
+        return [PollChanged(source=self.settings.name, interval_s=interval_to_seconds(self.poll.interval))]
+
+
+def reference_name(reference_id: bytes, stratum: int) -> str:
+    """Return a reference identifier for people: ``GPS`` of a stratum 1, an address or hash of the others."""
+    if stratum <= 1:
+        return "".join(chr(octet) for octet in reference_id if 0x20 < octet < 0x7F) or "none"
+    return ".".join(str(octet) for octet in reference_id)

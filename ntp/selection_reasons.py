@@ -1,0 +1,32 @@
+"""Why a source is used or not: the table, each row with the sentence that status and ``why`` print."""
+
+from __future__ import annotations
+
+from enum import Enum
+
+
+class Reason(Enum):
+    """A symbol for the table's first column, whether the source is used, and the sentence."""
+
+    BEST = ("*", True, "used, the best: the local clock is {} ahead")
+    COMBINED = ("+", True, "used: the local clock is {} ahead")
+    NOT_TO_BE_SELECTED = ("N", False, "only watched: noselect is set")
+    SENT_AWAY = ("D", False, "not asked any more: the server sent {}")
+    NOT_AUTHENTICATED = ("A", False, 'not used: it has no key, and authentication is "{}"')
+    NEVER_ANSWERED = ("?", False, "not used: no answer yet")
+    NO_SAMPLES = ("M", False, "not used: it answers, but nothing could be measured yet")
+    TOO_OLD = ("o", False, "not used: the newest sample is {} old, {} are allowed")
+    UNSYNCHRONIZED = ("s", False, "not used: it says that it is not synchronized")
+    TOO_DISTANT = ("d", False, "not used: it may be wrong by {}, {} are allowed")
+    TOO_NOISY = ("~", False, "not used: its samples scatter by {}, {} are allowed")
+    NO_MAJORITY = ("x", False, "not used: no majority of {} sources agrees; this one says {}")
+    FALSETICKER = ("x", False, "not used, a falseticker: it says {}, the majority {}")
+    TOO_FEW = ("w", False, "waits: {} sources agree, min_sources is {}")
+    REQUIRED_MISSING = ("W", False, "waits: none of the required sources agrees ({})")
+    OTHERS_PREFERRED = ("P", False, "agrees, not used: {} is preferred")
+    MUCH_FARTHER = ("-", False, "agrees, not used: it may be wrong by {}, {} by {} only")
+
+    def __init__(self, symbol: str, used: bool, sentence: str) -> None:
+        self.symbol = symbol
+        self.used = used
+        self.sentence = sentence
