@@ -51,6 +51,8 @@ def _lines(status: dict[str, Any]) -> Iterator[str]:
                 f"  grandmaster     {parent['grandmasterIdentity']} by {parent['parentPortIdentity']}, "
                 f"{_count(current['stepsRemoved'], 'step')} away, class {quality['clockClass']}"
             )
+        if current["synchronizationUncertain"]:
+            yield "  synchronized    not yet, or the parent is not: ports below announce it"
         yield from _table(
             ("port", "interface", "transport", "state", "delay (ns)", "stamps"),
             [_port_row(instance, number, port) for number, port in enumerate(instance["ports"], start=1)],

@@ -134,6 +134,15 @@ class Instance(Table, frozen=True):
         int, Meta(ge=0, le=0xFFFF, description="offsetScaledLogVariance when grandmaster (0xFFFF: not computed).")
     ] = 0xFFFF
     path_trace_enabled: Annotated[bool, Meta(description="Send and check the PATH_TRACE TLV.")] = False
+    sync_while_uncalibrated: Annotated[
+        bool,
+        Meta(
+            description=(
+                "As a boundary clock, send Syncs also while the own clock does not show the grandmaster's time yet; "
+                "false: until then the ports below announce that they are uncertain, and send none."
+            )
+        ),
+    ] = False
     max_steps_removed: Annotated[
         Annotated[int, Meta(ge=2, le=255)] | UnsetType,
         Meta(description="Announce messages from this many boundary clocks away or more are ignored."),

@@ -11,9 +11,12 @@ import msgspec
 
 from ptpstack.core.port_states import PortState
 from ptpstack.core.settings import DelayMechanism, InstanceSettings, PortSettings, TimeProperties
-from ptpstack.time import TimeInterval
+from ptpstack.time import MILLISECOND, TimeInterval
 from ptpstack.wire.tlv import Tlv
 from ptpstack.wire.types import ClockIdentity, ClockQuality, PortIdentity
+
+CALIBRATION_LIMIT: TimeInterval = MILLISECOND
+"""A clock that is this far from its parent does not show the time of its grandmaster."""
 
 SLAVE_ONLY_CLOCK_CLASS = 255
 """IEEE 1588-2019 Table 4."""
@@ -137,8 +140,12 @@ class DataSets(msgspec.Struct):
     parent_is_uncertain: bool = False
     """synchronizationUncertain of the parent's last Announce."""
     is_calibrated: bool = False
-    """Whether the local clock has followed a parent into lock since it was last stepped."""
+    """Whether the local clock was near its parent's when it was locked last, and has not been stepped since."""
     sync_while_uncalibrated: bool = False
+
+    def calibrate(self) -> None:
+        """Note how near the parent the local clock, which is locked, has come: a clock that slews may yet be far."""
+        self.is_calibrated = abs(self.current_ds.offset_from_master) < CALIBRATION_LIMIT
 
     @property
     def follows_parent(self) -> bool:

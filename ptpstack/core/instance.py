@@ -160,7 +160,8 @@ class PtpInstance:
         for port in self.ports.values():
             if port.state in RECEIVING_STATES:
                 port.apply(event, now)
-                self._data_sets.is_calibrated |= locked
+                if locked:
+                    self._data_sets.calibrate()
         self._update_uncertainty()
         return self._take()
 

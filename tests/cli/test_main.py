@@ -24,7 +24,12 @@ STATUS = {
             "state": "locked",
             "profile": "default-e2e",
             "defaultDS": {"clockIdentity": "001b19.fffe.000002", "domainNumber": 0},
-            "currentDS": {"stepsRemoved": 1, "offsetFromMaster": -123.4, "meanDelay": 2500.0},
+            "currentDS": {
+                "stepsRemoved": 1,
+                "offsetFromMaster": -123.4,
+                "meanDelay": 2500.0,
+                "synchronizationUncertain": False,
+            },
             "parentDS": {
                 "parentPortIdentity": "001b19.fffe.000001-1",
                 "grandmasterIdentity": "001b19.fffe.000001",

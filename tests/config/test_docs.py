@@ -1,14 +1,17 @@
 """What is made from the model is current, and the model explains itself."""
 
+import re
 from pathlib import Path
 
 import msgspec
 import pytest
 
 from ptpstack.config.docs import document
+from ptpstack.config.load import load
 from ptpstack.config.model import ALIASES, TABLES, Config
 from ptpstack.config.schema import schema
 
+PAGES = sorted((Path(__file__).parents[2] / "docs").glob("*.md"))
 DOCS = Path(__file__).parents[2] / "docs" / "config.md"
 
 
@@ -32,3 +35,12 @@ def test_the_schema_knows_the_aliases_and_refuses_other_keys() -> None:
     found = {alias for table in tables.values() for alias in table["properties"]} & set(ALIASES)
     assert found == set(ALIASES)
     assert all(table["additionalProperties"] is False for table in tables.values())
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_whole_configuration_in_the_docs_loads(page: Path, tmp_path: Path) -> None:
+    blocks = re.findall(r"```toml\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
+    for block in (block for block in blocks if "[[instance." in block):
+        file = tmp_path / "page.toml"
+        file.write_text(block)
+        load(file)
