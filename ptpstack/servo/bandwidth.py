@@ -25,15 +25,20 @@ class BandwidthSettings(ServoSettings, frozen=True, kw_only=True):
     bandwidth_hz: float = 0.075
 
 
+def loop_gains(bandwidth_hz: float) -> tuple[float, float]:
+    """Return the proportional (1/s) and integral (1/s²) gain of the loop with this -3 dB point."""
+    # The zero of the loop lifts its -3 dB point above the natural frequency.
+    lift = math.sqrt(1 + 2 * DAMPING**2 + math.sqrt((1 + 2 * DAMPING**2) ** 2 + 1))
+    natural = 2 * math.pi * bandwidth_hz / lift
+    return 2 * DAMPING * natural, natural**2
+
+
 class BandwidthServo(Discipline):
     """A PI loop by its bandwidth and damping instead of by its constants."""
 
     def __init__(self, settings: BandwidthSettings | None = None, initial_frequency_ppb: float = 0.0) -> None:
         settings = settings or BandwidthSettings()
-        # The zero of the loop lifts its -3 dB point above the natural frequency.
-        lift = math.sqrt(1 + 2 * DAMPING**2 + math.sqrt((1 + 2 * DAMPING**2) ** 2 + 1))
-        natural = 2 * math.pi * settings.bandwidth_hz / lift
-        self._kp, self._ki = 2 * DAMPING * natural, natural**2
+        self._kp, self._ki = loop_gains(settings.bandwidth_hz)
         self._interval_s = 1.0
         self._elapsed_s = 0.0
         super().__init__(settings, initial_frequency_ppb)

@@ -103,16 +103,23 @@ class FrequencyNoise:
         self._white_ppb = model.white_fm_ppb / step_s**0.5
         self._walk_ppb = model.random_walk_fm_ppb * step_s**0.5
         self._flicker_ppb = model.flicker_fm_ppb
-        self._wander = np.zeros(shape)
+        self._wander: NDArray[np.float64] = np.zeros(shape)
         self._decays = np.exp(-step_s / FLICKER_TIME_CONSTANTS_S)
+        self._flicker: NDArray[np.float64] = np.zeros((self._decays.size, *shape))
         if model.flicker_fm_ppb:
-            self._flicker = model.flicker_fm_ppb * random.normal(size=(self._decays.size, *shape))
+            self._flicker += random.normal(0.0, model.flicker_fm_ppb, self._flicker.shape)
+
+    @property
+    def slow_ppb(self) -> NDArray[np.float64]:
+        """The frequency errors now, without white noise."""
+        slow: NDArray[np.float64] = self._wander + self._flicker.sum(axis=0)
+        return slow
 
     def draw(self, count: int) -> NDArray[np.float64]:
         """Return the frequency errors of the next *count* steps in ppb, time along the first axis."""
         shape = (count, *self._shape)
         walk = self._wander + np.cumsum(self._random.normal(0.0, self._walk_ppb, shape), axis=0)
-        self._wander = walk[-1]
+        self._wander = np.asarray(walk[-1])
         frequency: NDArray[np.float64] = walk + self._random.normal(0.0, self._white_ppb, shape)
         if self._flicker_ppb:
             for number, decay in enumerate(self._decays.tolist()):
