@@ -19,8 +19,6 @@ from ptpstack.sim.world import Recorded
 from ptpstack.time import MonotonicTime, PtpTime, TimeInterval, interval_from_seconds, interval_to_ns, utc_from_ptp
 
 TAI_MINUS_UTC_S = 37
-CLOCK = "phc"
-"""What the one clock of every host is called."""
 
 
 class LogError(PtpstackError):
@@ -38,7 +36,7 @@ def open_for_writing(path: str) -> Iterator[TextIO]:
 
 
 class EventLog:
-    """Writes every event, and a sample for every measurement, to *file*, with the host as the instance.
+    """Writes every event, and a sample for every measurement, to *file*, with the host as the instance and the clock.
 
     Both clocks of a record tell the truth.
     """
@@ -56,7 +54,7 @@ class EventLog:
         """Write a measurement and what the clock was told."""
         measurement = sampled.measurement
         sample = OffsetSample(
-            clock=CLOCK,
+            clock=host.name,
             port_number=measurement.port_number,
             offset_ns=interval_to_ns(measurement.offset_from_master),
             mean_delay_ns=interval_to_ns(measurement.mean_delay),

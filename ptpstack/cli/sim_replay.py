@@ -79,7 +79,7 @@ ROWS = {
 
 
 def _as_text(servo: str, recording: Recording, before: Course, after: Course) -> Iterator[str]:
-    yield f"{recording.name}: {len(recording.samples)} samples over {before.times_s[-1]:.4g} s"
+    yield f"{recording.instance}, clock {recording.clock}: {len(recording.samples)} samples over {before.times_s[-1]:.4g} s"
     yield f"  {'':<36} {'recorded':>12} {servo:>12}"
     for title, course_rows in (("locked after, s", "locked_from_s"), ("steps", "steps")):
         cells = [getattr(course, course_rows) for course in (before, after)]
@@ -96,7 +96,8 @@ def _as_text(servo: str, recording: Recording, before: Course, after: Course) ->
 def _as_json(recording: Recording, before: Course, after: Course) -> dict[str, Any]:
     from_s = compared_from_s(before, after)
     return {
-        "clock": recording.name,
+        "instance": recording.instance,
+        "clock": recording.clock,
         "samples": len(recording.samples),
         "compared_from_s": from_s,
         **{

@@ -38,7 +38,7 @@ class ReplayError(PtpstackError):
 
 @dataclass(frozen=True, slots=True)
 class FieldSample:
-    """One ``OffsetSample``: offset (local - master, ns) measured, then *frequency_ppb* set after a step by *step_ns*."""
+    """One ``OffsetSample``: *offset_ns* measured, then *frequency_ppb* set and the clock stepped by *step_ns*."""
 
     time_ns: int
     offset_ns: float
@@ -50,9 +50,10 @@ class FieldSample:
 
 @dataclass(slots=True)
 class Recording:
-    """The samples by which one clock was steered, and the frequencies set between them (time in ns, ppb)."""
+    """The samples by which *instance* steered *clock*, and the frequencies set between them (time in ns, ppb)."""
 
-    name: str
+    instance: str
+    clock: str
     samples: list[FieldSample] = field(default_factory=list)
     held: list[tuple[int, float]] = field(default_factory=list)
 
@@ -77,7 +78,7 @@ class Recording:
 
 def recordings(lines: Iterable[str], source: str) -> list[Recording]:
     """Return what the event file *source* tells of each clock that was steered. Raises :class:`ReplayError`."""
-    found: dict[str, Recording] = {}
+    found: dict[tuple[str, str], Recording] = {}
     steps: list[tuple[float, float]] = []  # offset before, step
     for number, event in enumerate(_events(lines, source), 1):
         try:
@@ -85,13 +86,13 @@ def recordings(lines: Iterable[str], source: str) -> list[Recording]:
             if kind == "ClockStepped":
                 steps.append((float(event["offset_ns"]), float(event["step_ns"])))
             elif kind == "OffsetSample" and event["steering"]:
-                recording = found.setdefault(_name(event), Recording(_name(event)))
-                recording.samples.append(_sample(event, steps))
+                name = str(event["instance"]), str(event["clock"])
+                found.setdefault(name, Recording(*name)).samples.append(_sample(event, steps))
             elif kind in HOLDING_EVENTS:
-                clock = str(event["clock"])
+                set_to = int(event["monotonic_ns"]), float(event["frequency_ppb"])
                 for recording in found.values():
-                    if recording.name.partition(", ")[2] == clock or recording.name.partition(", ")[0] == clock:
-                        recording.held.append((int(event["monotonic_ns"]), float(event["frequency_ppb"])))
+                    if recording.clock == event["clock"]:
+                        recording.held.append(set_to)
         except (KeyError, TypeError, ValueError) as error:
             why = f"{event.get('event')} without a usable {error}"
             raise ReplayError("is no event of the daemon", where=f"{source}:{number}", why=why) from error
@@ -115,10 +116,6 @@ def _events(lines: Iterable[str], source: str) -> Iterator[Mapping[str, Any]]:
         if not isinstance(event, dict):
             raise ReplayError("not a JSON object", where=f"{source}:{number}")
         yield event
-
-
-def _name(event: Mapping[str, Any]) -> str:
-    return f"{event['instance']}, {event['clock']}"
 
 
 def _sample(event: Mapping[str, Any], steps: list[tuple[float, float]]) -> FieldSample:
