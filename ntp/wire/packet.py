@@ -79,7 +79,7 @@ class Packet:
     @property
     def kiss_code(self) -> str | None:
         """Return the code of a kiss-o'-death such as ``RATE``, None where the packet is none (RFC 5905 7.4)."""
-        if self.stratum or self.mode is not Mode.SERVER:
+        if self.stratum or self.mode is not Mode.SERVER or not any(self.reference_id):
             return None
         return "".join(chr(octet) if 0x20 <= octet < 0x7F else "." for octet in self.reference_id.rstrip(b"\0"))
 
