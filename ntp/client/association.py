@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from ntp.client import packet_tests
+from ntp.client.authentication import Authenticator, SymmetricKey
 from ntp.client.events import (
     AuthenticationFailed,
     KissOfDeath,
@@ -30,7 +31,7 @@ from ntp.client.poll import Poll
 from ntp.client.sample import Instants, Sample, StampSource
 from ntp.client.samples import Estimate, Samples
 from ntp.client.settings import AssociationSettings
-from ntp.wire.packet import Leap, Mac, Packet, decode, encode, encode_without_mac
+from ntp.wire.packet import Leap, Packet, decode, encode
 from ntp.wire.timestamp import interval_from_log2, interval_from_short, utc_from_ntp
 from ptpstack.errors import WireError
 from ptpstack.time import MILLISECOND, SECOND, MonotonicTime, TimeInterval, UtcTime, interval_to_seconds
@@ -74,7 +75,10 @@ class _Exchange:
 
 
 class Association:
-    """One server. *random_bits* returns an integer of that many bits that nobody can guess, *random* is in [0, 1)."""
+    """One server. *random_bits* returns an integer of that many bits that nobody can guess, *random* is in [0, 1).
+
+    *authenticator* proves requests and replies; without one the settings' key does, if there is one.
+    """
 
     def __init__(
         self,
@@ -82,8 +86,10 @@ class Association:
         *,
         random_bits: Callable[[int], int],
         random: Callable[[], float],
+        authenticator: Authenticator | None = None,
     ) -> None:
         self.settings = settings
+        self._authenticator = authenticator or (None if settings.key is None else SymmetricKey(settings.key))
         self.state = AssociationState.IDLE
         self.stopped_by = ""
         self.samples = Samples(most=settings.max_samples, fewest=settings.min_samples)
@@ -115,7 +121,7 @@ class Association:
     @property
     def authenticated(self) -> bool:
         """Whether replies prove where they come from."""
-        return self.settings.key is not None
+        return self._authenticator is not None
 
     def next_deadline(self) -> MonotonicTime | None:
         """Return when :meth:`handle_deadline` wants to be called, if ever."""
@@ -246,11 +252,13 @@ class Association:
             exchange.receive_cookie = self._cookie()
             request.origin_timestamp = self._previous.reply.receive_timestamp
             request.receive_timestamp = exchange.receive_cookie
-        key = self.settings.key
-        if key is not None:
-            request.mac = Mac(key.key_id, key.digest(encode_without_mac(request)))
-        self._open = exchange
-        outputs.append(Send(encode(request), exchange.context))
+        octets = encode(request) if self._authenticator is None else self._authenticator.protect(request)
+        if octets is None:
+            assert self._authenticator is not None
+            self._last_reason = self._authenticator.lacks
+        else:
+            self._open = exchange
+            outputs.append(Send(octets, exchange.context))
         return outputs + self._poll_event(before)
 
     def _cookie(self) -> int:
@@ -267,7 +275,7 @@ class Association:
         return (
             packet_tests.not_a_reply(reply, self.settings.version)
             or (None if reply.origin_timestamp in cookies else Rejected.NOT_OURS)
-            or packet_tests.not_authentic(reply, octets, self.settings.key)
+            or (self._authenticator.check(reply, octets) if self._authenticator else None)
         )
 
     def _answered(self, reply: Packet) -> list[Output]:

@@ -24,9 +24,10 @@ class Rejected(Enum):
 
     NOT_A_REPLY = "it is no server's reply"
     NOT_OURS = "its origin timestamp answers no open request (a late copy, or forged)"
-    NOT_AUTHENTICATED = "it carries no digest although a key is configured"
+    NOT_AUTHENTICATED = "it carries no proof of where it comes from, although keys are configured"
     WRONG_KEY = "its digest is by another key"
     WRONG_DIGEST = "its digest is wrong: the secrets differ, or it was changed on the way"
+    NTS_NAK = "the server cannot open the cookie any more (NTS NAK)"
     KEY_REFUSED = "the server does not accept the key (crypto-NAK)"
     UNSYNCHRONIZED = "the server says that it is not synchronized"
     NO_TIMESTAMPS = "its receive or transmit timestamp is missing"
