@@ -221,4 +221,6 @@ class ClockDiscipline:
         events = self.arbiter.check_silence(now)
         if before is not self.arbiter.state is ClockState.HOLDOVER and self._learnt.ppb is not None:
             return [*events, Steer(Purpose.HOLD, self._learnt.ppb)]
+        if before is not self.arbiter.state is ClockState.FREE_RUNNING:
+            self._servo.reset()  # the source may step before it is heard again: no frequency estimate across that
         return [*events]
