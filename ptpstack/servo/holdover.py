@@ -1,0 +1,271 @@
+"""How an oscillator runs, learnt while its clock is kept, and how far off it may be when nothing keeps it any more.
+
+What lives here: the maths of holdover, for one clock or, with arrays in place of floats, for many at once. What does
+not: averaging of samples (``holdover_blocks``), when holdover begins and what it is worth then (``arbiter``).
+
+Everything is about the *free phase*: the offset from the reference that the clock would have had it never been
+steered. A Kalman filter keeps four things of it: phase (ns), frequency (ppb), ageing (ppb/s) and the temperature
+coefficient (ppb/K). After h seconds without a measurement, over which the temperature was above the usual one by
+theta (integrated, K s), with a = (1, h, h²/2, theta):
+
+    free phase  =  a · state
+    variance    =  a' P a  +  p² h  +  q² h³ / 3  +  w² h⁵ / 20
+
+q is the random walk of the frequency and p its white noise, estimated from above: whatever else an oscillator does,
+its modified Allan variance at tau is at least 11/40 q² tau and at least p² / (2 tau), so that at every tau it says how
+large they are at most; the least of these counts. w is how fast the ageing itself may change.
+docs/holdover-and-uncertainty.md derives the formulas.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+Values: TypeAlias = "float | NDArray[np.float64]"
+
+BLOCK_S = 8.0
+"""Between two means of the free phase."""
+
+COVERAGE = 4.42
+"""Standard deviations that a normal error exceeds, to either side, with a probability of 1e-5."""
+OUTSIDE_PROBABILITY = 1e-5
+
+AGEING_PRIOR = 10.0 / 86_400.0
+"""Ageing is nil ± 10 ppb per day, unless the data say otherwise: so it counts only where it is significant."""
+AGEING_WALK = 0.1 / 86_400.0 / 86_400.0**0.5
+"""Ageing changes by 0.1 ppb per day within a day."""
+TEMPERATURE_PRIOR = 50.0
+"""ppb/K, either way, unless the data say otherwise."""
+FREQUENCY_PRIOR = 1e5
+"""ppb: an oscillator of which nothing is known."""
+
+FIRST_WALK = 10.0
+"""ppb in 1 s, until there are data: worse than a cheap crystal."""
+LEAST_WALK = 1e-7
+CONFIDENCE = 1.0
+"""Standard deviations of the estimate of a variance that are added to it."""
+LEAST_SECOND_DIFFERENCES = 12
+REMEMBERED_SECOND_DIFFERENCES = 512
+LEVELS = 14
+JUMP_SQUARE = 25.0
+"""An innovation beyond five standard deviations is a jump of the measurement, not of the frequency."""
+
+
+class Holdover:
+    """Learns from :meth:`add`, predicts by :meth:`free_phase_ns` and :meth:`sigma_ns`.
+
+    *shape* is that of all values: () for one clock, (1000,) for a thousand. With *senses_temperature* the coefficient
+    is learnt too.
+    """
+
+    def __init__(self, shape: tuple[int, ...] = (), *, senses_temperature: bool = False) -> None:
+        self._shape = shape
+        self._state = np.zeros((*shape, 4))
+        self._covariance = np.zeros((*shape, 4, 4))
+        self._covariance[..., 1, 1] = FREQUENCY_PRIOR**2
+        self._covariance[..., 2, 2] = AGEING_PRIOR**2
+        self._covariance[..., 3, 3] = TEMPERATURE_PRIOR**2 if senses_temperature else 0.0
+        self._walk_square: Values = np.full(shape, FIRST_WALK**2)
+        self._white_square: Values = np.zeros(shape)
+        self._noise: Values = np.zeros(shape)
+        self._levels = [_SecondDifferences(BLOCK_S * 2.0**number) for number in range(LEVELS)]
+        self._usual_temperature: Values | None = None
+        self._explained: Values = 0.0
+        self.blocks = 0
+
+    # -- what was learnt -------------------------------------------------------------------------------
+
+    @property
+    def is_known(self) -> bool:
+        """Whether enough was seen to say anything."""
+        return self._levels[0].count >= LEAST_SECOND_DIFFERENCES
+
+    @property
+    def frequency_ppb(self) -> Values:
+        """The frequency error of the unsteered clock."""
+        return self._state[..., 1]
+
+    @property
+    def ageing_ppb_per_day(self) -> Values:
+        """How fast the frequency drifts."""
+        return self._state[..., 2] * 86_400.0
+
+    @property
+    def temperature_ppb_per_k(self) -> Values:
+        """How the frequency depends on the temperature."""
+        return self._state[..., 3]
+
+    @property
+    def random_walk_ppb(self) -> Values:
+        """What the frequency wanders in 1 s at most (standard deviation)."""
+        return np.sqrt(self._walk_square)
+
+    # -- learning --------------------------------------------------------------------------------------
+
+    def add(
+        self, free_phase_ns: Values, variance: Values, elapsed_s: float = BLOCK_S, temperature_c: Values | None = None
+    ) -> None:
+        """Take the mean free phase of a block, *elapsed_s* after the last one, and the *variance* of that mean."""
+        above = self._above_usual(temperature_c)
+        if not self.blocks:
+            self._state[..., 0] = free_phase_ns
+            self._covariance[..., 0, 0] = variance
+        else:
+            self._predict(elapsed_s, above * elapsed_s)
+            self._watch_noise(free_phase_ns, elapsed_s)
+            self._noise = np.maximum(variance, self._noise_between_blocks())
+            self._update(free_phase_ns)
+        self.blocks += 1
+
+    def forget_phase(self) -> None:
+        """Take that the next free phase has nothing to do with the last one; frequency and noises stay known."""
+        self._covariance[..., 0, :] = self._covariance[..., :, 0] = 0.0
+        self._covariance[..., 0, 0] = 1e18
+        for level in self._levels:
+            level.restart()
+
+    def _above_usual(self, temperature_c: Values | None) -> Values:
+        if temperature_c is None:
+            return 0.0
+        if self._usual_temperature is None:
+            self._usual_temperature = temperature_c
+        return temperature_c - self._usual_temperature
+
+    def _predict(self, h: float, theta: Values) -> None:
+        transition = np.zeros((*self._shape, 4, 4))
+        transition[...] = np.eye(4)
+        transition[..., 0, 1] = transition[..., 1, 2] = h
+        transition[..., 0, 2] = h * h / 2.0
+        transition[..., 0, 3] = theta
+        q, w = self._walk_square, AGEING_WALK**2  # squares
+        self._state = (transition @ self._state[..., None])[..., 0]
+        covariance = transition @ self._covariance @ np.swapaxes(transition, -1, -2)
+        covariance[..., 0, 0] += self._white_square * h + q * h**3 / 3.0 + w * h**5 / 20.0
+        covariance[..., 0, 1] += q * h**2 / 2.0 + w * h**4 / 8.0
+        covariance[..., 1, 0] += q * h**2 / 2.0 + w * h**4 / 8.0
+        covariance[..., 1, 1] += q * h + w * h**3 / 3.0
+        covariance[..., 2, 2] += w * h
+        self._covariance = covariance
+        self._explained = self._explained + self._state[..., 3] * theta
+
+    def _update(self, free_phase_ns: Values) -> None:
+        error = free_phase_ns - self._state[..., 0]
+        expected = self._covariance[..., 0, 0] + self._noise
+        self._covariance[..., 0, 0] += np.where(error**2 > JUMP_SQUARE * expected, error**2, 0.0)
+        gain = self._covariance[..., :, 0] / (self._covariance[..., 0, 0] + self._noise)[..., None]
+        self._state = self._state + gain * np.asarray(error)[..., None]
+        self._covariance = self._covariance - gain[..., :, None] * self._covariance[..., 0, None, :]
+
+    def _watch_noise(self, free_phase_ns: Values, elapsed_s: float) -> None:
+        """Collect second differences of means over all octaves of tau; what temperature explains is no noise."""
+        if elapsed_s != BLOCK_S:
+            for level in self._levels:
+                level.restart()
+        mean: Values | None = free_phase_ns - self._explained
+        for level in self._levels:
+            if mean is None:
+                break
+            mean = level.add(mean)
+        if self.is_known:
+            levels = [level for level in self._levels if level.count >= LEAST_SECOND_DIFFERENCES]
+            self._walk_square = np.maximum(_least([level.walk_square() for level in levels]), LEAST_WALK**2)
+            self._white_square = _least([level.white_square() for level in levels])
+
+    def _noise_between_blocks(self) -> Values:
+        """Return the variance of a block's mean by how the means differ, beyond what the random walk does."""
+        level = self._levels[0]
+        if level.count < LEAST_SECOND_DIFFERENCES:
+            return 0.0
+        return np.maximum(level.variance() / 6.0 - 0.55 / 6.0 * self._walk_square * BLOCK_S**3, 0.0)
+
+    # -- prediction ------------------------------------------------------------------------------------
+
+    def free_phase_ns(self, h: float, theta: Values = 0.0) -> Values:
+        """Return the free phase *h* seconds after the last block's middle; *theta* as said above."""
+        state = self._state
+        return state[..., 0] + h * state[..., 1] + h * h / 2.0 * state[..., 2] + theta * state[..., 3]
+
+    def free_frequency_ppb(self, h: float, above_k: Values = 0.0) -> Values:
+        """Return the frequency error after *h* seconds, *above_k* warmer than usual."""
+        return self._state[..., 1] + h * self._state[..., 2] + above_k * self._state[..., 3]
+
+    def sigma_ns(self, h: float, theta: Values = 0.0) -> Values:
+        """Return the standard deviation of :meth:`free_phase_ns`; infinite before anything is known."""
+        if not self.is_known:
+            return np.full(self._shape, np.inf)
+        ahead = np.empty((*self._shape, 4))
+        ahead[..., 0], ahead[..., 1], ahead[..., 2], ahead[..., 3] = 1.0, h, h * h / 2.0, theta
+        learnt = np.einsum("...i,...ij,...j->...", ahead, self._covariance, ahead)
+        grown = self._white_square * h + self._walk_square * h**3 / 3.0 + AGEING_WALK**2 * h**5 / 20.0
+        sigma: Values = np.sqrt(np.maximum(learnt, 0.0) + grown)
+        return sigma
+
+    def above_usual_k(self, temperature_c: float | None) -> Values:
+        """Return how much warmer than usual it is; 0 without a sensor."""
+        return self._above_usual(temperature_c)
+
+
+class _SecondDifferences:
+    """Second differences of means over *tau_s*, and pairs of those means for the next octave."""
+
+    def __init__(self, tau_s: float) -> None:
+        self._tau_s = tau_s
+        self._means: list[Values] = []
+        self._pair: Values | None = None
+        self.count = 0.0
+        self._sum: Values = 0.0
+        self._squares: Values = 0.0
+
+    def restart(self) -> None:
+        """The next mean does not follow the last one."""
+        self._means.clear()
+        self._pair = None
+
+    def add(self, mean: Values) -> Values | None:
+        """Take a mean; return that of a pair when it is complete."""
+        self._means.append(mean)
+        if len(self._means) == 3:
+            first, second, third = self._means
+            difference = third - 2.0 * second + first
+            self.count += 1
+            self._sum = self._sum + difference
+            self._squares = self._squares + difference**2
+            if self.count > REMEMBERED_SECOND_DIFFERENCES:
+                kept = 1.0 - 1.0 / REMEMBERED_SECOND_DIFFERENCES
+                self.count, self._sum, self._squares = self.count * kept, self._sum * kept, self._squares * kept
+            del self._means[0]
+        pair, self._pair = self._pair, mean
+        if pair is None:
+            return None
+        self._pair = None
+        return (pair + mean) / 2.0
+
+    def variance(self) -> Values:
+        """Return the variance about the mean, which steady ageing does not change."""
+        return (self._squares - self._sum**2 / self.count) / (self.count - 1.0)
+
+    def walk_square(self) -> Values:
+        """Return the square of the largest random walk (ppb in 1 s) that fits these differences."""
+        return self._largest_variance() / (0.55 * self._tau_s**3)
+
+    def white_square(self) -> Values:
+        """Return the square of the largest white noise of the frequency (ppb at 1 s) that fits these differences."""
+        return self._largest_variance() / self._tau_s
+
+    def _largest_variance(self) -> Values:
+        freedom = 0.75 * (self.count - 1.0)
+        spread = 2.0 / (9.0 * freedom)
+        least_share = max(1.0 - spread - CONFIDENCE * spread**0.5, 0.1) ** 3  # of chi square, by Wilson and Hilferty
+        largest: Values = self.variance() / least_share
+        return largest
+
+
+def _least(values: Sequence[Values]) -> Values:
+    least: Values = values[0]
+    for value in values[1:]:
+        least = np.minimum(least, value)
+    return least
