@@ -18,6 +18,7 @@ import msgspec
 
 from ptpstack.config.clock_rules import clock_problems
 from ptpstack.config.model import Config, Instance, Port
+from ptpstack.config.ntp_rules import ntp_problems
 from ptpstack.config.problems import InvalidConfigError, Problem
 from ptpstack.config.rules import contradictions, profile_problems
 from ptpstack.config.source import Source, canonical, lines_of
@@ -82,6 +83,7 @@ def from_source(source: Source) -> Config:
     problems = [*by_key.values(), *contradictions(instances, source)]
     if config:
         problems += clock_problems(config, source)
+        problems += ntp_problems(config, source)
     if problems or config is None:
         raise InvalidConfigError(source.name, problems)
     return config

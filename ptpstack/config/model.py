@@ -14,6 +14,7 @@ from typing import Annotated, Literal, TypeAlias
 from msgspec import UNSET, Meta, Struct, UnsetType, field
 
 from profiles.loader import DelayMechanismName, TransportName
+from ptpstack.config.ntp_table import Ntp, NtpSource
 from ptpstack.config.servo_table import Servo
 from ptpstack.config.table import Table
 
@@ -332,6 +333,7 @@ class Config(Table, frozen=True):
     output: Annotated[dict[str, PulseOutput], Meta(description="Pulses sent, `[output.NAME]` each.")] = field(
         default_factory=dict
     )
+    ntp: Ntp = field(default_factory=Ntp)
     servo: Servo = field(default_factory=Servo)
     log: Log = field(default_factory=Log)
     control: Control = field(default_factory=Control)
@@ -345,6 +347,8 @@ TABLES: dict[str, type[Struct]] = {
     "[clock.NAME]": Clock,
     "[source.NAME]": PulseSource,
     "[output.NAME]": PulseOutput,
+    "[ntp]": Ntp,
+    "[[ntp.source]]": NtpSource,
     "[servo]": Servo,
     "[log]": Log,
     "[control]": Control,

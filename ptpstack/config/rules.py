@@ -95,9 +95,9 @@ def contradictions(instances: Mapping[str, Instance], source: Source) -> Iterato
 
 
 def _works_without_instance(source: Source) -> bool:
-    """Whether clocks follow clocks or pulses, or send some: phc2sys and ts2phc need no ptp4l either."""
+    """Whether clocks follow clocks, pulses or NTP, or send some: phc2sys, ts2phc and chrony need no ptp4l either."""
     follows = any(table.get("follows") for _, table in _tables(source.table.get("clock")))
-    return follows or bool(source.table.get("source")) or bool(source.table.get("output"))
+    return follows or any(source.table.get(name) for name in ("source", "output", "ntp"))
 
 
 def _within_instance(instance: Instance, path: Path, source: Source) -> Iterator[Problem]:
