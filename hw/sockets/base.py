@@ -6,7 +6,9 @@ import contextlib
 import socket
 from abc import ABC, abstractmethod
 from collections.abc import Hashable, Sequence
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar
+
+from msgspec import Struct
 
 from hw.sockets.errors import receive_error, transmit_error
 from hw.sockets.keys import StampedSends, TransmitStamp, kernel_takes_keys
@@ -28,7 +30,7 @@ _BUFFER_BYTES = 4 << 20
 _SO_RCVBUFFORCE = 33
 
 
-class Received(NamedTuple):
+class Received(Struct, frozen=True):
     """One frame: *source* can be given back as the destination of a unicast answer.
 
     *stamp_ns* is the ingress stamp in ns of the stamping clock, None if the frame came without one.
@@ -69,17 +71,20 @@ class PortSocket(ABC):
 
     def send_event(self, payload: bytes, destination: Hashable) -> int:
         """Send an event frame and return the key under which its stamp will come (or not, if it gets lost)."""
-        buffers, address = self._frame(payload, destination, event=True)
+        octets, address = self._frame(payload, destination, event=True)
         try:
-            return self._sends.send(buffers, address)
+            return self._sends.send(octets, address)
         except OSError as error:
             raise transmit_error(error, self._event, self.interface, self._index) from error
 
     def send_general(self, payload: bytes, destination: Hashable) -> None:
         """Send a general frame."""
-        buffers, address = self._frame(payload, destination, event=False)
+        octets, address = self._frame(payload, destination, event=False)
         try:
-            self._general.sendmsg(buffers, [], 0, address)
+            if address is None:
+                self._general.send(octets)
+            else:
+                self._general.sendto(octets, address)
         except OSError as error:
             raise transmit_error(error, self._event, self.interface, self._index) from error
 
@@ -122,8 +127,8 @@ class PortSocket(ABC):
         self._general.close()
 
     @abstractmethod
-    def _frame(self, payload: bytes, destination: Hashable, *, event: bool) -> tuple[Sequence[bytes], Any]:
-        """Return what to hand to ``sendmsg``: buffers and address."""
+    def _frame(self, payload: bytes, destination: Hashable, *, event: bool) -> tuple[bytes, Any]:
+        """Return what to send: octets, and an address unless they contain it."""
 
     @abstractmethod
     def _received(self, data: bytes, control: list[tuple[int, int, bytes]], address: Any) -> Received | None:  # noqa: ANN401 (as of each family)
@@ -131,16 +136,16 @@ class PortSocket(ABC):
 
     def _drain(self, sock: socket.socket) -> list[Received]:
         frames: list[Received] = []
-        for _ in range(_FRAMES_PER_CALL):
-            try:
+        try:
+            for _ in range(_FRAMES_PER_CALL):
                 data, control, _, address = sock.recvmsg(_FRAME_SIZE, _CONTROL_SIZE)
-            except BlockingIOError:
-                break
-            except OSError as error:
-                raise receive_error(error, self._event, self.interface, self._index) from error
-            frame = self._received(data, control, address)
-            if frame is not None:
-                frames.append(frame)
+                frame = self._received(data, control, address)
+                if frame is not None:
+                    frames.append(frame)
+        except BlockingIOError:
+            pass
+        except OSError as error:
+            raise receive_error(error, self._event, self.interface, self._index) from error
         return frames
 
     def _stamp(self, control: list[tuple[int, int, bytes]]) -> int | None:

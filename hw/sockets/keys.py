@@ -12,7 +12,6 @@ from __future__ import annotations
 import os
 import socket
 import struct
-from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from hw.timestamping import SO_TIMESTAMPING, SocketFlags, Timestamping, key_from, socket_flags, stamp_from
@@ -53,16 +52,16 @@ class StampedSends:
         self._discard: set[int] = set()  # the kernel's numbers of stamps from before the restart
         self._restart_count()
 
-    def send(self, buffers: Sequence[bytes], address: Any = None) -> int:  # noqa: ANN401 (as of each family)
+    def send(self, octets: bytes, address: Any = None) -> int:  # noqa: ANN401 (as of each family)
         """Send one frame and return its key. Raises ``OSError``."""
         key = self._next_key
         if self._give_keys:
             self._next_key = (key + 1) & _KEY_MASK
             control = [(socket.SOL_SOCKET, _SCM_TS_OPT_ID, _KEY.pack(key))]
-            self._socket.sendmsg(buffers, control, 0, address)
+            self._socket.sendmsg((octets,), control, 0, address)
             return key
         try:
-            self._socket.sendmsg(buffers, [], 0, address)
+            self._socket.sendmsg((octets,), [], 0, address)
         except OSError:
             self._restart_count()
             raise

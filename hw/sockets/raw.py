@@ -26,7 +26,7 @@ _SOL_PACKET = 263
 _PACKET_ADD_MEMBERSHIP, _PACKET_AUXDATA, _PACKET_IGNORE_OUTGOING = 1, 8, 23
 _PACKET_MR_MULTICAST = 0
 _PACKET_MREQ = struct.Struct("@iHH8s")  # ifindex, type, address length, address
-_AUXDATA = struct.Struct("@IIIHHHH")  # status, length, snap length, mac, net, vlan tci, vlan tpid
+_AUXDATA = struct.Struct("@I12xHH")  # status, vlan tci, vlan tpid; between them lengths and offsets
 _TP_STATUS_VLAN_VALID = 1 << 4
 _ETHERNET_TYPES = frozenset({1, 772})  # ARPHRD_ETHER, ARPHRD_LOOPBACK
 _HEADER_SIZE = 14
@@ -52,13 +52,13 @@ class RawSocket(PortSocket):
         self._ethertype = ethertype.to_bytes(2, "big")
         self._headers: dict[Hashable, bytes] = {}
 
-    def _frame(self, payload: bytes, destination: Hashable, *, event: bool) -> tuple[Sequence[bytes], Any]:  # noqa: ARG002 (both kinds look the same)
+    def _frame(self, payload: bytes, destination: Hashable, *, event: bool) -> tuple[bytes, Any]:  # noqa: ARG002 (both kinds look the same)
         header = self._headers.get(destination)
         if header is None:
             if len(self._headers) >= 1024:  # bounded, whatever addresses the network makes up
                 self._headers.clear()
             header = self._headers[destination] = mac_from_text(str(destination)) + self._own_mac + self._ethertype
-        return (header, payload), None
+        return header + payload, None
 
     def _received(self, data: bytes, control: list[tuple[int, int, bytes]], address: Any) -> Received | None:  # noqa: ANN401, ARG002 (the frame holds the address)
         start = _HEADER_SIZE
@@ -120,7 +120,7 @@ def _bound(interface: str, program: bytes, priority: int | None) -> socket.socke
 def _stripped_vlan_id(control: list[tuple[int, int, bytes]]) -> int | None:
     for level, kind, data in control:
         if level == _SOL_PACKET and kind == _PACKET_AUXDATA:
-            status, _, _, _, _, tci, _ = _AUXDATA.unpack_from(data)
+            status, tci, _ = _AUXDATA.unpack_from(data)
             return tci & 0xFFF if status & _TP_STATUS_VLAN_VALID else None
     return None
 

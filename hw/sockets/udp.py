@@ -43,8 +43,8 @@ class UdpSocket(PortSocket):
         self._event_port, self._general_port = ports
         self._scope = (0, index) if self._event.family == socket.AF_INET6 else ()
 
-    def _frame(self, payload: bytes, destination: Hashable, *, event: bool) -> tuple[Sequence[bytes], Any]:
-        return (payload,), (destination, self._event_port if event else self._general_port, *self._scope)
+    def _frame(self, payload: bytes, destination: Hashable, *, event: bool) -> tuple[bytes, Any]:
+        return payload, (destination, self._event_port if event else self._general_port, *self._scope)
 
     def _received(self, data: bytes, control: list[tuple[int, int, bytes]], address: Any) -> Received | None:  # noqa: ANN401 (a family's tuple)
         return Received(data, self._stamp(control), address[0])

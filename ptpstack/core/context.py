@@ -160,14 +160,15 @@ class PortContext:
         if stamp is None:
             self.discard(message, "no receive stamp")
             return None
-        if self._step is not None and self._stamped_before_step(stamp, now):
+        if self.is_from_before_step(stamp, now):
             self.discard(message, "stamped before a clock step")
             return None
         return stamp - self.settings.ingress_latency
 
-    def _stamped_before_step(self, stamp: LocalTime, now: MonotonicTime) -> bool:
-        """A frame handled right after a step, or stamped where the clock can not have been since."""
-        assert self._step is not None
+    def is_from_before_step(self, stamp: LocalTime, now: MonotonicTime) -> bool:
+        """Tell whether a frame is handled right after a step, or stamped where the clock can not have been since."""
+        if self._step is None:
+            return False
         local, delta, stepped_at = self._step
         elapsed = now - stepped_at
         if elapsed < STEP_QUARANTINE:

@@ -14,6 +14,7 @@ from ptpstack.core.announce_receiver import path_of
 from ptpstack.core.comparison import ComparisonSet, compare
 from ptpstack.core.context import DelayFilter, PortContext
 from ptpstack.core.datasets import SLAVE_ONLY_CLOCK_CLASS, CurrentDS, DataSets, DefaultDS, ParentDS
+from ptpstack.core.delay_responder import DelayResponder
 from ptpstack.core.events import BestMasterSelected, LocalQualityChanged
 from ptpstack.core.outputs import Output
 from ptpstack.core.port import Port
@@ -111,6 +112,13 @@ class PtpInstance:
         for port in self.ports.values():
             port.apply(PortEvent.DESIGNATED_DISABLED, now)
         return self._take()
+
+    def delay_responder(self, port_number: int) -> DelayResponder | None:
+        """Return what may answer event frames of this port until the next input, None if nothing may.
+
+        Frames that it has no answer for go to :meth:`receive`; its answers go to the primary group.
+        """
+        return self.ports[port_number].delay_responder
 
     def receive(
         self,

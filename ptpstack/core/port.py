@@ -16,6 +16,7 @@ from ptpstack.core.context import DelayFilter, PortContext
 from ptpstack.core.datasets import PortCounters, PortDS
 from ptpstack.core.delay_e2e import EndToEndDelay
 from ptpstack.core.delay_p2p import PeerDelay
+from ptpstack.core.delay_responder import DelayResponder
 from ptpstack.core.events import AnnounceReceiptTimeout, PortStateChanged
 from ptpstack.core.master import SyncTransmitter, answer_delay_req
 from ptpstack.core.port_states import ACTIVE_STATES, RECEIVING_STATES, PortEvent, PortState, next_state
@@ -56,6 +57,7 @@ class Port:
         self.announces = AnnounceReceiver(context, path_trace_enabled=path_trace_enabled)
         self._announce_transmitter = AnnounceTransmitter(context, path_trace_enabled=path_trace_enabled)
         self._sync_transmitter = SyncTransmitter(context)
+        self._delay_responder = DelayResponder(context)
         self._end_to_end: EndToEndDelay | None = None
         self._peer_to_peer: PeerDelay | None = None
         match context.settings.delay_mechanism:
@@ -184,6 +186,11 @@ class Port:
             self._peer_to_peer.reset()
 
     # -- inputs ----------------------------------------------------------------------------------------
+
+    @property
+    def delay_responder(self) -> DelayResponder | None:
+        """What answers ordinary Delay_Reqs in this state, if they are answered at all."""
+        return self._delay_responder if self.state is PortState.MASTER and self._end_to_end is not None else None
 
     def receive(self, message: Message, ingress: LocalTime | None, now: MonotonicTime, address: Hashable) -> None:
         """Take a message of this domain; event messages with their stamp."""

@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Hashable, Sequence
 from typing import Protocol
 
+from hw.sockets import Received
 from ptpstack.core.events import PortStateChanged
 from ptpstack.core.instance import PtpInstance
 from ptpstack.core.outputs import Measurement, Output, Send
@@ -71,6 +72,21 @@ class InstanceDriver:
         """Let the protocol end."""
         self._carry_out(self.instance.stop(monotonic_now()))
         self._timer.close()
+
+    def answer(self, port_number: int, frames: Sequence[Received]) -> tuple[list[bytes], Sequence[Received]]:
+        """Return the answers to the event frames that the instance can answer at once, and the other frames."""
+        responder = self.instance.delay_responder(port_number)
+        if responder is None:
+            return [], frames
+        answers, others, now, local_time = [], [], monotonic_now(), self._clock.local_time
+        for frame in frames:
+            stamp_ns = frame.stamp_ns
+            answer = None if stamp_ns is None else responder.answer(frame.payload, local_time(stamp_ns), now)
+            if answer is None:
+                others.append(frame)
+            else:
+                answers.append(answer)
+        return answers, others
 
     def receive(self, port_number: int, message: Message, stamp_ns: int | None, source: Hashable) -> None:
         """Pass a message on."""

@@ -1,18 +1,18 @@
 """The timing process's own loop: descriptors, absolute deadlines and signals, one callback at a time.
 
 What lives here: waiting. What does not: what is waited for. A descriptor that reports an error (a transmit
-stamp on a socket's error queue) counts as readable. Standard-library ``selectors``: epoll where it is
-allowed, else poll; deadlines by a timerfd where there is one, else by the selector's timeout, whose
-millisecond makes them up to 1 ms late.
+stamp on a socket's error queue) counts as readable. By epoll where it is allowed, else poll, whose masks are
+the same; deadlines by a timerfd where there is one, else by the timeout of poll, whose millisecond makes them
+up to 1 ms late.
 """
 
 from __future__ import annotations
 
 import contextlib
 import ctypes
+import math
 import os
 import select
-import selectors
 import signal
 import socket
 import struct
@@ -49,16 +49,18 @@ class Timer:
 
     def set(self, deadline: MonotonicTime | None) -> None:
         """Fire at *deadline* instead of any earlier one; ``None``: not at all."""
-        self.deadline = deadline
+        if deadline != self.deadline:
+            self.deadline = deadline
+            self._loop.next_is_known = False
 
     def close(self) -> None:
         """Leave the loop for good."""
-        self.deadline = None
+        self.set(None)
         self._loop.forget(self)
 
     def fire(self) -> None:
         """Clear the deadline and call back."""
-        self.deadline = None
+        self.set(None)
         self._callback()
 
 
@@ -70,9 +72,12 @@ class Loop:
 
     def __init__(self, on_error: Callable[[Exception], None] | None = None) -> None:
         self._on_error = on_error
-        self._selector = _make_selector()
+        self._poller = _make_poller()
         self._watched: dict[int, tuple[Callback | None, Callback | None]] = {}
         self._timers: list[Timer] = []
+        self._next: MonotonicTime | None = None
+        self.next_is_known = True
+        """Whether no timer was set since the earliest one was looked for; timers clear it."""
         self._alarm = _make_alarm()
         self._stopped = False
         self._signals: dict[int, Callback] = {}
@@ -87,18 +92,18 @@ class Loop:
 
         Watching a descriptor again replaces its callbacks.
         """
-        wanted = (selectors.EVENT_READ if on_readable else 0) | (selectors.EVENT_WRITE if on_writable else 0)
+        wanted = (select.POLLIN if on_readable else 0) | (select.POLLOUT if on_writable else 0)
         if fd in self._watched:
-            self._selector.modify(fd, wanted)
+            self._poller.modify(fd, wanted)
         else:
-            self._selector.register(fd, wanted)
+            self._poller.register(fd, wanted)
         self._watched[fd] = on_readable, on_writable
 
     def unwatch(self, fd: int) -> None:
         """Forget *fd*; do so before closing it. Nothing happens when it is not watched."""
         if self._watched.pop(fd, None) is not None:
-            with contextlib.suppress(KeyError, ValueError):
-                self._selector.unregister(fd)
+            with contextlib.suppress(KeyError, ValueError, OSError):
+                self._poller.unregister(fd)
 
     def timer(self, callback: Callback) -> Timer:
         """Return a timer without a deadline."""
@@ -136,7 +141,9 @@ class Loop:
         After a stall descriptors come first: what waits in them may be just what a timer is about to miss.
         """
         self._serve_descriptors(self._timeout_s())
-        now = monotonic_now()
+        deadline, now = self._next_deadline(), monotonic_now()
+        if deadline is None or deadline > now:
+            return
         due = [timer for timer in self._timers if timer.deadline is not None and timer.deadline <= now]
         if any(timer.deadline is not None and now - timer.deadline > STALL for timer in due):
             for _ in range(ROUNDS_AFTER_STALL):
@@ -148,12 +155,12 @@ class Loop:
 
     def _serve_descriptors(self, timeout_s: float | None) -> bool:
         """Wait up to *timeout_s* for descriptors and serve them; return whether there were any."""
-        ready = self._selector.select(timeout_s)
-        for key, mask in ready:
-            on_readable, on_writable = self._watched.get(key.fd, (None, None))  # an earlier one may have closed it
-            if mask & selectors.EVENT_READ and on_readable is not None:
+        ready = self._poller.poll(timeout_s)
+        for fd, mask in ready:
+            on_readable, on_writable = self._watched.get(fd, (None, None))  # an earlier one may have closed it
+            if mask & ~select.POLLOUT and on_readable is not None:
                 self._call(on_readable)
-            if mask & selectors.EVENT_WRITE and on_writable is not None and key.fd in self._watched:
+            if mask & ~select.POLLIN and on_writable is not None and fd in self._watched:
                 self._call(on_writable)
         return bool(ready)
 
@@ -169,7 +176,8 @@ class Loop:
                 signal.signal(number, handler)
             for end in self._signal_pair:
                 end.close()
-        self._selector.close()
+        if not isinstance(self._poller, _Poll):
+            self._poller.close()
         if self._alarm is not None:
             self._alarm.close()
 
@@ -181,9 +189,14 @@ class Loop:
                 raise
             self._on_error(error)
 
+    def _next_deadline(self) -> MonotonicTime | None:
+        if not self.next_is_known:
+            self._next = min((timer.deadline for timer in self._timers if timer.deadline is not None), default=None)
+            self.next_is_known = True
+        return self._next
+
     def _timeout_s(self) -> float | None:
-        deadlines = [timer.deadline for timer in self._timers if timer.deadline is not None]
-        deadline = min(deadlines) if deadlines else None
+        deadline = self._next_deadline()
         if self._alarm is not None:
             self._alarm.set(deadline)
             return None
@@ -196,12 +209,23 @@ class Loop:
                 self._signals[number]()
 
 
-def _make_selector() -> selectors.BaseSelector:
-    """Return epoll's selector, or poll's where a sandbox refuses epoll."""
+class _Poll:
+    """``select.poll`` with the timeout of ``select.epoll``: seconds."""
+
+    def __init__(self) -> None:
+        self._poll = select.poll()
+        self.register, self.modify, self.unregister = self._poll.register, self._poll.modify, self._poll.unregister
+
+    def poll(self, timeout_s: float | None) -> list[tuple[int, int]]:
+        return self._poll.poll(None if timeout_s is None else math.ceil(timeout_s * 1000))
+
+
+def _make_poller() -> select.epoll | _Poll:
+    """Return epoll, or poll where a sandbox refuses it."""
     try:
-        return selectors.EpollSelector()
+        return select.epoll()
     except (AttributeError, OSError):
-        return selectors.PollSelector() if hasattr(select, "poll") else selectors.SelectSelector()
+        return _Poll()
 
 
 class _Alarm:
@@ -209,6 +233,7 @@ class _Alarm:
 
     def __init__(self) -> None:
         self._deadline: MonotonicTime | None = None
+        self._went_off = False
         if sys.version_info >= (3, 13):
             self._fd = os.timerfd_create(time.CLOCK_MONOTONIC, flags=os.TFD_NONBLOCK | os.TFD_CLOEXEC)
         else:
@@ -222,9 +247,9 @@ class _Alarm:
         return self._fd
 
     def set(self, deadline: MonotonicTime | None) -> None:
-        if deadline == self._deadline:
+        if deadline == self._deadline and not self._went_off:
             return
-        self._deadline = deadline
+        self._deadline, self._went_off = deadline, False
         deadline_ns = 0 if deadline is None else max(1, -(-int(deadline) // NANOSECOND))  # 0 would disarm
         if sys.version_info >= (3, 13):
             os.timerfd_settime_ns(self._fd, flags=os.TFD_TIMER_ABSTIME, initial=deadline_ns)
@@ -233,9 +258,8 @@ class _Alarm:
             self._settime(self._fd, 1, struct.pack("@4l", 0, 0, seconds, nanoseconds), None)  # 1: TFD_TIMER_ABSTIME
 
     def acknowledge(self) -> None:
-        self._deadline = None
-        with contextlib.suppress(BlockingIOError):
-            os.read(self._fd, 8)
+        """Take that it went off: it calls until it is set anew, which the loop does before it waits."""
+        self._went_off = True
 
     def close(self) -> None:
         os.close(self._fd)

@@ -7,7 +7,7 @@ what was sent, sockets that come and go with the interface. What does not: what 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from typing import NamedTuple, Protocol
 
 import msgspec
@@ -17,7 +17,7 @@ from hw.sockets import InterfaceDown, InterfaceGone, PortSocket, Received
 from hw.sockets.frame_filter import GENERAL_BIT
 from hw.timestamping import Timestamping
 from profiles.loader import TransportName
-from ptpstack.core.outputs import Send
+from ptpstack.core.outputs import Destination, Send
 from ptpstack.daemon.events import (
     InterfaceLost,
     InternalError,
@@ -34,6 +34,7 @@ from ptpstack.errors import HardwareError, WireError
 from ptpstack.observe.recorder import Recorder
 from ptpstack.time import MILLISECOND, SECOND, MonotonicTime, TimeInterval
 from ptpstack.wire.message import Message, decode, encode
+from ptpstack.wire.types import MessageType
 
 TRANSMIT_STAMP_TIMEOUT: TimeInterval = 500 * MILLISECOND
 """A transmit stamp that has not come by then is lost: one exchange, nothing more. Nobody waits, so it may be long."""
@@ -44,6 +45,9 @@ STAMPING_CHECK_INTERVAL: TimeInterval = SECOND
 
 class Receiver(Protocol):
     """The instance that a port belongs to, as seen from its sockets. Stamps are ns of the stamping clock."""
+
+    def answer(self, port_number: int, frames: Sequence[Received]) -> tuple[list[bytes], Sequence[Received]]:
+        """Return general messages to the primary group that answer event frames, and the frames left to decode."""
 
     def receive(self, port_number: int, message: Message, stamp_ns: int | None, source: Hashable) -> None:
         """Take a message for this instance's domain."""
@@ -91,6 +95,7 @@ class PortIo:
         self._open_socket = open_socket
         self._link_is_up = link_is_up
         self._groups = GROUPS[transport]
+        self._primary_group = self._groups[Destination.PRIMARY]
         self._attached: dict[tuple[int, int], Attachment] = {}
         self._socket: PortSocket | None = None
         self._awaited: dict[int, _Awaited] = {}
@@ -222,8 +227,7 @@ class PortIo:
             else:
                 self.stamp_latency.add(now - sent.sent)
                 sent.attachment.receiver.transmitted(sent.attachment.port_number, sent.context, stamp.stamp_ns)
-        for frame in frames:
-            self._take_frame(frame)
+        self._take_frames(self._answer(self._of_no_vlan(frames)))
 
     def _on_general(self) -> None:
         if self._socket is None:
@@ -233,8 +237,7 @@ class PortIo:
         except HardwareError as error:
             self._take_error(error)
             return
-        for frame in frames:
-            self._take_frame(frame)
+        self._take_frames(self._of_no_vlan(frames))
 
     def _take_error(self, error: HardwareError) -> None:
         if isinstance(error, InterfaceGone | InterfaceDown):
@@ -242,10 +245,30 @@ class PortIo:
         else:
             self.counters["socket error"] += 1  # such as an ICMP answer to a unicast frame
 
+    def _of_no_vlan(self, frames: Sequence[Received]) -> Sequence[Received]:
+        """Return the frames of the interface itself; those with a VLAN tag belong to another one."""
+        own = [frame for frame in frames if not frame.vlan_id]
+        if len(own) < len(frames):
+            self.counters["other VLAN"] += len(frames) - len(own)
+        return own
+
+    def _answer(self, frames: Sequence[Received]) -> Sequence[Received]:
+        """Send what instances can answer at once; return the frames that are left."""
+        for attachment in self._attached.values():
+            try:
+                answers, frames = attachment.receiver.answer(attachment.port_number, frames)
+            except Exception as error:  # noqa: BLE001 (as of _take_frame, which the frames meet next)
+                self._take_defect(error)
+                continue
+            for answer in answers:
+                self._send_answer(answer)
+        return frames
+
+    def _take_frames(self, frames: Sequence[Received]) -> None:
+        for frame in frames:
+            self._take_frame(frame)
+
     def _take_frame(self, frame: Received) -> None:
-        if frame.vlan_id:
-            self.counters["other VLAN"] += 1
-            return
         try:
             message = decode(frame.payload)
         except WireError as error:
@@ -266,8 +289,11 @@ class PortIo:
         try:
             attachment.receiver.receive(attachment.port_number, message, frame.stamp_ns, frame.source)
         except Exception as error:  # noqa: BLE001 (whatever defect a frame meets, no peer may end the daemon)
-            self.counters["defect"] += 1
-            self._recorder.record(InternalError.of(error))
+            self._take_defect(error)
+
+    def _take_defect(self, error: Exception) -> None:
+        self.counters["defect"] += 1
+        self._recorder.record(InternalError.of(error))
 
     # -- sending ---------------------------------------------------------------------------------------
 
@@ -285,14 +311,7 @@ class PortIo:
                 return
             key = self._socket.send_event(payload, destination)
         except (HardwareError, ValueError) as error:
-            self.counters["not sent"] += 1
-            if isinstance(error, InterfaceGone | InterfaceDown):
-                self._lose(error.what)
-            else:
-                reason = getattr(error, "why", "") or str(error)
-                self._recorder.record(
-                    SendFailed(interface=self.interface, message=send.message.message_type.name, reason=reason)
-                )
+            self._not_sent(send.message.message_type, error)
             self._lost_stamp(attachment, send.context)
             return
         if send.context is None:
@@ -301,6 +320,23 @@ class PortIo:
         self._awaited[key] = _Awaited(attachment, send.context, now)
         if self._stamp_timer.deadline is None:
             self._stamp_timer.set(now + TRANSMIT_STAMP_TIMEOUT)
+
+    def _send_answer(self, payload: bytes) -> None:
+        if self._socket is None:
+            self.counters["not sent"] += 1
+            return
+        try:
+            self._socket.send_general(payload, self._primary_group)
+        except HardwareError as error:
+            self._not_sent(MessageType(payload[0] & 0x0F), error)
+
+    def _not_sent(self, message_type: MessageType, error: Exception) -> None:
+        self.counters["not sent"] += 1
+        if isinstance(error, InterfaceGone | InterfaceDown):
+            self._lose(error.what)
+            return
+        reason = getattr(error, "why", "") or str(error)
+        self._recorder.record(SendFailed(interface=self.interface, message=message_type.name, reason=reason))
 
     def _give_up_stamps(self) -> None:
         """Report the stamps that did not come in time; the dictionary is in the order of sending."""

@@ -1,7 +1,7 @@
 """Stand-ins for sockets, clocks and instances: what they are told is kept, what they say is scripted."""
 
 import os
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 
 from hw.sockets import PortSocket, Received, TransmitStamp
 from hw.timestamping import SOFTWARE_STAMPS, Granted, Timestamping
@@ -27,6 +27,7 @@ class FakeSocket(PortSocket):
         self.events: list[Received] = []
         self.generals: list[Received] = []
         self.fails_with: Exception | None = None
+        self.fails_to_send_with: Exception | None = None
         self.closed = False
         self.found_stamping: Granted | HardwareError | None = None
         self._event_pipe, self._general_pipe = os.pipe(), os.pipe()
@@ -54,6 +55,8 @@ class FakeSocket(PortSocket):
 
     def send_general(self, payload: bytes, destination: Hashable) -> None:
         self._attempt()
+        if self.fails_to_send_with is not None:
+            raise self.fails_to_send_with
         self.sent_generals.append((payload, destination))
 
     def transmit_stamps(self) -> list[TransmitStamp]:
@@ -97,6 +100,11 @@ class FakeReceiver:
         self.received: list[tuple[int, Message, int | None, Hashable]] = []
         self.stamps: list[tuple[int, int, int | None]] = []
         self.links: list[tuple[int, bool]] = []
+        self.answers: dict[bytes, bytes] = {}
+
+    def answer(self, _port_number: int, frames: Sequence[Received]) -> tuple[list[bytes], Sequence[Received]]:
+        answers = [self.answers[frame.payload] for frame in frames if frame.payload in self.answers]
+        return answers, [frame for frame in frames if frame.payload not in self.answers]
 
     def receive(self, port_number: int, message: Message, stamp_ns: int | None, source: Hashable) -> None:
         self.received.append((port_number, message, stamp_ns, source))

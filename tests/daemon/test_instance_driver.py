@@ -5,6 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from hw.sockets import Received
 from ptpstack.core.events import PortStateChanged
 from ptpstack.core.outputs import Measurement, Output, Send
 from ptpstack.core.port_states import PortEvent, PortState
@@ -164,3 +165,24 @@ def test_the_clock_hears_at_once_that_no_port_follows_a_parent_any_more(
     bench.instance.answers["link_changed"] = [fault]
     bench.driver.link_changed(1, up=False)
     assert bench.clock.left_by == left_by
+
+
+class Parrot:
+    """Answers whatever is stamped and no Sync by the same octets, and keeps when it came."""
+
+    def __init__(self) -> None:
+        self.stamps: list[LocalTime] = []
+
+    def answer(self, octets: bytes, stamp: LocalTime, _now: MonotonicTime) -> bytes | None:
+        self.stamps.append(stamp)
+        return None if octets == b"sync" else octets
+
+
+def test_frames_that_have_an_answer_at_once_are_told_from_the_others(bench: Bench) -> None:
+    parrot = Parrot()
+    bench.instance.delay_responder = lambda _port_number: parrot
+    frames = [Received(octets, stamp, "someone") for octets, stamp in ((b"a", 5), (b"sync", 6), (b"b", None))]
+    assert bench.driver.answer(1, frames) == ([b"a"], frames[1:])
+    assert parrot.stamps == [LocalTime(5 * NANOSECOND), LocalTime(6 * NANOSECOND)]
+    bench.instance.delay_responder = lambda _port_number: None
+    assert bench.driver.answer(1, frames) == ([], frames)

@@ -2,7 +2,6 @@
 
 import os
 import select
-import selectors
 import signal
 import socket
 from collections.abc import Iterator
@@ -22,7 +21,7 @@ def loop(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Ite
         def refused() -> Never:
             raise PermissionError("refused by the sandbox")
 
-        monkeypatch.setattr(selectors, "EpollSelector", refused)
+        monkeypatch.setattr(select, "epoll", refused)
         monkeypatch.setattr(loop_module, "_Alarm", refused)
     loop = Loop()
     yield loop
@@ -33,7 +32,7 @@ def test_a_sandbox_without_epoll_and_timerfd_leaves_poll_and_its_timeout(
     loop: Loop, request: pytest.FixtureRequest
 ) -> None:
     poll_only = "poll and timeout" in request.node.name
-    assert isinstance(loop._selector, selectors.PollSelector if poll_only else selectors.EpollSelector)
+    assert isinstance(loop._poller, loop_module._Poll if poll_only else select.epoll)
     assert (loop._alarm is None) == poll_only
 
 

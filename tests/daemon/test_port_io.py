@@ -389,3 +389,53 @@ def test_an_error_that_is_no_fault_of_the_interface_changes_nothing(port: Port) 
     port.socket.fails_with = None
     assert port.port_io.is_open
     assert port.port_io.counters["socket error"] >= 1
+
+
+def test_what_an_instance_can_answer_at_once_is_answered_to_the_primary_group_and_not_decoded(port: Port) -> None:
+    request = encode(messages.DelayReq())
+    port.receiver.answers[request] = encode(messages.DelayResp(sequence_id=9))
+    port.socket.events += [Received(request, 5, SOURCE), Received(encode(messages.Sync()), 5, SOURCE)]
+    port.socket.wake()
+    port.shop.run_for(0)
+    assert port.socket.sent_generals == [(encode(messages.DelayResp(sequence_id=9)), "01:1b:19:00:00:00")]
+    assert [type(message) for _, message, *_ in port.receiver.received] == [messages.Sync]
+
+
+def test_an_answer_that_cannot_be_sent_is_counted_and_told(port: Port) -> None:
+    request = encode(messages.DelayReq())
+    port.receiver.answers[request] = encode(messages.DelayResp())
+    port.socket.fails_to_send_with = TransmitFailed("frame not sent", why="the queue is full")
+    port.receive(request)
+    assert port.port_io.counters == {"not sent": 1}
+    assert port.shop.events(SendFailed) == [
+        SendFailed(interface="fake0", message="DELAY_RESP", reason="the queue is full")
+    ]
+
+
+def test_answers_after_the_interface_went_away_are_counted(port: Port) -> None:
+    request = encode(messages.DelayReq())
+    port.receiver.answers[request] = encode(messages.DelayResp())
+    port.socket.fails_to_send_with = InterfaceGone("no such interface")
+    port.socket.events += [Received(request, 5, SOURCE)] * 3
+    port.socket.wake()
+    port.shop.run_for(0)
+    assert port.port_io.counters == {"not sent": 3}
+    assert [event.reason for event in port.shop.events(InterfaceLost)] == ["no such interface"]
+
+
+def test_a_frame_of_a_vlan_is_not_answered(port: Port) -> None:
+    request = encode(messages.DelayReq())
+    port.receiver.answers[request] = encode(messages.DelayResp())
+    port.receive(request, vlan_id=5)
+    assert port.socket.sent_generals == []
+    assert port.port_io.counters == {"other VLAN": 1}
+
+
+def test_a_defect_in_answering_is_told_and_the_frame_goes_the_long_way(
+    port: Port, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(port.receiver, "answer", lambda *_: 1 / 0)
+    port.receive(encode(messages.DelayReq()))
+    assert port.port_io.counters == {"defect": 1}
+    assert port.shop.events(InternalError)[0].error == "ZeroDivisionError: division by zero"
+    assert len(port.receiver.received) == 1

@@ -2,7 +2,7 @@
 
 import json
 import os
-import selectors
+import select
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Never
@@ -78,7 +78,7 @@ def test_where_epoll_and_netlink_are_refused_it_polls_and_says_so(daemon: Run, m
     def no_netlink(family: int = -1, *rest: int, **options: object) -> Any:
         return refused() if family == link.socket.AF_NETLINK else real_socket(family, *rest, **options)
 
-    monkeypatch.setattr(selectors, "EpollSelector", refused)
+    monkeypatch.setattr(select, "epoll", refused)
     monkeypatch.setattr(link.socket, "socket", no_netlink)
     assert daemon.run() == 0
     assert daemon.events("Unavailable")[0]["text"].startswith("link changes: netlink refused: Operation not permitted")
