@@ -143,6 +143,17 @@ class SyncsResumed(PortEventRecord, frozen=True, kw_only=True):
         return f"port {self.port_number}: sends Syncs: the own clock shows the time that is announced"
 
 
+class ForwardingChanged(PortEventRecord, frozen=True, kw_only=True):
+    """A port of a transparent clock forwards from now on, or no more."""
+
+    severity: ClassVar[Severity] = Severity.NOTICE
+    forwards: bool
+    reason: str
+
+    def __str__(self) -> str:
+        return f"port {self.port_number}: forwards{'' if self.forwards else ' nothing'}: {self.reason}"
+
+
 class MessageDiscarded(PortEventRecord, frozen=True, kw_only=True):
     """A well-formed message that a rule of the standard rejects."""
 
