@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
-from ntp.wire.extension_field import NetworkCorrection, UnknownField
+from ntp.wire.extension_field import FieldType, NetworkCorrection, UnknownField
 from ntp.wire.packet import Leap, Mac, Mode, Packet
 
 
@@ -32,7 +32,7 @@ HEADER = {
 }
 _known = st.builds(NetworkCorrection, correction=unsigned(64), padding=octets(16, 20))
 _unknown = st.builds(
-    UnknownField, field_type=unsigned(16).filter(lambda number: number != 0x010A), value=octets(24, 64)
+    UnknownField, field_type=unsigned(16).filter(lambda number: number not in set(FieldType)), value=octets(24, 64)
 )
 _mac_4 = st.none() | st.builds(Mac, unsigned(32), octets(0, 16, 20))
 _mac_3 = st.none() | st.builds(Mac, unsigned(32), octets(0, 16, 20, 32, 48, 64))
