@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from random import Random
 
 from ptpstack.arbiter.clock_arbiter import ClockArbiter
@@ -28,8 +29,9 @@ from ptpstack.sim.oscillator import VirtualClock
 from ptpstack.sim.scheduler import Scheduler
 from ptpstack.sim.stamping import Stamping
 from ptpstack.time import LocalTime, MonotonicTime, TimeInterval, interval_from_ns
-from ptpstack.wire.message import decode, encode
-from ptpstack.wire.types import ClockIdentity
+from ptpstack.wire.message import Message, decode, encode
+from ptpstack.wire.messages import DelayResp, PdelayResp, PdelayRespFollowUp
+from ptpstack.wire.types import ClockIdentity, PortIdentity
 
 Recorder = Callable[[str, int | None, Event], None]
 """Takes host, domainNumber and event."""
@@ -41,6 +43,9 @@ SEND_DELAY: TimeInterval = interval_from_ns(10_000)
 """From the engine's wish to the wire."""
 
 MONOTONIC_RATE_ONE = 1 << 64
+
+_decode = lru_cache(maxsize=1024)(decode)
+"""What many hosts receive is decoded once: the engine reads messages only."""
 
 
 class Port:
@@ -59,10 +64,12 @@ class Port:
         """Whether any link is up."""
         return any(link.up for link in self.links)
 
-    def transmit(self, payload: bytes, destination: Attachment | None) -> None:
-        """Send *payload* on every link."""
-        for link in self.links:
-            link.transmit(payload, self, destination)
+    def transmit(self, payload: bytes, destination: Port | None) -> None:
+        """Send *payload* on every link, or on that to *destination*."""
+        links = self.links if destination is None or len(self.links) == 1 else destination.links
+        for link in links:
+            if link.joins(self):
+                link.transmit(payload, self, destination)
 
     def frame_arrived(self, payload: bytes, source: Attachment, held_back: TimeInterval) -> None:
         """Stamp the frame now; hand it to the program after *held_back*."""
@@ -90,6 +97,7 @@ class Host:
         clock: VirtualClock,
         random: Random,
         record: Recorder,
+        readers: dict[PortIdentity, Port],
         servo: Servo | None = None,
         clock_domains: Sequence[int] = (0,),
         stamping: Stamping | None = None,
@@ -111,10 +119,12 @@ class Host:
         self._scheduler = scheduler
         self._random = random
         self._record = record
+        self._readers = readers
         self._on_sample = on_sample
         self._keep_measurements = keep_measurements
         self._ports: dict[int, Port] = {}
         self._woken_at: dict[int | None, TimeInterval] = {}
+        self._armed_for: dict[int | None, MonotonicTime] = {}
         self._monotonic_start = random.randrange(1 << 70)
         self._monotonic_rate = MONOTONIC_RATE_ONE + round(monotonic_error_ppb * 1e-9 * MONOTONIC_RATE_ONE)
 
@@ -137,10 +147,13 @@ class Host:
         """Give the host a PTP instance for the domain in *settings*; it starts with :meth:`start`."""
         instance = PtpInstance(settings, ports, random=self._random.random, delay_filter=delay_filter)
         self.instances[settings.domain_number] = instance
+        for number, port in instance.ports.items():
+            self._readers[port.port_ds.port_identity] = self.port(number)
         return instance
 
     def start(self) -> None:
         """Start every instance now."""
+        self._armed_for.clear()
         for domain, instance in self.instances.items():
             self._carry_out(domain, instance.start(self.monotonic()))
 
@@ -178,27 +191,28 @@ class Host:
     # -- what the network does -----------------------------------------------------------------------
 
     def frame_arrived(self, port_number: int, payload: bytes, source: Attachment, held_back: TimeInterval) -> None:
-        """Stamp a frame and hand it to every instance, after *held_back*."""
-        stamp = self.stamping.ingress(self.clock.read(self._scheduler.now), self._random)
+        """Stamp a frame, if it is an event message, and hand it to every instance, after *held_back*."""
+        try:
+            message = _decode(payload)
+        except WireError:
+            self.counters["malformed frames"] += 1
+            return
+        stamp = None
+        if message.is_event:
+            stamp = self.stamping.ingress(self.clock.read(self._scheduler.now), self._random)
         if held_back:
-            self._scheduler.after(held_back, self._receive, port_number, payload, source, stamp)
+            self._scheduler.after(held_back, self._receive, port_number, message, source, stamp)
         else:
-            self._receive(port_number, payload, source, stamp)
+            self._receive(port_number, message, source, stamp)
 
     def link_changed(self, port_number: int, up: bool) -> None:
         """Tell every instance of the carrier of a port."""
         for domain, instance in tuple(self.instances.items()):
             self._carry_out(domain, instance.link_changed(port_number, up, self.monotonic()))
 
-    def _receive(self, port_number: int, payload: bytes, source: Attachment, stamp: LocalTime) -> None:
-        try:
-            message = decode(payload)
-        except WireError:
-            self.counters["malformed frames"] += 1
-            return
-        ingress = stamp if message.is_event else None
+    def _receive(self, port_number: int, message: Message, source: Attachment, stamp: LocalTime | None) -> None:
         for domain, instance in tuple(self.instances.items()):
-            self._carry_out(domain, instance.receive(port_number, message, ingress, self.monotonic(), source))
+            self._carry_out(domain, instance.receive(port_number, message, stamp, self.monotonic(), source))
 
     # -- what the engine asks for ----------------------------------------------------------------------
 
@@ -221,7 +235,10 @@ class Host:
     def _transmit(self, domain: int, send: Send, payload: bytes) -> None:
         port = self.port(send.port_number)
         carried = port.carrier
-        port.transmit(payload, send.address if isinstance(send.address, Port) else None)
+        destination = send.address
+        if destination is None and isinstance(send.message, DelayResp | PdelayResp | PdelayRespFollowUp):
+            destination = self._readers.get(send.message.requesting_port_identity)  # the others would look and drop it
+        port.transmit(payload, destination if isinstance(destination, Port) else None)
         if send.context is None:
             return
         came, wait = self.stamping.tx_wait(self._random)
@@ -250,8 +267,9 @@ class Host:
         """
         asleep = self.discipline if domain is None else self.instances.get(domain)
         deadline = asleep.next_deadline() if asleep is not None else None
-        if deadline is None:
+        if deadline is None or self._armed_for.get(domain) == deadline:
             return
+        self._armed_for[domain] = deadline
         due = ((int(deadline) - self._monotonic_start) << 64) // self._monotonic_rate + 1
         if self._woken_at.get(domain, due + 1) > due:
             self._woken_at[domain] = due
@@ -261,6 +279,7 @@ class Host:
         if self._woken_at.get(domain) != due:
             return  # an earlier alarm took its place
         del self._woken_at[domain]
+        self._armed_for.pop(domain, None)
         if domain is None:
             if self.discipline is not None:
                 self._obey(self.discipline, self.discipline.handle_deadline(self.monotonic()))
@@ -274,7 +293,7 @@ class Host:
             match output:
                 case Steer():
                     self._steer(output)
-                    self._obey(discipline, discipline.steered(output, done=True))
+                    self._obey(discipline, discipline.steered(output, self.monotonic(), done=True))
                 case ClockMoved():
                     self._tell_step(output.delta)
                 case ServoLocked():

@@ -59,7 +59,7 @@ class Link:
         self.conditions = conditions
         self.up = True
         self._scheduler = scheduler
-        self._ports = ports
+        self._place = {port: place for place, port in enumerate(ports)}
         self._random = random
         self._carrier = 0  # counts the times it went down: frames on the way do not survive that
 
@@ -69,31 +69,40 @@ class Link:
             return
         self.up = up
         self._carrier += not up
-        for port in self._ports:
+        for port in self._place:
             port.link_changed(up)
+
+    def joins(self, port: Attachment) -> bool:
+        """Whether *port* is an end of it."""
+        return port in self._place
 
     def transmit(self, payload: bytes, source: Attachment, destination: Attachment | None = None) -> None:
         """Carry *payload* from *source* to *destination*, or to every other port."""
         if not self.up:
             return
-        sender = self._ports.index(source)
-        for receiver, port in enumerate(self._ports):
-            if port is source or (destination is not None and port is not destination):
-                continue
-            if self._random.random() >= self.conditions.loss:
-                self._carry(payload, source, port, 1 if receiver > sender else -1)
+        sender = self._place[source]
+        if destination is None:
+            for port, place in self._place.items():
+                if place != sender:
+                    self._carry(payload, source, port, 1 if place > sender else -1)
+        elif (place := self._place.get(destination, sender)) != sender:
+            self._carry(payload, source, destination, 1 if place > sender else -1)
 
     def _carry(self, payload: bytes, source: Attachment, port: Attachment, direction: int) -> None:
         conditions, chance = self.conditions, self._random.random
+        if conditions.loss and chance() < conditions.loss:
+            return
         delay_ns = conditions.delay_ns + direction * conditions.asymmetry_ns
         if conditions.jitter_ns:
             delay_ns += self._random.expovariate(1 / conditions.jitter_ns)
         if conditions.load and chance() < conditions.load:
             delay_ns += self._random.expovariate((1 - conditions.load) / conditions.service_ns)
-        held_back_ns = conditions.reorder_delay_ns if chance() < conditions.reorder else 0.0
-        arrival = (payload, source, port, interval_from_ns(held_back_ns), self._carrier)
+        held_back: TimeInterval = 0
+        if conditions.reorder and chance() < conditions.reorder:
+            held_back = interval_from_ns(conditions.reorder_delay_ns)
+        arrival = (payload, source, port, held_back, self._carrier)
         self._scheduler.after(interval_from_ns(delay_ns), self._arrive, *arrival)
-        if chance() < conditions.duplication:
+        if conditions.duplication and chance() < conditions.duplication:
             self._scheduler.after(interval_from_ns(delay_ns + conditions.duplicate_delay_ns), self._arrive, *arrival)
 
     def _arrive(

@@ -38,7 +38,8 @@ class Scheduler:
 
     def after(self, delay: TimeInterval, action: Callable[..., object], *arguments: Any) -> None:  # noqa: ANN401 (same)
         """Run ``action(*arguments)`` *delay* from now."""
-        self.at(self.now + delay, action, *arguments)
+        self._asked += 1
+        heapq.heappush(self._queue, (self.now + max(delay, 0), self._asked, action, arguments))
 
     def run(self, seconds: float) -> None:
         """Let *seconds* of true time pass."""

@@ -27,7 +27,7 @@ from ptpstack.sim.oscillator import Oscillator, OscillatorModel, VirtualClock
 from ptpstack.sim.scheduler import Scheduler
 from ptpstack.sim.stamping import Stamping
 from ptpstack.time import SECOND
-from ptpstack.wire.types import ClockIdentity
+from ptpstack.wire.types import ClockIdentity, PortIdentity
 
 E = TypeVar("E", bound=Event)
 
@@ -64,6 +64,7 @@ class World:
         self.links: list[Link] = []
         self.events: list[Recorded] = []
         self._seed = seed
+        self._readers: dict[PortIdentity, Port] = {}
         self._on_event = on_event
         self._on_sample = on_sample
         self._keep_measurements = keep_measurements
@@ -103,6 +104,7 @@ class World:
             clock=VirtualClock(oscillator, offset_ns),
             random=random,
             record=self._record,
+            readers=self._readers,
             servo=servo,
             clock_domains=clock_domains,
             stamping=stamping,

@@ -112,7 +112,7 @@ class Host(Table, frozen=True):
     monotonic_error_ppb: Annotated[Ppb, Meta(description="Error of its CLOCK_MONOTONIC, ppb.")] = 0.0
     max_frequency_ppb: Annotated[
         Annotated[float, Meta(gt=0, le=9e8)], Meta(description="How far the clock can be tuned, ppb.")
-    ] = 900_000_000.0
+    ] = 500_000.0
     oscillator: Oscillator | UnsetType = UNSET
     stamping: Stamping | UnsetType = UNSET
     servo: Servo | UnsetType = UNSET

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from itertools import combinations
 from typing import Any
 
-from msgspec import UNSET
+from msgspec import UNSET, UnsetType
 
+from profiles.loader import ProfileError
 from ptpstack.config.fill import fill_instance
 from ptpstack.config.problems import Path, Problem, key_of, nearest
 from ptpstack.config.rules import profile_problems
@@ -177,15 +179,16 @@ def _report(scenario: Scenario, source: Source) -> Iterator[Problem]:
 
 
 def _instances(instances: Mapping[str, Instance], path: Path, hosts: int, source: Source) -> Iterator[Problem]:
-    filled = {name: _filled(instance) for name, instance in instances.items()}
-    for name, instance in filled.items():
+    domains: dict[str, int | UnsetType] = {}
+    for name, instance in instances.items():
         if instance.clock_identity and hosts > 1:
             yield source.problem((*path, name, "clock_identity"), "is one for several hosts")
         yield from _one_step(instance, (*path, name), source)
-    for (first, one), (second, other) in combinations(filled.items(), 2):
-        if one.domain_number == other.domain_number:
-            why = f"domain {one.domain_number}"
-            yield source.problem((*path, second), f"is in the same domain as {first}", why=why)
+        with contextlib.suppress(ProfileError):  # told by profile_misfits
+            domains[name] = fill_instance(instance).domain_number
+    for (first, domain), (second, other) in combinations(domains.items(), 2):
+        if domain == other:
+            yield source.problem((*path, second), f"is in the same domain as {first}", why=f"domain {domain}")
 
 
 def _one_step(instance: Instance, path: Path, source: Source) -> Iterator[Problem]:
@@ -193,7 +196,3 @@ def _one_step(instance: Instance, path: Path, source: Source) -> Iterator[Proble
         if not port.two_step:
             why = "no simulated NIC writes the time into a Sync"
             yield source.problem((*path, "port", index, "two_step"), "false cannot be simulated", why=why)
-
-
-def _filled(instance: Instance) -> Any:  # noqa: ANN401 (the daemon's class, of the scenario's ports)
-    return fill_instance(instance)

@@ -53,7 +53,7 @@ def ends_of(scenario: Scenario, word: str) -> list[End]:
 
 
 def wires(scenario: Scenario) -> list[Wire]:
-    """Return every link of *scenario* in the order of the file; ports are numbered as they are needed."""
+    """Return every link of *scenario*: links, chains, stars; ports are numbered as they are needed."""
     given = {(end.host, end.number) for ends, _ in _written(scenario) for end in ends if end.number}
     last: Counter[str] = Counter()
     shared: dict[tuple[int, str], int] = {}
@@ -75,7 +75,7 @@ def wires(scenario: Scenario) -> list[Wire]:
 
 
 def _written(scenario: Scenario) -> Iterator[tuple[Sequence[End], Conditions]]:
-    tables: tuple[Link | Star | Chain, ...] = (*scenario.link, *scenario.star, *scenario.chain)
+    tables: tuple[Link | Chain | Star, ...] = (*scenario.link, *scenario.chain, *scenario.star)
     for table in tables:
         match table:
             case Link():
