@@ -19,6 +19,7 @@ CASES = {
     "serve": "Delay_Req answered: CPU time of a master per request",
     "follow": "Sync followed: CPU time of a slave per Sync",
     "servo": "true offset of simulated clocks under each servo, beside the PI that linuxptp uses",
+    "plan": "a day of a chain of 20 clocks as arrays, and one link beside the message level (minutes)",
     "slave": "a slave on software stamps: true offset and time to lock",
     "hardware": "hardware stamps on the virtual NIC, against the truth (a quarter of an hour a round; not by default)",
 }

@@ -26,6 +26,7 @@ from ptpstack.sim.plan.servos import (
     ArrayKalman,
     ArrayPi,
     ArrayServo,
+    SideBySide,
     auto_gains,
     bandwidth_gains,
     kalman_gains,
@@ -63,7 +64,8 @@ class Chain:
         noises = [devices.of_hop(hop) for hop in clocks]
         self._generated = _Generated(noises, plan.seeds, self.interval_s, self._random)
         self._wander = _Wander(clocks, plan.seeds, self.interval_s, self._random)
-        self._servos = list(self._make_servos(clocks))
+        servos = list(self._make_servos(clocks))
+        self._servo = servos[0][1] if len(servos) == 1 else SideBySide(servos)
         places = np.concatenate((self._source.constant_ns, self.paths.constant_ns))
         places[[number + 1 for number in self._clocks]] += self._generated.constant_ns
         self.constant_ns: Floats = np.cumsum(places, axis=0)
@@ -101,14 +103,12 @@ class Chain:
         outputs = np.empty((count, len(self._clocks) + 1, self.plan.seeds))
         outputs[:, :1] = self._source.draw(count)
         x, interval_s = self._x, self.interval_s
-        offset, frequency = np.empty_like(x), np.empty_like(x)
+        offset = np.empty_like(x)
         for output, path, added, moved in zip(outputs, paths, generated, wander, strict=True):
             np.add(x, added, out=output[1:])
             np.subtract(x, output[:-1], out=offset)
             offset -= path
-            for own, servo in self._servos:
-                frequency[own] = servo.sample(offset[own])
-            x += interval_s * frequency
+            x += interval_s * self._servo.sample(offset)
             x += moved
         return Stretch(outputs[:, 0], outputs[:, 1:] if paths is errors else self._at_nodes(outputs, errors))
 
@@ -139,7 +139,7 @@ class Chain:
             return ArrayPi(*bandwidth_gains(hop.bandwidth_hz, self.interval_s), shape)
         variance = float(self.paths.sync_variance[self._starts[number] : self._clocks[number] + 1].sum())
         if number:
-            variance += float(self._generated.fast_ns[number - 1, 0]) ** 2 / 3.0
+            variance += float(self._generated.fast_ns[number - 1, 0]) ** 2 / 6.0
         oscillator = hop.oscillator or "tcxo"
         if name == "kalman":
             return ArrayKalman(kalman_gains(oscillator, variance, self.interval_s), self.interval_s, shape)
@@ -154,7 +154,10 @@ def servo_of(hop: Hop) -> str:
 
 
 class _Generated:
-    """What devices at the limits of their standards add at their outputs, by device and seed."""
+    """What devices at the limits of their standards add at their outputs, by device and seed.
+
+    Their quick noise is a difference of random numbers: nearly nothing of it is slow, where another limit holds.
+    """
 
     def __init__(
         self, noises: list[devices.NoiseGeneration], seeds: int, interval_s: float, random: np.random.Generator
@@ -167,6 +170,7 @@ class _Generated:
         limit = np.array([[noise.slow_most_ns] for noise in noises])
         self._slow = SlowNoise(random, deviation, noises[0].correlation_s, interval_s, limit)
         self._wanders = bool(deviation.any())
+        self._drawn_last = np.zeros((1, *shape))
 
     def draw(self, count: int) -> Floats:
         values = np.empty((count, *self.constant_ns.shape))
@@ -174,7 +178,9 @@ class _Generated:
         if self._wanders:
             values += self._slow.draw(count)
         if self.fast_ns.any():
-            values += uniform(self._random, self.fast_ns, values.shape)
+            drawn = uniform(self._random, self.fast_ns / 2.0, (count, *values.shape[1:]))
+            values += np.diff(drawn, axis=0, prepend=self._drawn_last)
+            self._drawn_last = drawn[-1:]
         return values
 
 

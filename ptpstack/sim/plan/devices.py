@@ -18,6 +18,8 @@ from ptpstack.stability.mask import Limit, load_mask
 SLOW_CORRELATION_S = 20.0
 SLOW_DEVIATIONS = 6.0
 """A first-order process of 20 s is some 5 to 6 standard deviations from peak to peak in 1000 s."""
+SLOW_TDEV = 0.8
+"""Its TDEV is half a standard deviation at most; over a thousand seconds it may look like so much."""
 FAST_SHARE = 0.8
 """Of dTE_H from peak to peak: the high-pass filter that measures it adds some."""
 SOURCE_CORRELATION_S = 1000.0
@@ -79,7 +81,7 @@ def _telecom(name: str) -> NoiseGeneration:
     slow_ns = limits["dte_l_mtie"].segments[0].ns
     return NoiseGeneration(
         constant_ns=limits["cte"].ns or 0.0,
-        slow_ns=slow_ns / SLOW_DEVIATIONS,
+        slow_ns=min(slow_ns / SLOW_DEVIATIONS, limits["dte_l_tdev"].segments[0].ns / SLOW_TDEV),
         slow_most_ns=slow_ns / 2.0,
         fast_ns=FAST_SHARE * (limits["dte_h"].ns or 0.0) / 2.0,
         unverified=_doubts(*limits.values()),

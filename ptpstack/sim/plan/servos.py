@@ -33,6 +33,17 @@ class ArrayServo(Protocol):
         """Take an offset of each clock (local - master) and return the frequencies that follow, in ppb."""
 
 
+class SideBySide:
+    """Several servos, each for a range of the clocks."""
+
+    def __init__(self, servos: Sequence[tuple[slice, ArrayServo]]) -> None:
+        self._servos = servos
+
+    def sample(self, offset_ns: Floats) -> Floats:
+        """Take an offset of each clock."""
+        return np.concatenate([servo.sample(offset_ns[own]) for own, servo in self._servos])
+
+
 class ArrayPi:
     """A PI loop: linuxptp's (``ptpstack.servo.pi``), or that of a bandwidth past its quicker beginning.
 
