@@ -14,6 +14,7 @@ import time
 from pathlib import Path
 
 from lab import namespaces, packages
+from lab.vm import packages as machine
 
 PACKAGES = {
     "linuxptp": Path("/usr/sbin/ptp4l"),
@@ -49,8 +50,9 @@ def main(arguments: list[str]) -> int:
         print(USAGE)
         return 0
     os.environ["PATH"] += os.pathsep + _SYSTEM_PATH
+    wanted = PACKAGES if "not vm" in arguments else PACKAGES | machine.PACKAGES
     try:
-        packages.install_missing(PACKAGES, "the test suite")
+        packages.install_missing(wanted, "the test suite")
     except packages.PackagesMissingError as error:
         print(f"lab: tests that need these will skip: {error}", file=sys.stderr)
     failed = [name for name, command in CHECKS if not _passes(name, command)]
@@ -61,7 +63,8 @@ def main(arguments: list[str]) -> int:
         namespaces.enter()
     except namespaces.NamespaceError as error:
         print(f"lab: tests that need network namespaces will skip: {error}", file=sys.stderr)
-    tests = subprocess.run([sys.executable, "-m", "pytest", *arguments], check=False).returncode
+    beside = [] if "-n" in arguments else ["-n", "2", "--dist", "loadfile"]  # most tests wait for a machine or a daemon
+    tests = subprocess.run([sys.executable, "-m", "pytest", *beside, *arguments], check=False).returncode
     return tests or (1 if failed else 0)
 
 

@@ -1,4 +1,7 @@
-"""What every test may count on: where CI can install what a test needs, a skip is a failure."""
+"""What every test may count on: where CI can install what a test needs, a skip is a failure.
+
+And where several run at once (`pytest -n 2 --dist loadfile`), what takes longest begins first.
+"""
 
 import os
 from collections.abc import Generator
@@ -17,6 +20,18 @@ ALLOWED_SKIPS = (
     "this kernel has no ",  # nor can another kernel
 )
 """How the reason of a skip may begin that CI can do nothing about."""
+
+
+LONGEST = ("vm", "interop", "lab", "daemon")
+"""Folders whose tests wait for machines and daemons."""
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    def rank(item: pytest.Item) -> int:
+        folder = item.path.relative_to(config.rootpath / "tests").parts[0]
+        return LONGEST.index(folder) if folder in LONGEST else len(LONGEST)
+
+    items.sort(key=rank)
 
 
 def _forbid_skip(report: pytest.TestReport | pytest.CollectReport) -> None:
