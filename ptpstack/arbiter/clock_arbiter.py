@@ -121,16 +121,22 @@ class ClockArbiter:
         """Take that *name* follows nobody any more: :meth:`check_silence` need not wait for its silence."""
         self._silent_after.pop(name, None)
 
-    def check_silence(self, now: MonotonicTime) -> list[Event]:
-        """Let silent instances go; without any the clock is in holdover, or runs free if it never was locked."""
+    def check_silence(
+        self, now: MonotonicTime, holdover: ClockState = ClockState.HOLDOVER_IN_SPEC, rule: str = "measurements stopped"
+    ) -> list[Event]:
+        """Let silent instances go; without any the clock is in *holdover*, or runs free if it never was locked."""
         for instance in [name for name, deadline in self._silent_after.items() if deadline <= now]:
             del self._silent_after[instance]
         events = self._choose(now)
-        if self.writer is None and self.state in (ClockState.LOCKED, ClockState.HOLDOVER):
-            events += self._become(ClockState.HOLDOVER, "measurements stopped; it keeps the frequency learnt")
-        elif self.writer is None:
-            events += self._become(ClockState.FREE_RUNNING, "measurements stopped before it was locked")
-        return events
+        if self.writer is not None:
+            return events
+        if self.state is ClockState.LOCKED or self.state.is_holdover:
+            return events + self._become(holdover, rule)
+        return events + self._become(ClockState.FREE_RUNNING, "measurements stopped before it was locked")
+
+    def clock_lost(self, rule: str) -> list[Event]:
+        """Take that nobody knows any more where the clock is."""
+        return self._become(ClockState.FREE_RUNNING if self.writer is None else ClockState.ACQUIRING, rule)
 
     def _choose(self, now: MonotonicTime) -> list[Event]:
         heard = [name for name in self._candidates if self._silent_after.get(name, now) > now]

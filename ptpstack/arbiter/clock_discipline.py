@@ -22,16 +22,38 @@ from enum import Enum, auto
 from typing import TypeAlias
 
 from ptpstack.arbiter.clock_arbiter import ClockArbiter, Verdict
+from ptpstack.arbiter.clock_prediction import ClockPrediction
 from ptpstack.arbiter.clock_state import ClockState
 from ptpstack.arbiter.events import ClockHeld, FrequencyRestored
 from ptpstack.arbiter.learnt_frequency import LearntFrequency
+from ptpstack.arbiter.reentry import Reentry
 from ptpstack.core.outputs import Measurement
 from ptpstack.events import Event
 from ptpstack.servo.interface import Servo, ServoState
-from ptpstack.time import LocalTime, MonotonicTime, TimeInterval, interval_from_log2_seconds, interval_to_seconds
+from ptpstack.time import (
+    SECOND,
+    LocalTime,
+    MonotonicTime,
+    TimeInterval,
+    interval_from_log2_seconds,
+    interval_to_seconds,
+)
 from ptpstack.wire.types import PortIdentity
 
 LOCKED_STATES = (ServoState.LOCKED, ServoState.LOCKED_STABLE)
+
+
+HOLD_INTERVAL: TimeInterval = 10 * SECOND
+"""How often a clock in holdover is steered anew, and its bound looked at."""
+LEAST_CHANGE_PPB = 1e-4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HoldoverSettings:
+    """Holdover is in spec while the clock is off by less than *bound_ns*, but for at most *seconds*."""
+
+    bound_ns: float = 1500.0
+    seconds: float = 14_400.0
 
 
 class Purpose(Enum):
@@ -41,8 +63,10 @@ class Purpose(Enum):
     """Begin at the frequency known from before."""
     FOLLOW = auto()
     """What the servo asks for."""
-    HOLD = auto()
+    BEGIN_TO_HOLD = auto()
     """Run on without measurements."""
+    HOLD = auto()
+    """Go on to do so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,18 +106,35 @@ Output: TypeAlias = Event | Steer | ClockMoved | ServoLocked | Sampled
 
 
 class ClockDiscipline:
-    """Decides for the clock of *arbiter* by *servo*; *learnt_ppb* is the frequency from before a restart."""
+    """Decides for the clock of *arbiter* by *servo*; *learnt_ppb* is the frequency from before a restart.
 
-    def __init__(self, servo: Servo, arbiter: ClockArbiter, *, learnt_ppb: float | None = None) -> None:
+    *prediction* is what learns and predicts; *step_threshold* is the servo's, so that holdover ends as it asks.
+    """
+
+    def __init__(
+        self,
+        servo: Servo,
+        arbiter: ClockArbiter,
+        *,
+        learnt_ppb: float | None = None,
+        holdover: HoldoverSettings | None = None,
+        prediction: ClockPrediction | None = None,
+        step_threshold: TimeInterval = 0,
+    ) -> None:
         self.arbiter = arbiter
+        self.prediction = prediction or ClockPrediction()
         self.servo_state = ServoState.UNLOCKED
         self.steered_by: str | None = None
         """Whose measurement steered the clock last."""
         self.samples = 0
         self.commands = 0
         self._servo = servo
+        self._holdover = holdover or HoldoverSettings()
         self._learnt = LearntFrequency(learnt_ppb)
+        self._reentry = Reentry(step_threshold)
         self._commanded_ppb = 0.0
+        self._sampled_at: MonotonicTime | None = None
+        self._hold_at: MonotonicTime | None = None
         self._source: tuple[str, int, PortIdentity] | None = None
         self._log_sync_interval: int | None = None
         self._followed: tuple[str, Measurement, ServoState] | None = None
@@ -104,6 +145,18 @@ class ClockDiscipline:
         """The frequency at which the clock holds by itself; None while nothing is known."""
         return self._learnt.ppb
 
+    def holdover_seconds(self, now: MonotonicTime) -> float | None:
+        """Return how long ago the last measurement steered a clock in holdover; None: it is in no holdover."""
+        if self._sampled_at is None or not self.arbiter.state.is_holdover:
+            return None
+        return interval_to_seconds(now - self._sampled_at)
+
+    def bound_ns(self, now: MonotonicTime) -> float | None:
+        """Return by how much the clock is off its reference at most, by what was measured; None: nobody knows."""
+        if self.arbiter.state is not ClockState.LOCKED and not self.arbiter.state.is_holdover:
+            return None
+        return self.prediction.bound_ns(now)
+
     # -- measurements ----------------------------------------------------------------------------------
 
     def take(self, name: str, measurement: Measurement, local_now: LocalTime, now: MonotonicTime) -> list[Output]:
@@ -113,9 +166,15 @@ class ClockDiscipline:
             return [*events]
         if verdict is Verdict.MEASURE:
             return [*events, Sampled(measurement, steering=False, state=ServoState.UNLOCKED)]
-        return [*events, *self._follow(name, measurement)]
+        if self.servo_state in LOCKED_STATES:
+            if self._hold_at is not None or self.steered_by != name:
+                self._reentry.begin()
+            self.prediction.sampled(measurement.offset_from_master, measurement.t2, local_now, now)
+        self._hold_at = None
+        self._sampled_at = now
+        return [*events, *self._follow(name, measurement, now)]
 
-    def _follow(self, name: str, measurement: Measurement) -> list[Output]:
+    def _follow(self, name: str, measurement: Measurement, now: MonotonicTime) -> list[Output]:
         outputs: list[Output] = []
         self.samples += 1
         self.steered_by = name
@@ -123,7 +182,11 @@ class ClockDiscipline:
             # Only now, as until here the clock may have been another program's.
             outputs.append(Steer(Purpose.RESTORE, self._learnt.ppb))
         self._tell_servo_of_source(name, measurement)
-        command = self._servo.sample(measurement.offset_from_master, measurement.t2)
+        offset = self._reentry.take(measurement.offset_from_master, now)
+        if offset is None:
+            self.commands += 1  # it goes on as it does, and that is what was decided
+            return [*outputs, Sampled(measurement, steering=True, state=self.servo_state)]
+        command = self._servo.sample(offset, measurement.t2)
         outputs += command.events
         self._followed = name, measurement, command.state
         if command.state is ServoState.UNLOCKED:
@@ -141,20 +204,26 @@ class ClockDiscipline:
 
     # -- what became of commands -----------------------------------------------------------------------
 
-    def steered(self, command: Steer, *, done: bool) -> list[Output]:
-        """Take that the clock did *command*, or did not."""
+    def steered(
+        self, command: Steer, now: MonotonicTime, *, done: bool, frequency_ppb: float | None = None
+    ) -> list[Output]:
+        """Take that the clock did *command*, or did not; *frequency_ppb* is what it runs at in fact, if told."""
+        last_ppb = self._commanded_ppb
         if done:
-            last_ppb, self._commanded_ppb = self._commanded_ppb, command.frequency_ppb
+            self._commanded_ppb = command.frequency_ppb if frequency_ppb is None else frequency_ppb
+            self.prediction.commanded(self._commanded_ppb, now)
         match command.purpose:
             case Purpose.FOLLOW if done:
                 return self._clock_followed(command)
             case Purpose.FOLLOW:
                 return self._clock_refused()
             case Purpose.HOLD if done:
-                self._servo.hold(command.frequency_ppb)
-                return [
-                    ClockHeld(clock=self.arbiter.clock, frequency_ppb=command.frequency_ppb, last_command_ppb=last_ppb)
-                ]
+                self._servo.hold(self._commanded_ppb)
+                return []
+            case Purpose.BEGIN_TO_HOLD if done:
+                self._servo.hold(self._commanded_ppb)
+                clock = self.arbiter.clock
+                return [ClockHeld(clock=clock, frequency_ppb=command.frequency_ppb, last_command_ppb=last_ppb)]
             case Purpose.RESTORE if done:
                 return [FrequencyRestored(clock=self.arbiter.clock, frequency_ppb=command.frequency_ppb)]
         return []
@@ -162,6 +231,8 @@ class ClockDiscipline:
     def _clock_followed(self, command: Steer) -> list[Output]:
         assert self._followed is not None
         if command.step:
+            self._reentry.cancel()
+            self.prediction.stepped(command.step)
             return [ClockMoved(command.step), *self._command_done()]
         interval = interval_from_log2_seconds(self._followed[1].log_sync_interval)
         self._learnt.add(command.frequency_ppb, interval_to_seconds(interval))
@@ -176,7 +247,7 @@ class ClockDiscipline:
     def _clock_refused(self) -> list[Output]:
         assert self._followed is not None
         name, measurement, _ = self._followed
-        self._servo.reset(clock_moved=True)  # a step may be what it did not do
+        self._lose_phase()  # a step may be what it did not do
         unlocked = ServoState.UNLOCKED
         return [*self._servo_became(name, unlocked), Sampled(measurement, steering=True, state=unlocked)]
 
@@ -188,18 +259,30 @@ class ClockDiscipline:
 
     def moved_by_others(self, delta: TimeInterval) -> list[Output]:
         """Take that another hand moved the clock by *delta*: nothing measured before compares with what follows."""
-        self._servo.reset(clock_moved=True)
-        if self.steered_by is None or self.arbiter.writer is None:
-            return [ClockMoved(delta)]
-        return [ClockMoved(delta), *self._servo_became(self.steered_by, ServoState.UNLOCKED)]
+        self._lose_phase()
+        return [ClockMoved(delta), *self._lost("another hand moved it")]
 
     def clock_replaced(self, clock: str) -> list[Output]:
         """Take that another device, called *clock*, stands where the clock was; it may show any time."""
         self.arbiter.clock = clock
+        self._lose_phase()
+        outputs = self._lost("its device went away, and another one shows any time")
+        if self.samples and self._learnt.ppb is not None:
+            outputs.append(Steer(Purpose.RESTORE, self._learnt.ppb))
+        return outputs
+
+    def _lose_phase(self) -> None:
         self._servo.reset(clock_moved=True)
-        if not self.samples or self._learnt.ppb is None:
+        self._reentry.cancel()
+        self.prediction.forget_phase()
+
+    def _lost(self, rule: str) -> list[Output]:
+        if self.steered_by is None:
             return []
-        return [Steer(Purpose.RESTORE, self._learnt.ppb)]
+        if self.arbiter.writer is not None:
+            return self._servo_became(self.steered_by, ServoState.UNLOCKED)
+        self.servo_state = ServoState.UNLOCKED
+        return [*self.arbiter.clock_lost(rule)]
 
     # -- silence ---------------------------------------------------------------------------------------
 
@@ -210,17 +293,53 @@ class ClockDiscipline:
 
     def next_deadline(self) -> MonotonicTime | None:
         """Return when :meth:`handle_deadline` should be called, if ever."""
-        return self.arbiter.next_deadline()
+        return min((at for at in (self.arbiter.next_deadline(), self._hold_at) if at is not None), default=None)
 
     def handle_deadline(self, now: MonotonicTime) -> list[Output]:
-        """Let silent instances go; a clock that nobody steers now holds the mean frequency.
+        """Let silent instances go; steer a clock in holdover along what was learnt, and say what it is worth.
 
-        The last command would have the noise of the last sample in it.
+        Its last command would have the noise of the last sample in it.
         """
         before = self.arbiter.state
-        events = self.arbiter.check_silence(now)
-        if before is not self.arbiter.state is ClockState.HOLDOVER and self._learnt.ppb is not None:
-            return [*events, Steer(Purpose.HOLD, self._learnt.ppb)]
+        events = self.arbiter.check_silence(now, *self._holdover_is(now))
         if before is not self.arbiter.state is ClockState.FREE_RUNNING:
             self._servo.reset()  # the source may step before it is heard again: no frequency estimate across that
-        return [*events]
+        if self.arbiter.writer is not None or not self.arbiter.state.is_holdover:
+            self._hold_at = None
+            return [*events]
+        begins = self._hold_at is None
+        self._hold_at = now + HOLD_INTERVAL
+        if begins and self.prediction.is_known:
+            self.prediction.begin_to_hold(now)
+        frequency_ppb = self.prediction.holding_ppb(now) if self.prediction.is_known else self._learnt.ppb
+        if frequency_ppb is None:
+            return [*events]
+        if begins:
+            return [*events, Steer(Purpose.BEGIN_TO_HOLD, frequency_ppb)]
+        if abs(frequency_ppb - self._commanded_ppb) < LEAST_CHANGE_PPB:
+            return [*events]
+        return [*events, Steer(Purpose.HOLD, frequency_ppb)]
+
+    def _holdover_is(self, now: MonotonicTime) -> tuple[ClockState, str]:
+        """Return what holdover is worth now, and why."""
+        bound_ns, limits = self.prediction.bound_ns(now), self._holdover
+        since_s = 0.0 if self._sampled_at is None else interval_to_seconds(now - self._sampled_at)
+        if bound_ns is None:
+            return (
+                ClockState.HOLDOVER_OUT_OF_SPEC,
+                "measurements stopped before enough was learnt to say how far off it may be; it keeps its frequency",
+            )
+        if bound_ns >= limits.bound_ns:
+            return (
+                ClockState.HOLDOVER_OUT_OF_SPEC,
+                f"off by up to {bound_ns:.0f} ns after {since_s:.0f} s, the limit is {limits.bound_ns:.0f} ns",
+            )
+        if since_s >= limits.seconds:
+            return (
+                ClockState.HOLDOVER_OUT_OF_SPEC,
+                f"no measurement for {since_s:.0f} s, the limit is {limits.seconds:.0f} s",
+            )
+        return (
+            ClockState.HOLDOVER_IN_SPEC,
+            f"measurements stopped; steered along what was learnt, off by up to {bound_ns:.0f} ns now",
+        )

@@ -207,7 +207,7 @@ class ClockDriver:
         for output in outputs:
             match output:
                 case Steer():
-                    self._carry_out(self.discipline.steered(output, done=self._steer(output)), name)
+                    self._carry_out(self._steer(output), name)
                 case ClockMoved():
                     self._tell_step(output.delta)
                 case ServoLocked():
@@ -218,13 +218,14 @@ class ClockDriver:
                     self._recorder.record(output, name)
         self._deadline_timer.set(self.discipline.next_deadline())
 
-    def _steer(self, command: Steer) -> bool:
-        """Do *command*; whether the clock did."""
-        if self._steered.is_gone and command.purpose is not Purpose.FOLLOW:
-            return False
-        if not self._steered.set_frequency(command.frequency_ppb):
-            return False
-        return not command.step or self._steered.step(command.step)
+    def _steer(self, command: Steer) -> list[Output]:
+        """Do *command*; return what follows from what the clock did."""
+        holds = command.purpose in (Purpose.BEGIN_TO_HOLD, Purpose.HOLD)
+        done = not (self._steered.is_gone and command.purpose is not Purpose.FOLLOW)
+        done = done and self._steered.set_frequency(command.frequency_ppb)
+        done = done and (not command.step or self._steered.step(command.step))
+        in_fact_ppb = self._steered.frequency_in_fact_ppb() if done and holds else None
+        return self.discipline.steered(command, monotonic_now(), done=done, frequency_ppb=in_fact_ppb)
 
     def _tell_step(self, delta: TimeInterval) -> None:
         self._say_synchronized_at = MonotonicTime(0)

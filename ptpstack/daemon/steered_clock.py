@@ -61,6 +61,13 @@ class SteeredClock:
         self.frequency_ppb = frequency_ppb
         return True
 
+    def frequency_in_fact_ppb(self) -> float | None:
+        """Return what the clock made of the frequency that it was set to; None where it does not tell."""
+        try:
+            return self.device.frequency_ppb()
+        except HardwareError:
+            return None
+
     def step(self, delta: TimeInterval) -> bool:
         """Move the clock by *delta*; whether it moved."""
         try:

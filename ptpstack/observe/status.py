@@ -24,7 +24,14 @@ TIME_INTERVALS = frozenset({"offset_from_master", "mean_delay", "mean_link_delay
 SERVING = "serving"
 """The verdict on a grandmaster: nothing to follow, a port in MASTER."""
 
-EXIT_CODES = {"locked": 0, SERVING: 0, "acquiring": 1, "holdover": 1, "free-running": 2}
+EXIT_CODES = {
+    "locked": 0,
+    SERVING: 0,
+    "acquiring": 1,
+    "holdover in-spec": 1,
+    "holdover out-of-spec": 1,
+    "free-running": 2,
+}
 
 
 def standard_name(name: str) -> str:
@@ -67,7 +74,7 @@ def verdict(port_states: list[PortState], clock: ClockState, *, measures_only: b
     """Return an instance's state in one word, a key of :data:`EXIT_CODES`."""
     if any(state in (PortState.UNCALIBRATED, PortState.SLAVE) for state in port_states):
         return ClockState.FREE_RUNNING.label if measures_only else max(clock, ClockState.ACQUIRING).label
-    if PortState.MASTER in port_states and clock is not ClockState.HOLDOVER:
+    if PortState.MASTER in port_states and not clock.is_holdover:
         return SERVING
     return clock.label
 

@@ -39,6 +39,10 @@ class HoldoverBlocks:
             self.steered_ns += frequency_ppb * (at_s - self._until_s)
         self._until_s = at_s
 
+    def steered_ns_at(self, at_s: float, frequency_ppb: float) -> float:
+        """Return what :attr:`steered_ns` will be *at_s*, with *frequency_ppb* in force until then."""
+        return self.steered_ns + (0.0 if self._until_s is None else frequency_ppb * (at_s - self._until_s))
+
     def stepped(self, step_ns: float) -> None:
         """Take that the clock was moved on purpose."""
         self.steered_ns += step_ns

@@ -131,7 +131,7 @@ def test_a_clock_goes_from_free_running_over_acquiring_to_locked_and_into_holdov
     assert states(arbiter.servo_moved(ServoState.JUMP)) == []
     assert states(arbiter.servo_moved(ServoState.LOCKED)) == [ClockState.LOCKED]
     assert states(arbiter.servo_moved(ServoState.LOCKED_STABLE)) == []
-    assert states(arbiter.check_silence(at(8))) == [ClockState.HOLDOVER]
+    assert states(arbiter.check_silence(at(8))) == [ClockState.HOLDOVER_IN_SPEC]
     judge(arbiter, "main", 20.0)
     assert states(arbiter.servo_moved(ServoState.LOCKED)) == [ClockState.LOCKED]
     assert states(arbiter.servo_moved(ServoState.UNLOCKED)) == [ClockState.ACQUIRING]

@@ -172,8 +172,8 @@ def test_the_kernel_hears_that_its_clock_is_kept_and_how_well() -> None:
     ("state", "after_s", "kept"),
     [
         (ClockState.LOCKED, 10_000, True),
-        (ClockState.HOLDOVER, KEPT_IN_HOLDOVER // SECOND - 1, True),
-        (ClockState.HOLDOVER, KEPT_IN_HOLDOVER // SECOND, False),
+        (ClockState.HOLDOVER_IN_SPEC, KEPT_IN_HOLDOVER // SECOND - 1, True),
+        (ClockState.HOLDOVER_IN_SPEC, KEPT_IN_HOLDOVER // SECOND, False),
         (ClockState.ACQUIRING, 1, True),
         (ClockState.FREE_RUNNING, 1, False),
     ],

@@ -69,9 +69,9 @@ S, C = PortState, ClockState
         ([S.MASTER, S.PASSIVE], C.FREE_RUNNING, False, "serving", 0),
         ([S.UNCALIBRATED], C.FREE_RUNNING, False, "acquiring", 1),
         ([S.UNCALIBRATED], C.ACQUIRING, False, "acquiring", 1),
-        ([S.LISTENING], C.HOLDOVER, False, "holdover", 1),
-        ([S.FAULTY], C.HOLDOVER, False, "holdover", 1),
-        ([S.MASTER], C.HOLDOVER, False, "holdover", 1),
+        ([S.LISTENING], C.HOLDOVER_IN_SPEC, False, "holdover in-spec", 1),
+        ([S.FAULTY], C.HOLDOVER_IN_SPEC, False, "holdover in-spec", 1),
+        ([S.MASTER], C.HOLDOVER_IN_SPEC, False, "holdover in-spec", 1),
         ([S.LISTENING], C.FREE_RUNNING, False, "free-running", 2),
         ([S.UNCALIBRATED], C.FREE_RUNNING, True, "free-running", 2),
     ],
@@ -84,5 +84,5 @@ def test_an_instance_is_judged_by_its_ports_and_its_clock(
 
 
 def test_the_worst_instance_decides_the_exit_code_and_none_is_not_good() -> None:
-    assert exit_code(["locked", "holdover", "serving"]) == 1
+    assert exit_code(["locked", "holdover out-of-spec", "serving"]) == 1
     assert exit_code([]) == 2

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from lab.vptp import read_truth, set_knob
-from tests.vm.guest.bed import run
+from tests.vm.guest.bed import insert_card, run
 from tests.vm.guest.daemons import (
     Link,
     Ours,
@@ -16,14 +16,15 @@ from tests.vm.guest.daemons import (
     make_imperfect,
     node,
     offset_ns,
+    parameters,
     record_offsets,
     rms,
     say,
     soon,
     wait_for_lock,
 )
-from tests.vm.guest.reload import insert_module
 
+PARAMETERS = parameters(pairs=1)
 MASTERS: list[Ptp4l] = []
 SLAVES: list[Ours] = []
 QUIET_NS = 60
@@ -131,7 +132,7 @@ def check_without_a_master_the_clock_keeps_the_frequency_learnt() -> None:
     say(f"held {apart_ppb:+.2f} ppb off, last command {event['last_command_ppb'] - event['frequency_ppb']:+.1f} ppb")
     assert abs(apart_ppb) < 1.5, apart_ppb
     assert largest(adrift) < QUIET_NS, adrift
-    assert slave.clock_status(1)["state"] == "holdover"
+    assert slave.clock_status(1)["state"].startswith("holdover")
     MASTERS.append(Ptp4l("master", 0, Link()))
     (back,) = record_offsets(20, 1)
     assert largest(back) < QUIET_NS, back
@@ -147,7 +148,7 @@ def check_a_module_that_is_reloaded_under_the_daemon_costs_a_new_lock_and_nothin
     reasons = [event["reason"] for event in slave.events("InterfaceLost")]
     assert reasons[-1] == "the interface was removed", reasons
     time.sleep(3)
-    insert_module()
+    insert_card(PARAMETERS)
     make_imperfect(0, 1)
     node("slaves", 1)
     MASTERS.append(Ptp4l("master", 0, Link()))
