@@ -92,7 +92,7 @@ class ClientSocket:
     def send(self, octets: bytes) -> None:
         """Send the request. Raises ``NotSentError``."""
         try:
-            self._sends.send([octets])
+            self._sends.send(octets)
         except OSError as error:
             raise _not_sent(error, self.address) from error
 

@@ -68,6 +68,8 @@ def _lines(status: dict[str, Any]) -> Iterator[str]:
             ("source", "clock", "seconds named by", "makes it class", "pulses"),
             [_source_row(name, source) for name, source in sources.items()],
         )
+    if ntp := status.get("ntp"):
+        yield from _ntp_lines(ntp)
     yield ""
     yield "offset: local - master, positive is ahead; frequency: what the clock is set to, positive is faster"
 
@@ -102,6 +104,29 @@ def _steered_by(clock: dict[str, Any]) -> str:
 def _source_row(name: str, source: dict[str, Any]) -> tuple[str, ...]:
     clock_class = "-" if source["clock_class"] is None else str(source["clock_class"])
     return (name, source["clock"], source["time_of_day"], clock_class, source["doubt"] or "used")
+
+
+def _ntp_lines(ntp: dict[str, Any]) -> Iterator[str]:
+    """One line a source, with the reason why it is used or not."""
+    yield ""
+    yield f"NTP, for {ntp['clock']}"
+    yield from _table(
+        ("", "source", "stratum", "reach", "poll (s)", "age (s)", "why it is used, or not"),
+        [
+            (
+                source["symbol"],
+                name,
+                str(source["stratum"]),
+                source["reach"],
+                f"{source['poll_s']:g}",
+                "-" if source["age_s"] is None else f"{source['age_s']:.0f}",
+                source["why"],
+            )
+            for name, source in ntp["sources"].items()
+        ],
+    )
+    for name in ntp["unresolved"]:
+        yield f"  ?  {name}: not used: its name has no address yet"
 
 
 def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> Iterator[str]:

@@ -6,11 +6,22 @@ from collections.abc import Iterator
 
 from msgspec import UNSET
 
+from ptpstack.config.clock_rules import real_clock
 from ptpstack.config.model import Config
 from ptpstack.config.ntp_table import Ntp
 from ptpstack.config.problems import Path, Problem
 from ptpstack.config.rules import unknown_clock
 from ptpstack.config.source import Source
+
+NTP = "ntp"
+"""What the servers together are called where something steers a clock."""
+
+
+def ntp_writers(config: Config, word: str) -> list[str]:
+    """Return the name under which NTP may steer clock *word*, after everything else, if it may."""
+    ntp = config.ntp
+    steers = bool(ntp.source) and not ntp.free_running and real_clock(ntp.clock, config.clock) == word
+    return [NTP] if steers else []
 
 
 def ntp_problems(config: Config, source: Source) -> Iterator[Problem]:

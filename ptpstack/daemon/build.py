@@ -14,6 +14,7 @@ from hw.timestamping import Timestamping
 from profiles.loader import TransportName
 from ptpstack.arbiter.clock_arbiter import ClockArbiter
 from ptpstack.config.model import Config
+from ptpstack.config.ntp_rules import ntp_writers
 from ptpstack.config.resolve import ResolvedInstance, ResolvedPort
 from ptpstack.config.rules import steers
 from ptpstack.config.servo_table import Servo as ServoConfig
@@ -63,7 +64,7 @@ def build(config: Config, resolved: Sequence[ResolvedInstance], loop: Loop, reco
         users = [instance for instance in resolved if words[instance.name] == word]
         clock = open_clock(word, users, config.clock, store)
         steering = [user.name for user in users if steers(user.values)]
-        steered_by = [host[word], *steering] if word in host else steering
+        steered_by = [*([host[word]] if word in host else []), *steering, *ntp_writers(config, word)]
         check_writers(word, config, steering)
         kept_ppb = kept_frequency_ppb(clock, store) if steered_by else None
         begins_at_ppb = clock.frequency_ppb() if kept_ppb is None else kept_ppb

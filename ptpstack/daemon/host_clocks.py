@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from hw.clock import Clock
 from hw.external_timestamps import ExternalTimestamps
@@ -29,6 +30,9 @@ from ptpstack.errors import ConfigError
 from ptpstack.observe.recorder import Recorder
 from ptpstack.time import interval_from_ns
 
+if TYPE_CHECKING:
+    from ptpstack.daemon.ntp_driver import NtpDriver
+
 
 @dataclass(slots=True)
 class HostClocks:
@@ -37,18 +41,21 @@ class HostClocks:
     followers: dict[str, ClockFollower] = field(default_factory=dict)
     sources: dict[str, PulseSource] = field(default_factory=dict)
     outputs: dict[str, PulseOutput] = field(default_factory=dict)
+    ntp: NtpDriver | None = None
 
-    def parts(self) -> list[ClockFollower | PulseSource | PulseOutput]:
+    def parts(self) -> list[ClockFollower | PulseSource | PulseOutput | NtpDriver]:
         """Return everything that is to be started and stopped."""
-        return [*self.outputs.values(), *self.sources.values(), *self.followers.values()]
+        ntp = [self.ntp] if self.ntp else []
+        return [*self.outputs.values(), *self.sources.values(), *self.followers.values(), *ntp]
 
 
 def host_clocks(config: Config) -> list[str]:
-    """Return the clocks that followers, sources and outputs need."""
+    """Return the clocks that followers, sources, outputs and NTP need."""
     words = [name for name, clock in config.clock.items() if clock.follows]
     words += [clock.follows for clock in config.clock.values() if clock.follows not in ("", AUTO)]
     words += [source.clock for source in config.source.values()]
     words += [output.clock for output in config.output.values()]
+    words += [config.ntp.clock] if config.ntp.source else []
     return list(dict.fromkeys(real_clock(word, config.clock) for word in words))
 
 
@@ -112,6 +119,10 @@ def build_host_clocks(
         driver = drivers[real_clock(output.clock, config.clock)]
         host.outputs[name] = PulseOutput(f"output.{name}", output, driver, loop, recorder)
         driver.users.append(host.outputs[name])
+    if config.ntp.source:
+        from ptpstack.daemon.ntp_build import build_ntp  # noqa: PLC0415 (10 ms that PTP alone does not need)
+
+        host.ntp = build_ntp(config.ntp, drivers[real_clock(config.ntp.clock, config.clock)], loop, recorder)
     return host
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from hw.soft_clock import SoftClock
 from ptpstack import __version__
+from ptpstack.config.ntp_rules import NTP
 from ptpstack.daemon.build import Plant
 from ptpstack.daemon.clock_driver import ClockDriver
 from ptpstack.daemon.loop import monotonic_now
@@ -45,13 +46,16 @@ def snapshot(plant: Plant, recorder: Recorder, started: MonotonicTime) -> dict[s
         "instances": {name: {"state": words[name], **_instance(plant, name)} for name in plant.instances},
         "clocks": {word: _clock(plant, word, driver) for word, driver in plant.clocks.items()},
         "sources": {name: source.as_dict() for name, source in plant.host.sources.items()},
+        **({"ntp": plant.host.ntp.as_dict()} if plant.host.ntp else {}),
         "decisions": [record.as_dict() for record in recorder.last(DECISIONS)],
     }
 
 
 def _steered_by_host(plant: Plant) -> list[str]:
-    """Return the states of the clocks that follow another one; a grandmaster's reference shows in what it serves."""
-    return [plant.clocks[word].arbiter.state.label for word in plant.host.followers]
+    """Return the states of clocks that follow another or NTP; a reference shows in what its grandmaster serves."""
+    states = [plant.clocks[word].arbiter.state.label for word in plant.host.followers]
+    ntp_keeps = [driver for driver in plant.clocks.values() if driver.arbiter.may_steer(NTP)]
+    return states + [driver.arbiter.state.label for driver in ntp_keeps]
 
 
 def _instance(plant: Plant, name: str) -> dict[str, Any]:

@@ -1,0 +1,127 @@
+"""From `[ntp]` of the configuration to a driver that is wired and not yet started."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+from msgspec import UNSET
+
+from hw.clock import Clock
+from hw.ethtool import timestamping_info
+from hw.realtime import RealtimeClock
+from hw.timestamping import Timestamping
+from ntp.accuracy import Plan, plan
+from ntp.client.sample import StampSource
+from ntp.client.settings import AssociationSettings
+from ntp.ensemble import Ensemble
+from ntp.keys import Key, read_keys
+from ntp.resolver import Resolver
+from ntp.selection import Authentication, Policy
+from ntp.transport import ClientSocket
+from ptpstack.config.ntp_table import Ntp, NtpSource, accuracy_of
+from ptpstack.daemon.clock_driver import ClockDriver
+from ptpstack.daemon.loop import Loop
+from ptpstack.daemon.ntp_driver import NtpDriver
+from ptpstack.daemon.ntp_source import NtpSourceState
+from ptpstack.errors import ConfigError
+from ptpstack.observe.recorder import Recorder
+from ptpstack.time import MILLISECOND, interval_from_ns
+
+
+def build_ntp(config: Ntp, driver: ClockDriver, loop: Loop, recorder: Recorder) -> NtpDriver:
+    """Return what *config* describes, on the clock of *driver*. Raises ``HardwareError`` or ``ConfigError``."""
+    clock, needed = driver.clock, plan(accuracy_of(config.accuracy))
+    _check_stamps(config, clock)
+    keys = _keys(config)
+    policy = Policy(
+        min_sources=config.min_sources,
+        max_distance=round(config.max_distance_ms * MILLISECOND),
+        authentication=Authentication(config.authentication),
+    )
+    ntp = NtpDriver(
+        driver,
+        Ensemble(policy),
+        [NtpSourceState(source, _count(source, needed)) for source in config.source],
+        settings_of=partial(_settings, needed, keys, _stamp_source(clock)),
+        open_socket=partial(ClientSocket, timestamping=clock.stamping, interface=config.interface, dscp=config.dscp),
+        names=Resolver(),
+        kernel_tai_offset_s=RealtimeClock(tai_offset_s=0).kernel_tai_offset_s,
+        loop=loop,
+        recorder=recorder,
+    )
+    driver.users.append(ntp)
+    return ntp
+
+
+def _count(source: NtpSource, needed: Plan) -> int:
+    """Return how many addresses of *source* are asked."""
+    if source.count is not UNSET:
+        return source.count
+    return needed.sources if source.pool else 1
+
+
+def _stamp_source(clock: Clock) -> StampSource:
+    return StampSource.HARDWARE if clock.stamping is Timestamping.HARDWARE else StampSource.KERNEL
+
+
+def _settings(
+    needed: Plan, keys: dict[int, Key], stamps: StampSource, source: NtpSource, name: str
+) -> AssociationSettings:
+    """Return how *source* is asked: as it says, and as the accuracy needs where it is silent."""
+    min_poll = needed.min_poll if source.min_poll is UNSET else source.min_poll
+    max_poll = needed.max_poll if source.max_poll is UNSET else source.max_poll
+    if source.min_poll is UNSET:
+        min_poll = min(min_poll, max_poll)
+    return AssociationSettings(
+        name=name,
+        min_poll=min_poll,
+        max_poll=max(min_poll, max_poll),
+        iburst=source.iburst,
+        interleaved=needed.interleaved if source.interleaved is UNSET else source.interleaved,
+        key=keys[source.key] if source.key else None,
+        stamps=stamps,
+        poll_target=needed.poll_target,
+        min_samples=needed.min_samples,
+        max_delay=round(source.max_delay_ms * MILLISECOND),
+        offset_correction=interval_from_ns(source.offset_ns),
+    )
+
+
+def _keys(config: Ntp) -> dict[int, Key]:
+    """Return the keys that sources name. Raises ``ConfigError``."""
+    if not config.key_file:
+        return {}
+    try:
+        text = Path(config.key_file).read_text(encoding="ascii")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(
+            "cannot be read", where=f"ntp.key_file {config.key_file}", why=getattr(error, "strerror", "") or "not ASCII"
+        ) from error
+    keys = read_keys(text, config.key_file)
+    for index, source in enumerate(config.source):
+        if source.key and source.key not in keys:
+            raise ConfigError(
+                f"there is no key {source.key}", where=f"ntp.source[{index}].key", why=f"not in {config.key_file}"
+            )
+    return keys
+
+
+def _check_stamps(config: Ntp, clock: Clock) -> None:
+    """Refuse a hardware clock that does not stamp what goes through the interface."""
+    if clock.stamping is not Timestamping.HARDWARE:
+        return
+    if not config.interface:
+        raise ConfigError(
+            "is missing",
+            where="ntp.interface",
+            why=f"{clock.name} stamps what goes through its own interface only",
+            next_step='write it, or measure the system clock: clock = "system"',
+        )
+    info = timestamping_info(config.interface)
+    if not info.stamps_in_hardware or f"/dev/ptp{info.phc_index}" != clock.name:
+        raise ConfigError(
+            f"{config.interface} is not stamped by {clock.name}",
+            where="ntp.interface",
+            next_step="`ptpstack nics` shows the clock of each interface",
+        )

@@ -1,0 +1,376 @@
+"""NTP servers and the clock that is kept by them: sockets, names, and measurements for the arbiter. No protocol rule.
+
+What lives here: wiring. What does not: when and what to ask, and whom to believe (``ntp``), and what follows for the
+clock (``clock_driver.py``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import partial
+from random import SystemRandom
+from typing import Any, Protocol
+
+from hw.realtime import RealtimeClock
+from hw.timestamping import Timestamping
+from ntp.client.association import Association, AssociationState, reference_name
+from ntp.client.outputs import Output, Send
+from ntp.client.sample import Sample, StampSource
+from ntp.client.settings import AssociationSettings
+from ntp.ensemble import Ensemble, SourceOptions
+from ntp.resolver import FamilyName, Resolved
+from ntp.selection import Combined, Selection
+from ntp.transport import Address, ClientSocket, NotSentError, StampKeeper
+from ptpstack.config.ntp_rules import NTP
+from ptpstack.config.ntp_table import NtpSource
+from ptpstack.core.outputs import Measurement
+from ptpstack.core.settings import TimeProperties
+from ptpstack.daemon.clock_driver import ClockDriver
+from ptpstack.daemon.events import ClockFailed
+from ptpstack.daemon.loop import Loop, monotonic_now
+from ptpstack.daemon.ntp_source import NtpSourceState, SourceResolved
+from ptpstack.daemon.utc_keeper import choose_tai_offset
+from ptpstack.errors import HardwareError
+from ptpstack.observe.recorder import Recorder
+from ptpstack.time import (
+    SECOND,
+    LocalTime,
+    MonotonicTime,
+    PtpTime,
+    TimeInterval,
+    UtcTime,
+    interval_to_ns,
+    interval_to_seconds,
+)
+from ptpstack.wire.types import ClockIdentity, PortIdentity
+
+LONGEST_DELAY: TimeInterval = SECOND
+"""What the arbiter takes as a delay at most; a bound beyond it is a second and more anyway."""
+
+CHANCE = SystemRandom()
+
+
+class Names(Protocol):
+    """What looks names up off the loop (``ntp.resolver``)."""
+
+    def fileno(self) -> int:
+        """What becomes readable when an answer has come."""
+
+    def ask(self, name: str, port: int, family: FamilyName) -> None:
+        """Look *name* up."""
+
+    def results(self) -> list[Resolved]:
+        """Return the answers that have come."""
+
+    def close(self) -> None:
+        """Look nothing up any more."""
+
+
+@dataclass(slots=True)
+class _Request:
+    """The socket of an association's open request."""
+
+    socket: ClientSocket
+    context: int
+    has_stamp: bool = False
+
+
+class NtpDriver:
+    """Lets *driver*'s clock follow what the servers of *ensemble* say together."""
+
+    name = NTP
+
+    def __init__(
+        self,
+        driver: ClockDriver,
+        ensemble: Ensemble,
+        sources: Iterable[NtpSourceState],
+        *,
+        settings_of: Callable[[NtpSource, str], AssociationSettings],
+        open_socket: Callable[[Address], ClientSocket],
+        names: Names,
+        kernel_tai_offset_s: Callable[[], int],
+        loop: Loop,
+        recorder: Recorder,
+    ) -> None:
+        self.ensemble = ensemble
+        self._driver = driver
+        self._sources = list(sources)
+        self._settings_of = settings_of
+        self._open_socket = open_socket
+        self._names = names
+        self._kernel_tai_offset_s = kernel_tai_offset_s
+        self._loop = loop
+        self._recorder = recorder
+        self._requests: dict[str, _Request] = {}
+        self._timer = loop.timer(self._on_deadline)
+        self._frequency_ppb: float | None = None
+        self._stamp_keeper = StampKeeper()
+
+    @property
+    def time_properties(self) -> TimeProperties | None:
+        """UTC, of which nobody tells how far it is from TAI."""
+        return None
+
+    def start(self) -> None:
+        """Look names up, and ask."""
+        self._loop.watch(self._names.fileno(), self._on_names)
+        for source in self._sources:
+            self._look_up(source)
+        self._arm()
+
+    def stop(self) -> None:
+        """Ask no more."""
+        self._timer.close()
+        self._loop.unwatch(self._names.fileno())
+        self._names.close()
+        self._stamp_keeper.close()
+        for name in list(self._requests):
+            self._close_request(name)
+        for association in self.ensemble.associations.values():
+            association.stop()
+
+    def servo_locked(self, *, locked: bool) -> None:
+        """Nothing depends on it here."""
+
+    def clock_stepped(self, delta: TimeInterval, _local: LocalTime) -> None:
+        """Carry what was measured over a step of the clock."""
+        self.ensemble.clock_stepped(delta)
+
+    # -- names ---------------------------------------------------------------------------------------------
+
+    def _look_up(self, source: NtpSourceState) -> None:
+        source.asked(monotonic_now())
+        config = source.config
+        self._names.ask(config.address, config.port, config.family)
+
+    def _on_names(self) -> None:
+        now = monotonic_now()
+        for answer in self._names.results():
+            for source in self._sources:
+                if source.name == answer.name:
+                    self._take_answer(source, answer, now)
+        self._arm()
+
+    def _take_answer(self, source: NtpSourceState, answer: Resolved, now: MonotonicTime) -> None:
+        for event in source.take(answer, now):
+            self._recorder.record(event)
+        others = source.others(answer)
+        for name in source.given_up(self.ensemble.associations)[: len(others)]:
+            self._remove(source, name)
+        fresh = others[: source.count - len(source.addresses)]
+        for address in fresh:
+            self._add(source, address, now)
+        if fresh:
+            hosts = tuple(address.host for address in source.addresses.values())
+            self._recorder.record(SourceResolved(source=source.name, addresses=hosts))
+
+    def _add(self, source: NtpSourceState, address: Address, now: MonotonicTime) -> None:
+        name, config = source.association_name(address), source.config
+        association = Association(self._settings_of(config, name), random_bits=CHANCE.getrandbits, random=CHANCE.random)
+        options = SourceOptions(
+            prefer=config.prefer, trust=config.trust, require=config.require, noselect=config.noselect
+        )
+        source.addresses[name] = address
+        self.ensemble.add(name, association, options)
+        self._carry_out(name, association.start(now))
+
+    def _remove(self, source: NtpSourceState, name: str) -> None:
+        self._close_request(name)
+        self.ensemble.remove(name)
+        del source.addresses[name]
+
+    # -- time ------------------------------------------------------------------------------------------------
+
+    def _arm(self) -> None:
+        deadlines = [self.ensemble.next_deadline(), *(source.ask_at for source in self._sources)]
+        self._timer.set(min((deadline for deadline in deadlines if deadline is not None), default=None))
+
+    def _on_deadline(self) -> None:
+        now = monotonic_now()
+        self._timer.set(now + SECOND)  # should a defect end the next lines
+        try:
+            self._follow_frequency()
+            for name, outputs in self.ensemble.handle_deadline(now):
+                self._carry_out(name, outputs)
+        except HardwareError as error:
+            self._failed(error)
+        for source in self._sources:
+            if source.is_due(self.ensemble.associations, now):
+                self._look_up(source)
+        self._judge(now)
+        self._arm()
+
+    # -- requests and replies ----------------------------------------------------------------------------------
+
+    def _carry_out(self, name: str, outputs: list[Output]) -> None:
+        for output in outputs:
+            match output:
+                case Send():
+                    self._send(name, output)
+                case Sample():
+                    self._measured(name)
+                case _:
+                    self._recorder.record(output)
+
+    def _send(self, name: str, send: Send) -> None:
+        self._close_request(name)
+        association = self.ensemble.associations[name]
+        try:
+            opened = self._open_socket(self._address_of(name))
+            request = self._requests[name] = _Request(opened, send.context)
+            departed = self._utc(self._driver.clock.time())
+            opened.send(send.octets)
+        except NotSentError as error:
+            association.refused(error.why)
+            self._close_request(name)
+            return
+        except HardwareError as error:
+            association.refused(error.why or error.what)
+            self._failed(error)
+            self._close_request(name)
+            return
+        self._loop.watch(request.socket.fileno(), partial(self._on_socket, name))
+        self._carry_out(name, association.transmitted(send.context, departed, StampSource.DAEMON, monotonic_now()))
+
+    def _on_socket(self, name: str) -> None:
+        request, association = self._requests[name], self.ensemble.associations[name]
+        stamps = self._stamp_source()
+        try:
+            stamp_ns = request.socket.transmit_stamp_ns()
+            if stamp_ns is not None:
+                left = self._utc(self._driver.local_time(stamp_ns))
+                self._carry_out(name, association.transmitted(request.context, left, stamps, monotonic_now()))
+            for received in request.socket.receive():
+                if received.stamp_ns is None:
+                    came, by = self._utc(self._driver.clock.time()), StampSource.DAEMON
+                else:
+                    came, by = self._utc(self._driver.local_time(received.stamp_ns)), stamps
+                self._carry_out(name, association.receive(received.octets, came, by, monotonic_now()))
+        except NotSentError as error:
+            association.refused(error.why)
+            self._close_request(name)
+        except HardwareError as error:
+            self._failed(error)
+        self._arm()
+
+    def _close_request(self, name: str) -> None:
+        request = self._requests.pop(name, None)
+        if request is not None:
+            self._loop.unwatch(request.socket.fileno())
+            request.socket.close()
+
+    def _address_of(self, name: str) -> Address:
+        return next(source.addresses[name] for source in self._sources if name in source.addresses)
+
+    def _stamp_source(self) -> StampSource:
+        hardware = self._driver.clock.stamping is Timestamping.HARDWARE
+        return StampSource.HARDWARE if hardware else StampSource.KERNEL
+
+    # -- the clock ---------------------------------------------------------------------------------------------
+
+    def _utc(self, local: LocalTime) -> UtcTime:
+        """Return what the clock takes for UTC when it reads *local*."""
+        clock = self._driver.clock
+        offset_s = (
+            clock.tai_offset_s
+            if isinstance(clock, RealtimeClock)
+            else choose_tai_offset(None, self._kernel_tai_offset_s()).seconds
+        )
+        return UtcTime(int(local) - offset_s * SECOND)
+
+    def _follow_frequency(self) -> None:
+        """Re-express what was measured when the clock was told to run at another speed."""
+        frequency_ppb = self._driver.frequency_ppb
+        before, self._frequency_ppb = self._frequency_ppb, frequency_ppb
+        if before is not None and before != frequency_ppb:
+            self.ensemble.frequency_changed(frequency_ppb - before, self._utc(self._driver.clock.time()))
+
+    def _measured(self, name: str) -> None:
+        """Take in that *name* has a new sample: let the clock follow what all say together, when that is due."""
+        now = monotonic_now()
+        self._follow_frequency()
+        selection = self._judge(now)
+        combined = selection.combined if selection else None
+        if combined is None or not self.ensemble.is_due(combined, name, now):
+            return
+        local = self._driver.clock.time()
+        self._driver.take(self, self._measurement(combined, local))
+        self._follow_frequency()
+
+    def _judge(self, now: MonotonicTime) -> Selection | None:
+        try:
+            selection, events = self.ensemble.judge(self._utc(self._driver.clock.time()), now)
+        except HardwareError as error:
+            self._failed(error)
+            return None
+        for event in events:
+            self._recorder.record(event)
+        return selection
+
+    def _measurement(self, combined: Combined, local: LocalTime) -> Measurement:
+        """Put what is combined as if a port 0 had measured it now, over a path as long as the bound."""
+        return Measurement(
+            port_number=0,
+            parent_port_identity=PortIdentity(ClockIdentity(), 0),
+            t1=PtpTime(int(local) - combined.offset),
+            t2=local,
+            offset_from_master=combined.offset,
+            mean_delay=min(combined.bound, LONGEST_DELAY),
+            log_sync_interval=self.ensemble.associations[combined.best].poll.exponent,
+        )
+
+    def _failed(self, error: HardwareError) -> None:
+        self._recorder.record(ClockFailed(clock=self._driver.clock.name, reason=str(error)), self.name)
+
+    # -- status ------------------------------------------------------------------------------------------------
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return what `ptpstack status` shows; offsets are local - server."""
+        now = monotonic_now()
+        local = self._utc(self._driver.clock.time())
+        selection = self.ensemble.select(local, now)
+        combined = selection.combined
+        return {
+            "clock": self._driver.clock.name,
+            "offset_ns": combined and round(interval_to_ns(combined.offset), 1),
+            "bound_ns": combined and round(interval_to_ns(combined.bound), 1),
+            "best": combined and combined.best,
+            "sources": {
+                verdict.name: {
+                    "symbol": verdict.reason.symbol,
+                    "used": verdict.used,
+                    "reason": verdict.reason.name,
+                    "why": verdict.text,
+                    **self._association_dict(verdict.name, local, now),
+                }
+                for verdict in selection.verdicts
+            },
+            "unresolved": [source.name for source in self._sources if not source.addresses],
+        }
+
+    def _association_dict(self, name: str, local: UtcTime, now: MonotonicTime) -> dict[str, Any]:
+        association = self.ensemble.associations[name]
+        estimate, age = association.estimate(local), association.age(now)
+        newest = association.samples.newest
+        return {
+            "address": self._address_of(name).host,
+            "stratum": association.stratum,
+            "reference": reference_name(association.reference_id, association.stratum),
+            "reach": f"{association.reach:03o}",
+            "poll_s": interval_to_seconds(association.poll.interval),
+            "age_s": None if age is None else round(interval_to_seconds(age), 1),
+            "offset_ns": None if estimate is None else round(interval_to_ns(estimate.offset), 1),
+            "deviation_ns": None if estimate is None else round(interval_to_ns(estimate.deviation), 1),
+            "root_distance_ns": None if estimate is None else round(interval_to_ns(estimate.root_distance), 1),
+            "frequency_ppb": None if estimate is None else round(estimate.frequency_ppb, 3),
+            "delay_ns": None if estimate is None else round(interval_to_ns(estimate.delay), 1),
+            "samples": len(association.samples),
+            "stamps": None if newest is None else newest.stamps.label,
+            "interleaved": None if newest is None else newest.interleaved,
+            "authenticated": association.authenticated,
+            "stopped": association.state is AssociationState.STOPPED,
+            "requests": association.requests,
+            "rejected": {reason.name: count for reason, count in association.rejected.items()},
+        }

@@ -1,0 +1,108 @@
+"""One configured NTP source: its name looked up, and an association with each address that is asked.
+
+What lives here: names and addresses over time. What does not: sockets and the clock (``ntp_driver.py``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from ntp.client.association import Association, AssociationState
+from ntp.client.events import SourceEvent
+from ntp.resolver import Resolved
+from ntp.transport import Address
+from ptpstack.config.ntp_table import NtpSource
+from ptpstack.events import Severity
+from ptpstack.time import SECOND, MonotonicTime, TimeInterval
+
+REFRESH: TimeInterval = 14 * 86_400 * SECOND
+"""A name is looked up again after so long even if its servers answer: pools ask for it."""
+
+FIRST_RETRY: TimeInterval = 2 * SECOND
+LAST_RETRY: TimeInterval = 600 * SECOND
+REPLACE_AFTER: TimeInterval = 1800 * SECOND
+"""So often at most a name is looked up again because its servers do not answer."""
+
+REQUESTS_IN_VAIN = 8
+
+
+class SourceResolved(SourceEvent, frozen=True, kw_only=True):
+    """The addresses that are asked for a name are others than before."""
+
+    addresses: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"NTP source {self.source}: asks {', '.join(self.addresses)}"
+
+
+class SourceNotResolved(SourceEvent, frozen=True, kw_only=True):
+    """A name has no address now."""
+
+    severity: ClassVar[Severity] = Severity.WARNING
+
+    reason: str
+
+    def __str__(self) -> str:
+        return f"NTP source {self.source}: no address: {self.reason}; what is asked already is asked on"
+
+
+@dataclass(slots=True)
+class NtpSourceState:
+    """What is known of *config*, of whose addresses *count* are asked."""
+
+    config: NtpSource
+    count: int
+    addresses: dict[str, Address] = field(default_factory=dict)
+    """Of each association, by the association's name."""
+
+    ask_at: MonotonicTime | None = None
+    _asked_at: MonotonicTime = field(default_factory=lambda: MonotonicTime(0))
+    _retry: TimeInterval = FIRST_RETRY
+    _reason: str = ""
+
+    @property
+    def name(self) -> str:
+        """What the source is called."""
+        return self.config.address
+
+    def asked(self, now: MonotonicTime) -> None:
+        """Take in that the name is being looked up."""
+        self.ask_at, self._asked_at = None, now
+
+    def take(self, answer: Resolved, now: MonotonicTime) -> list[SourceEvent]:
+        """Plan the next look-up by *answer*, and tell when the name has no address, and why; once for each reason."""
+        if answer.addresses:
+            self._retry, self._reason, self.ask_at = FIRST_RETRY, "", now + REFRESH
+            return []
+        self.ask_at = now + self._retry
+        self._retry = min(2 * self._retry, LAST_RETRY)
+        if answer.reason == self._reason:
+            return []
+        self._reason = answer.reason
+        return [SourceNotResolved(source=self.name, reason=answer.reason)]
+
+    def is_due(self, associations: Mapping[str, Association], now: MonotonicTime) -> bool:
+        """Tell whether to look the name up: as planned, or because its servers are gone, but not too often for that."""
+        if self.ask_at is None:
+            return False
+        return self.ask_at <= now or (now - self._asked_at >= REPLACE_AFTER and bool(self.given_up(associations)))
+
+    def others(self, answer: Resolved) -> list[Address]:
+        """Return the addresses of *answer* that are not asked."""
+        known = {address.host for address in self.addresses.values()}
+        return [address for address in answer.addresses if address.host not in known]
+
+    def association_name(self, address: Address) -> str:
+        """Return a name that says the source and, where that is not the same, the address."""
+        return self.name if address.host == self.name else f"{self.name} ({address.host})"
+
+    def given_up(self, associations: Mapping[str, Association]) -> list[str]:
+        """Return the associations whose address is worth replacing: sent away, or silent."""
+        return [
+            name
+            for name in self.addresses
+            if associations[name].state is AssociationState.STOPPED
+            or (associations[name].requests >= REQUESTS_IN_VAIN and not associations[name].reachable)
+        ]
