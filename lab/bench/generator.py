@@ -14,13 +14,15 @@ import time
 
 from ptpstack.wire import addresses
 from ptpstack.wire.message import Flag, encode
-from ptpstack.wire.messages import Announce, DelayReq, FollowUp, Sync
+from ptpstack.wire.messages import Announce, DelayReq, DelayResp, FollowUp, Sync
 from ptpstack.wire.types import ClockIdentity, ClockQuality, PortIdentity
 
 MASTER = PortIdentity(ClockIdentity.from_text("020000.fffe.000001"), 1)
 PEER = PortIdentity(ClockIdentity.from_text("020000.fffe.000002"), 1)
+SENDER_AT = 14 + 20
 SEQUENCE_ID_AT = 14 + 30
 TIMESTAMP_AT = 14 + 34
+REQUESTER_AT = 14 + 44
 TYPE_AT = 14
 DELAY_REQ, DELAY_RESP = 1, 9
 _SEQUENCE_ID = struct.Struct("!H")
@@ -33,7 +35,7 @@ def frame(source: bytes, payload: bytes) -> bytearray:
 
 
 def master(sock: socket.socket, source: bytes, seconds: float, rate: float) -> dict[str, float]:
-    """Announce and send Sync with Follow_Up *rate* times a second; tell when the first Delay_Req came."""
+    """Announce, send Sync with Follow_Up *rate* times a second, answer; tell when the first Delay_Req came."""
     sync = frame(source, encode(Sync(source_port_identity=MASTER, flag_field=Flag.TWO_STEP, log_message_interval=-7)))
     follow_up = frame(source, encode(FollowUp(source_port_identity=MASTER, log_message_interval=-7)))
     announce = frame(
@@ -48,7 +50,8 @@ def master(sock: socket.socket, source: bytes, seconds: float, rate: float) -> d
             )
         ),
     )
-    first_request_s, sent = 0.0, 0
+    response = frame(source, encode(DelayResp(source_port_identity=MASTER, log_message_interval=-7)))
+    first_request_s, sent, answered = 0.0, 0, 0
     start = time.monotonic()
     while (now := time.monotonic()) < start + seconds:
         due = start + sent / rate
@@ -58,19 +61,29 @@ def master(sock: socket.socket, source: bytes, seconds: float, rate: float) -> d
                 received = sock.recv(256)
             except TimeoutError:
                 continue
-            if not first_request_s and received[TYPE_AT] & 0x0F == DELAY_REQ:
-                first_request_s = time.monotonic()
+            if received[TYPE_AT] & 0x0F == DELAY_REQ:
+                first_request_s = first_request_s or time.monotonic()
+                _write_time(response)
+                response[SEQUENCE_ID_AT : SEQUENCE_ID_AT + 2] = received[SEQUENCE_ID_AT : SEQUENCE_ID_AT + 2]
+                response[REQUESTER_AT : REQUESTER_AT + 10] = received[SENDER_AT : SENDER_AT + 10]
+                sock.send(response)
+                answered += 1
             continue
         for message in (announce, sync, follow_up):
             _SEQUENCE_ID.pack_into(message, SEQUENCE_ID_AT, sent & 0xFFFF)
-        seconds_since, ns = divmod(time.time_ns(), 1_000_000_000)
+        _write_time(follow_up)
         sock.send(sync)
-        _TIMESTAMP.pack_into(follow_up, TIMESTAMP_AT, seconds_since >> 32, seconds_since & 0xFFFFFFFF, ns)
         sock.send(follow_up)
         if sent % 8 == 0:
             sock.send(announce)
         sent += 1
-    return {"sent": sent, "first_request_s": first_request_s}
+    return {"sent": sent, "answered": answered, "first_request_s": first_request_s}
+
+
+def _write_time(message: bytearray) -> None:
+    """Write the time of day into the message's timestamp."""
+    seconds, ns = divmod(time.time_ns(), 1_000_000_000)
+    _TIMESTAMP.pack_into(message, TIMESTAMP_AT, seconds >> 32, seconds & 0xFFFFFFFF, ns)
 
 
 def requests(sock: socket.socket, source: bytes, seconds: float, window: int) -> dict[str, float]:

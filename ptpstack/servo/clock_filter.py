@@ -18,6 +18,24 @@ class ClockFilter:
     (of the frequency's random walk, ppb²/s), *drift_wander* ((ppb/s)²/s; without it there is no drift to estimate).
     """
 
+    # Without them a copy has its attributes in a dictionary, which makes a sample cost half as much again.
+    __slots__ = (
+        "cov_frequency_drift",
+        "cov_phase_drift",
+        "cov_phase_frequency",
+        "drift",
+        "drift_wander",
+        "frequency_ppb",
+        "loss",
+        "memory_s",
+        "phase_ns",
+        "var_drift",
+        "var_frequency",
+        "var_phase",
+        "wander",
+        "white_fm",
+    )
+
     def __init__(self, phase_ns: float, frequency_ppb: float) -> None:
         self.phase_ns = phase_ns
         self.frequency_ppb = frequency_ppb
@@ -67,12 +85,10 @@ class ClockFilter:
             frequency_ppb += dt * self.drift / 2.0
             self._predict_with_drift(dt)
         else:
-            grown = self.wander * dt
-            self.var_phase += dt * (
-                2.0 * self.cov_phase_frequency + dt * (self.var_frequency + grown / 3.0) + self.white_fm
-            )
-            self.cov_phase_frequency += dt * (self.var_frequency + grown / 2.0)
-            self.var_frequency += grown
+            pf, ff, grown = self.cov_phase_frequency, self.var_frequency, self.wander * dt
+            self.var_phase += dt * (2.0 * pf + dt * (ff + grown / 3.0) + self.white_fm)
+            self.cov_phase_frequency = pf + dt * (ff + grown / 2.0)
+            self.var_frequency = ff + grown
         rate_ppb = frequency_ppb + steered_ppb + frequency_ppb * steered_ppb * 1e-9
         self.phase_ns += dt * rate_ppb / (1.0 + rate_ppb * 1e-9)  # dt is the clock's own time
 

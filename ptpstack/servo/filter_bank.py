@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
+from operator import attrgetter
 
 from ptpstack.events import Event
 from ptpstack.servo.clock_filter import ClockFilter
@@ -134,11 +135,11 @@ class FilterBankServo(Discipline):
         best_error_ns = measured_ns - best.phase_ns
         expected = TAIL * noise * (variance + best.var_phase)
         self.noise.add(best_error_ns**2 / (variance + best.var_phase))
-        taken = False
+        taken, log1p = False, math.log1p
         for one in filters:
             error_ns = measured_ns - one.phase_ns
             square = error_ns * error_ns
-            one.loss += (TAIL * math.log1p(square / expected) - one.loss) / over
+            one.loss += (TAIL * log1p(square / expected) - one.loss) / over
             if square <= gate * (variance + one.var_phase):
                 one.update(error_ns, variance)
                 taken = True
@@ -151,15 +152,15 @@ class FilterBankServo(Discipline):
     # -- belief ----------------------------------------------------------------------------------------
 
     def _best(self) -> ClockFilter:
-        return min(self._filters, key=_loss)
+        return min(self._filters, key=attrgetter("loss"))
 
     def _blend(self) -> tuple[float, float, float]:
         """Return phase, frequency and memory, of every filter by its likelihood."""
         least = self._best().loss
-        over = min(self._judged, JUDGED_SAMPLES)
+        half, scale = 0.5 * min(self._judged, JUDGED_SAMPLES), least + NO_LOSS
         total = phase_ns = frequency_ppb = memory_s = 0.0
         for one in self._filters:
-            behind_nats = 0.5 * over * (one.loss - least) / (least + NO_LOSS)
+            behind_nats = half * (one.loss - least) / scale
             if behind_nats > BLENDED_NATS:
                 continue
             weight = math.exp(-behind_nats)
@@ -172,10 +173,15 @@ class FilterBankServo(Discipline):
     def _restart_the_lost(self, over: int) -> None:
         """A slow filter that is out starts over from the best one; a quick one forgets its errors by itself."""
         best = self._best()
+        least, scale = best.loss, (best.loss + NO_LOSS) * 2.0
+        least_most = least + scale * LOST_NATS / over
+        lost = [(number, one) for number, one in enumerate(self._filters) if one.loss > least_most]
+        if not lost:
+            return
         place = self._filters.index(best)
-        for number, one in enumerate(self._filters):
+        for number, one in lost:
             nats = LOST_NATS + LOST_NATS_PER_PLACE * abs(number - place)
-            most = best.loss + (best.loss + NO_LOSS) * 2.0 * nats / over
+            most = least + scale * nats / over
             if one.loss > most:
                 one.loss = most
                 if number > place:
@@ -194,7 +200,3 @@ class FilterBankServo(Discipline):
 def _holding(frequency_ppb: float) -> float:
     """Return the steering that makes a clock with this frequency error run at the master's rate."""
     return -frequency_ppb / (1.0 + frequency_ppb * 1e-9)
-
-
-def _loss(one: ClockFilter) -> float:
-    return one.loss
