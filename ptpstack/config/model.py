@@ -14,6 +14,7 @@ from typing import Annotated, Literal, TypeAlias
 from msgspec import UNSET, Meta, Struct, UnsetType, field
 
 from profiles.loader import DelayMechanismName, TransportName
+from ptpstack.config.holdover_table import Holdover, Time
 from ptpstack.config.ntp_table import Ntp, NtpSource
 from ptpstack.config.servo_table import Servo
 from ptpstack.config.table import Table
@@ -335,6 +336,8 @@ class Config(Table, frozen=True):
     )
     ntp: Ntp = field(default_factory=Ntp)
     servo: Servo = field(default_factory=Servo)
+    holdover: Holdover = field(default_factory=Holdover)
+    time: Time = field(default_factory=Time)
     log: Log = field(default_factory=Log)
     control: Control = field(default_factory=Control)
     state: State = field(default_factory=State)
@@ -350,6 +353,8 @@ TABLES: dict[str, type[Struct]] = {
     "[ntp]": Ntp,
     "[[ntp.source]]": NtpSource,
     "[servo]": Servo,
+    "[holdover]": Holdover,
+    "[time]": Time,
     "[log]": Log,
     "[control]": Control,
     "[state]": State,
