@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from lab import namespaces
+from lab.bench.__main__ import compile_sources
 from lab.bench.bed import resident_mb
 from lab.daemon import Daemon, soft_clock, true_offset_ns
 from lab.namespaces import Network
@@ -132,6 +133,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--json", type=Path, metavar="FILE", help="write what was seen to FILE")
     options = parser.parse_args(arguments)
     try:
+        compile_sources()
         namespaces.enter()
         slaves = _run(options.minutes * 60)
     except PtpstackError as error:
