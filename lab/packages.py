@@ -6,10 +6,11 @@ Python packages of the environment (`lab.bootstrap`).
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from ptpstack.errors import PtpstackError
@@ -17,6 +18,23 @@ from ptpstack.errors import PtpstackError
 
 class PackagesMissingError(PtpstackError):
     """Debian packages that are needed are not installed, and we may not or could not install them."""
+
+
+@contextlib.contextmanager
+def services_stay_off(policy: Path = Path("/usr/sbin/policy-rc.d")) -> Iterator[None]:
+    """Keep packages from starting their services: a time daemon of theirs would steer this machine's clock.
+
+    Where there is a *policy* already (invoke-rc.d(8)), that one holds.
+    """
+    if policy.exists():
+        yield
+        return
+    policy.write_text("#!/bin/sh\nexit 101\n")
+    policy.chmod(0o755)
+    try:
+        yield
+    finally:
+        policy.unlink()
 
 
 def install_missing(packages: Mapping[str, Path], who: str) -> None:
@@ -37,7 +55,8 @@ def install_missing(packages: Mapping[str, Path], who: str) -> None:
     print(f"lab: installing {', '.join(missing)}", flush=True)
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     for step in (["apt-get", "update"], command):
-        done = subprocess.run(step, env=environment, capture_output=True, text=True, check=False)
+        with services_stay_off():
+            done = subprocess.run(step, env=environment, capture_output=True, text=True, check=False)
         if done.returncode != 0:
             raise PackagesMissingError(
                 f"{' '.join(step)} failed",

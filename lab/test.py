@@ -24,6 +24,7 @@ PACKAGES = {
     "gcc": Path("/usr/bin/gcc"),
     "libc6-dev": Path("/usr/include/stdio.h"),
     "gpsd": Path("/usr/sbin/gpsd"),
+    "chrony": Path("/usr/sbin/chronyd"),
 }
 """Each Debian package that tests call upon, with a file that shows it is there."""
 

@@ -1,3 +1,4 @@
+import contextlib
 import os
 import shutil
 import subprocess
@@ -41,6 +42,21 @@ def test_an_installation_that_fails_is_quoted(monkeypatch: pytest.MonkeyPatch) -
         packages.install_missing(NEEDED, "a test")
 
 
+def test_services_stay_off_while_packages_are_installed_and_no_longer(tmp_path: Path) -> None:
+    policy = tmp_path / "policy-rc.d"
+    with packages.services_stay_off(policy):
+        assert subprocess.run([policy], check=False).returncode == 101
+    assert not policy.exists()
+
+
+def test_a_policy_of_the_machine_s_own_holds(tmp_path: Path) -> None:
+    policy = tmp_path / "policy-rc.d"
+    policy.write_text("ours")
+    with packages.services_stay_off(policy):
+        assert policy.read_text() == "ours"
+    assert policy.read_text() == "ours"
+
+
 @pytest.mark.skipif(shutil.which("dpkg") is None, reason="no dpkg: not a Debian system")
 @pytest.mark.parametrize("package", PACKAGES | VM_PACKAGES)
 def test_a_package_that_is_installed_is_known_by_its_file(package: str) -> None:
@@ -59,4 +75,5 @@ def apt_get(monkeypatch: pytest.MonkeyPatch, returncode: int) -> list[list[str]]
     monkeypatch.setattr(os, "geteuid", lambda: 0)
     monkeypatch.setattr("shutil.which", lambda _: "/usr/bin/apt-get")
     monkeypatch.setattr(subprocess, "run", run)
+    monkeypatch.setattr(packages, "services_stay_off", contextlib.nullcontext)
     return ran
