@@ -11,6 +11,7 @@ from typing import ClassVar
 
 from ntp.client.association import Association
 from ntp.client.outputs import Output
+from ntp.client.sample import Sample
 from ntp.selection import Candidate, Combined, Policy, Selection, Verdict, select
 from ptpstack.events import Event, Severity
 from ptpstack.time import MonotonicTime, TimeInterval, UtcTime
@@ -48,6 +49,7 @@ class Ensemble:
         self.associations: dict[str, Association] = {}
         self._options: dict[str, SourceOptions] = {}
         self._judged: dict[str, tuple[bool, str]] = {}
+        self._sampled: dict[str, tuple[Sample | None, TimeInterval]] = {}
         self._best: str | None = None
         self._combined_at: MonotonicTime | None = None
 
@@ -61,6 +63,7 @@ class Ensemble:
         self.associations.pop(name).stop()
         self._options.pop(name)
         self._judged.pop(name, None)
+        self._sampled.pop(name, None)
 
     def next_deadline(self) -> MonotonicTime | None:
         """Return when :meth:`handle_deadline` wants to be called, if ever."""
@@ -114,6 +117,15 @@ class Ensemble:
         self._judged[verdict.name] = judged
         return SourceJudged(source=verdict.name, used=verdict.used, reason=verdict.reason.name, text=verdict.text)
 
+    def _interval_of(self, name: str) -> TimeInterval:
+        """Return how often *name* was asked when its newest sample came: silence makes that seldom, and age counts."""
+        association = self.associations[name]
+        newest, interval = self._sampled.get(name, (None, association.poll.interval))
+        if newest is not association.samples.newest:
+            interval = association.poll.interval
+            self._sampled[name] = association.samples.newest, interval
+        return interval
+
     def _candidate(self, name: str, local: UtcTime, now: MonotonicTime) -> Candidate:
         association, options = self.associations[name], self._options[name]
         estimate = association.estimate(local)
@@ -125,7 +137,7 @@ class Ensemble:
             frequency_ppb=0.0 if estimate is None else estimate.frequency_ppb,
             skew_ppb=0.0 if estimate is None else estimate.skew_ppb,
             age=association.age(now) or 0,
-            interval=association.poll.interval,
+            interval=self._interval_of(name),
             stratum=association.stratum,
             leap=association.leap,
             reachable=association.reachable,
