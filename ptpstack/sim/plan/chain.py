@@ -14,6 +14,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import groupby
 
 import numpy as np
 
@@ -122,14 +123,8 @@ class Chain:
         return passed
 
     def _make_servos(self, clocks: list[Hop]) -> Iterator[tuple[slice, ArrayServo]]:
-        """Yield one servo for each run of clocks of the same hop, which have the same constants."""
-        start = 0
-        while start < len(clocks):
-            stop = start + 1
-            while stop < len(clocks) and clocks[stop] is clocks[start]:
-                stop += 1
-            yield slice(start, stop), self._make_servo(clocks[start], start, (stop - start, self.plan.seeds))
-            start = stop
+        for own, hop in _alike(clocks):
+            yield own, self._make_servo(hop, own.start, (own.stop - own.start, self.plan.seeds))
 
     def _make_servo(self, hop: Hop, number: int, shape: tuple[int, ...]) -> ArrayServo:
         name = servo_of(hop)
@@ -146,6 +141,15 @@ class Chain:
         return ArrayKalman(
             auto_gains(MODELS[oscillator], variance, self.interval_s, self._random), self.interval_s, shape
         )
+
+
+def _alike(clocks: list[Hop]) -> Iterator[tuple[slice, Hop]]:
+    """Yield each run of clocks of the same hop."""
+    start = 0
+    for _, run in groupby(clocks, key=id):
+        members = list(run)
+        yield slice(start, start + len(members)), members[0]
+        start += len(members)
 
 
 def servo_of(hop: Hop) -> str:
@@ -194,21 +198,22 @@ class _Wander:
     def __init__(self, clocks: list[Hop], seeds: int, interval_s: float, random: np.random.Generator) -> None:
         self._interval_s = interval_s
         self._shape = (len(clocks), seeds)
-        self._noises: list[tuple[int, FrequencyNoise, Floats]] = []
+        self._noises: list[tuple[slice, FrequencyNoise, Floats]] = []
         self._decays: dict[int, float] = {}
         self._phase = np.zeros(self._shape)
-        for number, hop in enumerate(clocks):
+        for own, hop in _alike(clocks):
             name = hop.oscillator or ("tcxo" if hop.device == "parts" else None)
             if name is not None:
-                noise = FrequencyNoise(MODELS[name], interval_s, random, (seeds,))
-                self._noises.append((number, noise, noise.slow_ppb))
+                noise = FrequencyNoise(MODELS[name], interval_s, random, (own.stop - own.start, seeds))
+                self._noises.append((own, noise, noise.slow_ppb))
             if hop.synce:
-                self._decays[number] = math.exp(-2 * math.pi * hop.synce_bandwidth_hz * interval_s)
+                decay = math.exp(-2 * math.pi * hop.synce_bandwidth_hz * interval_s)
+                self._decays |= dict.fromkeys(range(own.start, own.stop), decay)
 
     def draw(self, count: int) -> Floats:
         moved = np.zeros((count, *self._shape))
-        for number, noise, learnt_ppb in self._noises:
-            moved[:, number] = self._interval_s * (noise.draw(count) - learnt_ppb)
+        for own, noise, learnt_ppb in self._noises:
+            moved[:, own] = self._interval_s * (noise.draw(count) - learnt_ppb)
         phase_before: Floats | float = 0.0
         for number, decay in self._decays.items():
             if number - 1 not in self._decays:
