@@ -37,6 +37,7 @@ from ptpstack.stability.records import FORMATS, Record
 EXIT_OK, EXIT_LIMIT_FAILED, EXIT_INVALID, EXIT_NOT_TESTABLE = 0, 1, 2, 3
 
 SHIPPED = Path(__file__).parent.parent / "sim" / "scenarios"
+SHIPPED_PLANS = Path(__file__).parent.parent / "sim" / "plan" / "examples"
 DRAWN = 12
 """So many clocks at most are drawn: the worst."""
 
@@ -49,6 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.epilog = (
         f"Ready-made scenarios, by name: {', '.join(shipped_names())}.\n"
+        f"Ready-made plans, whose files have a [plan] table: {', '.join(plan_names())}.\n"
         "Exit code: 0; 1 when a limit or mask of [report] is not kept; 2 when the scenario cannot be used;\n"
         "3 when no mask is failed but one cannot be tested."
     )
@@ -109,6 +111,11 @@ def shipped_names() -> list[str]:
     return sorted(path.stem for path in SHIPPED.glob("*.toml"))
 
 
+def plan_names() -> list[str]:
+    """Return the names of the plans that come with the program."""
+    return sorted(path.stem for path in SHIPPED_PLANS.glob("*.toml"))
+
+
 def _count(text: str) -> int:
     value = int(text)
     if value < 1:
@@ -117,13 +124,15 @@ def _count(text: str) -> int:
 
 
 def _file(word: str) -> Path:
-    path, shipped = Path(word), SHIPPED / f"{word}.toml"
+    path = Path(word)
     if path.exists() or "/" in word or word.endswith(".toml"):
         return path
-    if not shipped.exists():
-        why = f"no such file, and the ready-made ones are {', '.join(shipped_names())}"
-        raise ConfigError("no such scenario", where=word, why=why, next_step=nearest(word, shipped_names()))
-    return shipped
+    for shipped in (SHIPPED / f"{word}.toml", SHIPPED_PLANS / f"{word}.toml"):
+        if shipped.exists():
+            return shipped
+    names = [*shipped_names(), *plan_names()]
+    why = f"no such file, and the ready-made ones are {', '.join(names)}"
+    raise ConfigError("no such scenario", where=word, why=why, next_step=nearest(word, names))
 
 
 def _plan(source: Source, args: argparse.Namespace) -> int:

@@ -58,13 +58,14 @@ def figures(course: Course, from_s: float) -> dict[str, float]:
     """Return the statistics of *course* from *from_s* on."""
     chosen = course.times_s >= from_s
     offsets_ns, frequencies_ppb = course.offsets_ns[chosen], course.frequencies_ppb[chosen]
+    changes = np.diff(frequencies_ppb)
     return {
         "rms_ns": float(np.sqrt(np.mean(offsets_ns**2))),
         "p95_ns": float(np.percentile(np.abs(offsets_ns), 95)),
         "max_abs_ns": float(np.abs(offsets_ns).max()),
         "mean_ns": float(offsets_ns.mean()),
         "frequency_sd_ppb": float(frequencies_ppb.std()),
-        "frequency_change_rms_ppb": float(np.sqrt(np.mean(np.diff(frequencies_ppb) ** 2))) if chosen.sum() > 1 else 0.0,
+        "frequency_change_rms_ppb": float(np.sqrt(np.mean(changes**2))) if changes.size else 0.0,
     }
 
 

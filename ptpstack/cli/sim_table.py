@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from itertools import groupby
+from statistics import median
 from typing import Any
 
 from ptpstack.cli.report_table import ns
@@ -52,12 +53,18 @@ def as_text(name: str, scenario: Scenario, runs: Sequence[Run], *, everything: b
     yield f"  {scenario.duration}, {seeds}; statistics from {reported_from_s(scenario):g} s on"
     yield f"  error        local - {report.reference or 'the truth'} in ns; negative: the clock is behind"
     yield ""
-    yield from _table([_row(label, results) for label, results in _groups(runs, everything=everything)], runs)
+    groups = _groups(runs, everything=everything)
+    yield from _table([row for label, results in groups for row in _rows(label, results)])
+    if not any(each.hosts for each in runs):
+        yield "  no clock followed another"
     if any(each.masters_only for each in runs):
         names = dict.fromkeys(name for each in runs for name in each.masters_only)
         yield f"  note         followed nobody, so not reported: {_some(list(names))}"
-    if len(runs) > 1:
-        yield "  of several runs: the median [least to largest]"
+    never = [
+        f"{host.host} with seed {each.seed}" for each in runs for host in each.hosts if host.time_to_lock_s is None
+    ]
+    if never:
+        yield f"  note         never locked: {_some(never)}"
     yield from _masks(runs)
     failed = list(violations(report, runs))
     if failed:
@@ -78,37 +85,35 @@ def _groups(runs: Sequence[Run], *, everything: bool) -> Iterator[tuple[str, lis
     for template, members in groupby(by_host.values(), key=lambda results: results[0].template):
         hosts = list(members)
         if len(hosts) > SHOWN and not everything:
-            yield f"{template}, all {len(hosts)}", [result for results in hosts for result in results]
+            yield f"{template}, median of {len(hosts)}", [result for results in hosts for result in results]
             worst = sorted(hosts, key=lambda results: max(result.max_abs_te_ns for result in results), reverse=True)
             hosts = worst[:SHOWN]
         for results in hosts:
             yield results[0].host, results
 
 
-def _row(label: str, results: list[HostResult]) -> list[str]:
-    cells = [label]
-    cells += [_spread([getattr(result, metric) for result in results]) for metric in METRICS]
+def _rows(label: str, results: list[HostResult]) -> Iterator[list[str]]:
+    """Yield the row of one result, or the middle, least and largest of several."""
+    yield [label, *_cells(results, median)]
+    if len(results) > 1:
+        yield ["  least", *_cells(results, min)]
+        yield ["  largest", *_cells(results, max)]
+
+
+def _cells(results: Sequence[HostResult], choose: Callable[[Sequence[float]], float]) -> Iterator[str]:
+    columns = [[getattr(result, metric) for result in results] for metric in METRICS]
     for curve in ("mtie_ns", "tdev_ns"):
-        cells += [_spread([getattr(result, curve).get(tau_s) for result in results]) for tau_s in TAUS_S]
-    return cells
-
-
-def _spread(values: Sequence[float | None]) -> str:
-    known = sorted(value for value in values if value is not None)
-    if not known:
-        return "-"
-    middle = _value(
-        known[len(known) // 2] if len(known) % 2 else (known[len(known) // 2 - 1] + known[len(known) // 2]) / 2
-    )
-    missing = f" ({len(values) - len(known)} without)" if len(known) < len(values) else ""
-    return (f"{middle} [{_value(known[0])} to {_value(known[-1])}]" if len(known) > 1 else middle) + missing
+        columns += [[getattr(result, curve).get(tau_s) for result in results] for tau_s in TAUS_S]
+    for values in columns:
+        known = [value for value in values if value is not None]
+        yield ns(choose(known)) if known else "-"
 
 
 def _value(value: float | None) -> str:
     return "never" if value is None else ns(value)
 
 
-def _table(rows: list[list[str]], runs: Sequence[Run]) -> Iterator[str]:
+def _table(rows: list[list[str]]) -> Iterator[str]:
     heading = ["host", *TITLES.values(), *(f"MTIE {tau:g} s" for tau in TAUS_S), *(f"TDEV {tau:g} s" for tau in TAUS_S)]
     table = [heading, *rows]
     used = [column for column in range(len(heading)) if column == 0 or any(row[column] != "-" for row in rows)]
@@ -116,8 +121,6 @@ def _table(rows: list[list[str]], runs: Sequence[Run]) -> Iterator[str]:
     for row in table:
         cells = [f"{row[column]:{'<' if column == 0 else '>'}{widths[column]}}" for column in used]
         yield f"  {'  '.join(cells)}".rstrip()
-    if not any(each.hosts for each in runs):
-        yield "  no clock followed another"
 
 
 def _masks(runs: Sequence[Run]) -> Iterator[str]:

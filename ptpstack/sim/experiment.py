@@ -12,7 +12,6 @@ from typing import Literal
 
 from msgspec import UNSET, UnsetType
 
-from ptpstack.core.port_states import PortState
 from ptpstack.sim.host import Host, SampleListener
 from ptpstack.sim.scenario.build import Site
 from ptpstack.sim.scenario.model import Report, Scenario, seconds_of
@@ -112,13 +111,12 @@ def _reported(site: Site) -> tuple[list[Host], list[Host]]:
     if report.hosts:
         names = [name for word in report.hosts for name in host_names(site.scenario, word)]
         return [site.world.hosts[name] for name in dict.fromkeys(names)], []
-    masters_only = [host for host in site.steered if _never_followed(host)]
+    masters_only = [
+        host
+        for host in site.steered
+        if host.name in site.masters and host.discipline is not None and not host.discipline.samples
+    ]
     return [host for host in site.steered if host not in masters_only], masters_only
-
-
-def _never_followed(host: Host) -> bool:
-    states = {port.state for instance in host.instances.values() for port in instance.ports.values()}
-    return host.discipline is not None and not host.discipline.samples and PortState.MASTER in states
 
 
 def _true_error(site: Site, host: Host) -> Series:

@@ -16,6 +16,8 @@ from ptpstack.config.model import Config
 from ptpstack.config.resolve import ResolvedInstance, resolve
 from ptpstack.config.servo_settings import servo_settings
 from ptpstack.config.servo_table import Servo as ServoTable
+from ptpstack.core.events import PortStateChanged
+from ptpstack.core.port_states import PortState
 from ptpstack.servo.events import ClockStepped, ServoStateChanged
 from ptpstack.servo.interface import Servo, ServoState
 from ptpstack.servo.registry import make_filter, make_servo
@@ -49,6 +51,8 @@ class Site:
         """When each servo was locked first, true time."""
         self.steps: Counter[str] = Counter()
         """How often each clock was stepped by its servo."""
+        self.masters: set[str] = set()
+        """The hosts that were ever a master on a port."""
         self._on_event = on_event
         self.templates: dict[str, str] = {}
         """The NAME of ``[host.NAME]`` by host."""
@@ -124,6 +128,8 @@ class Site:
         match recorded.event:
             case ServoStateChanged(state=ServoState.LOCKED | ServoState.LOCKED_STABLE):
                 self.locked_at_s.setdefault(recorded.host, recorded.time_s)
+            case PortStateChanged(new_state=PortState.MASTER):
+                self.masters.add(recorded.host)
             case ClockStepped():
                 self.steps[recorded.host] += 1
         if self._on_event is not None:

@@ -93,3 +93,10 @@ def test_the_picture_is_a_png(plan: Path, tmp_path: Path) -> None:
     plan.write_text(PLAN.replace("g8271.1-e", "g8272-prtc-a"))
     run_plan(plan, png=str(picture))
     assert picture.read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_shipped_plan_is_called_by_its_name(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["sim", "--check", "ring-of-15-transparent"]) == 0
+    assert "15 × transparent parts → ordinary tcxo, pi" in capsys.readouterr().out
+    assert main(["sim", "ring-of-15-transparant"]) == 2
+    assert "did you mean ring-of-15-transparent?" in capsys.readouterr().err
