@@ -64,7 +64,8 @@ def _summary(file: str, config: Config) -> Iterable[str]:
     yield f"{file}: OK"
     for instance in resolve(config):
         domain = instance.values.domain_number
-        yield f"{instance.name}: profile {instance.profile.ident}, domain {domain}, clock {instance.clock}"
+        kind = "" if instance.values.instance_type == "auto" else f"{instance.values.instance_type}, "
+        yield f"{instance.name}: {kind}profile {instance.profile.ident}, domain {domain}, clock {instance.clock}"
         for port, given in zip(instance.ports, instance.values.port, strict=True):
             yield f"  port {port.settings.port_number}: {port.interface}, {port.transport}, {given.delay_mechanism}"
 

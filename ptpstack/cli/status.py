@@ -17,7 +17,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     parser.description = "Say what every instance and clock of the running daemon does."
     parser.epilog = (
-        "Exit code: 0 locked or serving as master, 1 acquiring or holdover, 2 free-running, 3 not reachable."
+        "Exit code: 0 locked, serving as master or forwarding, 1 acquiring, holdover or not forwarding, "
+        "2 free-running, 3 not reachable."
     )
     parser.add_argument("--json", action="store_true", help="print everything as JSON, members as in IEEE 1588")
     parser.add_argument("--socket", default=DEFAULT_SOCKET, metavar="PATH", help=f"default: {DEFAULT_SOCKET}")
@@ -40,6 +41,9 @@ def run(args: argparse.Namespace) -> int:
 
 def _lines(status: dict[str, Any]) -> Iterator[str]:
     for name, instance in status["instances"].items():
+        if "parentDS" not in instance:
+            yield from _transparent_clock(name, instance)
+            continue
         default, parent, current = instance["defaultDS"], instance["parentDS"], instance["currentDS"]
         yield f"{name}: {instance['state']} ({instance['profile']}, domain {default['domainNumber']})"
         yield f"  clock identity  {default['clockIdentity']}"
@@ -72,6 +76,25 @@ def _lines(status: dict[str, Any]) -> Iterator[str]:
         yield from _ntp_lines(ntp)
     yield ""
     yield "offset: local - master, positive is ahead; frequency: what the clock is set to, positive is faster"
+
+
+def _transparent_clock(name: str, clock: dict[str, Any]) -> Iterator[str]:
+    default, rate_ppb = clock["defaultDS"], clock["masterRateOffset_ppb"]
+    kind = f"{clock['profile']}, {clock['instanceType']}, domain {default['domainNumber']}"
+    yield f"{name}: {clock['state']} ({kind})"
+    yield f"  clock identity  {default['clockIdentity']}"
+    rate = "not known: no Syncs pass" if rate_ppb is None else f"{rate_ppb:+.1f} ppb by the own clock"
+    yield f"  master's rate   {rate}"
+    rows = []
+    for number, port in enumerate(clock["ports"], start=1):
+        port_ds, counters = port["portDS"], port["counters"]
+        delay = f"{port_ds['meanLinkDelay']:.0f}" if port_ds["delayMechanism"] == "P2P" else "-"
+        counts = tuple(str(sum(counters[key].values())) for key in ("received", "sent", "discarded"))
+        state = "nothing" if port_ds["faultyFlag"] else "forwards"
+        stamps = port["stamps"] if port["open"] else "interface not usable"
+        rows.append((str(number), port["interface"], port["transport"], state, delay, *counts, stamps))
+    head = ("port", "interface", "transport", "state", "delay (ns)", "received", "sent", "dropped", "stamps")
+    yield from _table(head, rows)
 
 
 def _port_row(instance: dict[str, Any], number: int, port: dict[str, Any]) -> tuple[str, ...]:

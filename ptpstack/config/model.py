@@ -23,6 +23,7 @@ LogInterval: TypeAlias = Annotated[int, Meta(ge=-10, le=10)]
 Octet: TypeAlias = Annotated[int, Meta(ge=0, le=0xFF)]
 Nanoseconds: TypeAlias = Annotated[int, Meta(ge=-1_000_000_000, le=1_000_000_000)]
 Dscp: TypeAlias = Annotated[int, Meta(ge=0, le=63)]
+InstanceTypeName: TypeAlias = Literal["auto", "e2e-tc", "p2p-tc"]
 TimestampingName: TypeAlias = Literal["auto", "hardware", "software"]
 TimeSourceName: TypeAlias = Literal[
     "atomic_clock",
@@ -116,6 +117,15 @@ class Instance(Table, frozen=True):
         bool,
         Meta(description="Refuse what the profile does not allow; false widens the ranges to those listed here."),
     ] = True
+    instance_type: Annotated[
+        InstanceTypeName,
+        Meta(
+            description=(
+                "auto: an ordinary clock, with several ports a boundary clock; e2e-tc, p2p-tc: a transparent clock, "
+                "which hands messages on between its ports and tells how long they stayed."
+            )
+        ),
+    ] = "auto"
     domain_number: Annotated[Octet | UnsetType, Meta(description="The domain.")] = UNSET
     sdo_id: Annotated[
         Annotated[int, Meta(ge=0, le=0xFFF)] | UnsetType,

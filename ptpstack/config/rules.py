@@ -104,6 +104,8 @@ def _within_instance(instance: Instance, path: Path, source: Source) -> Iterator
     if not instance.port:
         header = f"[[{'.'.join(map(str, path))}.port]]"
         yield source.problem(path, "has no port", next_step=f'write {header} and interface = "NAME" below it')
+    if is_transparent(instance):
+        yield from _within_transparent_clock(instance, path, source)
     clock_class = instance.clock_class or 0
     if instance.slave_only and clock_class <= LAST_CLOCK_CLASS_OF_MASTERS:
         yield source.problem(
@@ -112,6 +114,28 @@ def _within_instance(instance: Instance, path: Path, source: Source) -> Iterator
             why=f"a clock of class {LAST_CLOCK_CLASS_OF_MASTERS} or less is never a slave, IEEE 1588-2019 Table 4",
             next_step="leave clock_class out: it is 255 then",
         )
+
+
+def _within_transparent_clock(instance: Instance, path: Path, source: Source) -> Iterator[Problem]:
+    kind = f'instance_type = "{instance.instance_type}"'
+    mechanism = instance.instance_type[:3]
+    if len(instance.port) == 1:
+        yield source.problem(path, "has one port", why=f"{kind} hands messages on from one port to another")
+    for key in ("slave_only", "free_running"):
+        if source.gives((*path, key)):
+            yield source.problem((*path, key), "has no effect", why=f"{kind} follows nobody")
+    others = [index for index, port in enumerate(instance.port) if port.delay_mechanism != mechanism]
+    if others:
+        what = f'"{instance.port[others[0]].delay_mechanism}" contradicts {kind}'
+        step = f'choose profile default-{mechanism}, or delay_mechanism = "{mechanism}" for every port'
+        yield source.problem((*path, "port", others[0], "delay_mechanism"), what, next_step=step)
+    for index, port in enumerate(instance.port):
+        if port.master_only:
+            where: Path = (*path, "port", index, "master_only")
+            yield source.problem(where, "has no effect", why=f"{kind} follows nobody")
+        if not port.two_step:
+            why = "the residence time is known only once the Sync has left, and goes into its Follow_Up"
+            yield source.problem((*path, "port", index, "two_step"), f"contradicts {kind}", why=why)
 
 
 def _clock_name(instance: Instance, path: Path, source: Source) -> Iterator[Problem]:
@@ -157,9 +181,15 @@ def _between(first: Instance, second: Instance, first_name: str, path: Path, sou
         )
 
 
+def is_transparent(instance: Instance) -> bool:
+    """Whether *instance* is a transparent clock."""
+    return instance.instance_type != "auto"
+
+
 def steers(instance: Instance) -> bool:
     """Whether *instance* may ever steer its clock."""
-    return not instance.free_running and not all(port.master_only for port in instance.port)
+    follows = not is_transparent(instance) and not all(port.master_only for port in instance.port)
+    return follows and not instance.free_running
 
 
 def clocks_of(instance: Instance) -> set[str]:

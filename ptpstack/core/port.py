@@ -190,7 +190,8 @@ class Port:
     @property
     def delay_responder(self) -> DelayResponder | None:
         """What answers ordinary Delay_Reqs in this state, if they are answered at all."""
-        return self._delay_responder if self.state is PortState.MASTER and self._end_to_end is not None else None
+        answers = self.state is PortState.MASTER and self._end_to_end is not None
+        return self._delay_responder if answers and self._context.data_sets.shows_announced_time else None
 
     def receive(self, message: Message, ingress: LocalTime | None, now: MonotonicTime, address: Hashable) -> None:
         """Take a message of this domain; event messages with their stamp."""

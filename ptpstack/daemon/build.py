@@ -16,9 +16,11 @@ from ptpstack.arbiter.clock_arbiter import ClockArbiter
 from ptpstack.config.model import Config
 from ptpstack.config.ntp_rules import ntp_writers
 from ptpstack.config.resolve import ResolvedInstance, ResolvedPort
-from ptpstack.config.rules import steers
+from ptpstack.config.rules import is_transparent, steers
 from ptpstack.config.servo_table import Servo as ServoConfig
 from ptpstack.core.instance import PtpInstance
+from ptpstack.core.settings import InstanceSettings
+from ptpstack.core.transparent_clock import TransparentClock
 from ptpstack.daemon.clock_driver import ClockDriver, kept_frequency_ppb
 from ptpstack.daemon.clocks import clock_word, contests, open_clock
 from ptpstack.daemon.host_clocks import (
@@ -34,6 +36,7 @@ from ptpstack.daemon.loop import Loop
 from ptpstack.daemon.port_io import PortIo
 from ptpstack.daemon.servo_settings import servo_for
 from ptpstack.daemon.state_store import StateStore
+from ptpstack.daemon.transparent_driver import TransparentDriver
 from ptpstack.daemon.transports import open_port_socket
 from ptpstack.errors import ConfigError
 from ptpstack.observe.recorder import Recorder
@@ -50,8 +53,13 @@ class Plant:
     clocks: dict[str, ClockDriver] = field(default_factory=dict)
     clock_of: dict[str, ClockDriver] = field(default_factory=dict)
     instances: dict[str, InstanceDriver] = field(default_factory=dict)
+    transparent_clocks: dict[str, TransparentDriver] = field(default_factory=dict)
     host: HostClocks = field(default_factory=HostClocks)
     port_ios: list[PortIo] = field(default_factory=list)
+
+    def drivers(self) -> list[InstanceDriver | TransparentDriver]:
+        """Return what drives the instances of both kinds."""
+        return [*self.instances.values(), *self.transparent_clocks.values()]
 
 
 def build(config: Config, resolved: Sequence[ResolvedInstance], loop: Loop, recorder: Recorder) -> Plant:
@@ -86,7 +94,14 @@ def build(config: Config, resolved: Sequence[ResolvedInstance], loop: Loop, reco
     shared: dict[tuple[object, ...], PortIo] = {}
     for instance in resolved:
         clock_driver = plant.clocks[words[instance.name]]
-        driver = _instance_driver(instance, clock_driver, config.servo, loop, recorder)
+        driver: InstanceDriver | TransparentDriver
+        if is_transparent(instance.values):
+            driver = _transparent_driver(instance, clock_driver, config.servo, loop, recorder)
+            plant.transparent_clocks[instance.name] = driver
+        else:
+            driver = _instance_driver(instance, clock_driver, config.servo, loop, recorder)
+            plant.instances[instance.name] = driver
+            plant.clock_of[instance.name] = clock_driver
         for port in instance.ports:
             key = _socket_key(port, clock_driver.clock.stamping)
             if key not in shared:
@@ -94,24 +109,37 @@ def build(config: Config, resolved: Sequence[ResolvedInstance], loop: Loop, reco
             driver.attach(port.settings.port_number, shared[key])
         clock_driver.users.append(driver)
         plant.resolved[instance.name] = instance
-        plant.instances[instance.name] = driver
-        plant.clock_of[instance.name] = clock_driver
     plant.port_ios = list(shared.values())
-    plant.host = build_host_clocks(config, plant.clocks, plant.instances, words, loop=loop, recorder=recorder)
+    served = {name: words[name] for name in plant.instances}
+    plant.host = build_host_clocks(config, plant.clocks, plant.instances, served, loop=loop, recorder=recorder)
     return plant
 
 
 def _instance_driver(
     resolved: ResolvedInstance, clock: ClockDriver, servo: ServoConfig, loop: Loop, recorder: Recorder
 ) -> InstanceDriver:
-    settings = resolved.instance_settings(ClockIdentity.from_mac(interface_mac(resolved.ports[0].interface)))
     instance = PtpInstance(
-        settings,
+        _settings(resolved),
         [port.settings for port in resolved.ports],
         random=random.random,
         delay_filter=partial(make_filter, servo.delay_filter, servo.delay_filter_length),
     )
     return InstanceDriver(resolved.name, instance, clock, loop, recorder)
+
+
+def _transparent_driver(
+    resolved: ResolvedInstance, clock: ClockDriver, servo: ServoConfig, loop: Loop, recorder: Recorder
+) -> TransparentDriver:
+    instance = TransparentClock(
+        _settings(resolved),
+        [port.settings for port in resolved.ports],
+        delay_filter=partial(make_filter, servo.delay_filter, servo.delay_filter_length),
+    )
+    return TransparentDriver(resolved.name, instance, clock, loop, recorder)
+
+
+def _settings(resolved: ResolvedInstance) -> InstanceSettings:
+    return resolved.instance_settings(ClockIdentity.from_mac(interface_mac(resolved.ports[0].interface)))
 
 
 def _socket_key(port: ResolvedPort, stamping: Timestamping) -> tuple[object, ...]:

@@ -10,9 +10,18 @@ from ptpstack import __version__
 from ptpstack.config.ntp_rules import NTP
 from ptpstack.daemon.build import Plant
 from ptpstack.daemon.clock_driver import ClockDriver
+from ptpstack.daemon.instance_driver import InstanceDriver
 from ptpstack.daemon.loop import monotonic_now
+from ptpstack.daemon.transparent_driver import TransparentDriver
 from ptpstack.observe.recorder import Recorder
-from ptpstack.observe.status import data_set, exit_code, instance_data_sets, verdict
+from ptpstack.observe.status import (
+    data_set,
+    exit_code,
+    forwarding,
+    instance_data_sets,
+    transparent_data_sets,
+    verdict,
+)
 from ptpstack.time import MonotonicTime, interval_to_seconds
 
 DECISIONS = 10
@@ -27,6 +36,9 @@ def verdicts(plant: Plant) -> dict[str, str]:
             measures_only=plant.resolved[name].free_running,
         )
         for name, driver in plant.instances.items()
+    } | {
+        name: forwarding([port.is_open for port in driver.instance.ports.values()])
+        for name, driver in plant.transparent_clocks.items()
     }
 
 
@@ -43,7 +55,7 @@ def snapshot(plant: Plant, recorder: Recorder, started: MonotonicTime) -> dict[s
         "pid": os.getpid(),
         "uptime_s": round(interval_to_seconds(monotonic_now() - started), 3),
         "exit_code": exit_code([*words.values(), *_steered_by_host(plant)]),
-        "instances": {name: {"state": words[name], **_instance(plant, name)} for name in plant.instances},
+        "instances": {name: {"state": words[name], **_instance(plant, driver)} for name, driver in _drivers(plant)},
         "clocks": {word: _clock(plant, word, driver) for word, driver in plant.clocks.items()},
         "sources": {name: source.as_dict() for name, source in plant.host.sources.items()},
         **({"ntp": plant.host.ntp.as_dict()} if plant.host.ntp else {}),
@@ -58,12 +70,22 @@ def _steered_by_host(plant: Plant) -> list[str]:
     return states + [driver.arbiter.state.label for driver in ntp_keeps]
 
 
-def _instance(plant: Plant, name: str) -> dict[str, Any]:
-    driver, resolved = plant.instances[name], plant.resolved[name]
+def _drivers(plant: Plant) -> list[tuple[str, InstanceDriver | TransparentDriver]]:
+    """Return what drives each instance, by its name, in the order of the configuration."""
+    drivers = {driver.name: driver for driver in plant.drivers()}
+    return [(name, drivers[name]) for name in plant.resolved]
+
+
+def _instance(plant: Plant, driver: InstanceDriver | TransparentDriver) -> dict[str, Any]:
+    resolved = plant.resolved[driver.name]
+    if isinstance(driver, TransparentDriver):
+        own = transparent_data_sets(driver.instance)
+    else:
+        own = {"clock": plant.clock_of[driver.name].clock.name, **instance_data_sets(driver.instance)}
     return {
         "profile": resolved.profile.ident,
-        "clock": plant.clock_of[name].clock.name,
-        **instance_data_sets(driver.instance),
+        "instanceType": resolved.values.instance_type,
+        **own,
         "ports": [
             {
                 "interface": port.interface,

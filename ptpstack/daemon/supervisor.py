@@ -84,7 +84,7 @@ class Supervisor:
             self.recorder.record(event)
         for clock in self.plant.clocks.values():
             clock.start()
-        for instance in self.plant.instances.values():
+        for instance in self.plant.drivers():
             instance.start()
         for port_io in self.plant.port_ios:
             port_io.start()
@@ -97,7 +97,7 @@ class Supervisor:
         if seconds is not None:
             end = self.loop.timer(partial(self._end, f"{seconds:g} s are over"))
             end.set(monotonic_now() + interval_from_seconds(seconds))
-        self.recorder.record(DaemonStarted(version=__version__, pid=os.getpid(), instances=tuple(self.plant.instances)))
+        self.recorder.record(DaemonStarted(version=__version__, pid=os.getpid(), instances=tuple(self.plant.resolved)))
         freeze_garbage()
         self._notifier.ready()
 
@@ -112,7 +112,7 @@ class Supervisor:
             self._exits.callback(part.stop)
         for port_io in self.plant.port_ios:
             self._exits.callback(port_io.close)
-        for instance in self.plant.instances.values():
+        for instance in self.plant.drivers():
             self._exits.callback(instance.stop)
 
     def _open_log(self, names: Mapping[tuple[str, int], str]) -> None:

@@ -16,6 +16,7 @@ from msgspec import Struct
 from ptpstack.arbiter.clock_state import ClockState
 from ptpstack.core.instance import PtpInstance
 from ptpstack.core.port_states import PortState
+from ptpstack.core.transparent_clock import TransparentClock
 from ptpstack.time import interval_to_ns
 
 TIME_INTERVALS = frozenset({"offset_from_master", "mean_delay", "mean_link_delay", "delay_asymmetry"})
@@ -24,9 +25,13 @@ TIME_INTERVALS = frozenset({"offset_from_master", "mean_delay", "mean_link_delay
 SERVING = "serving"
 """The verdict on a grandmaster: nothing to follow, a port in MASTER."""
 
+FORWARDING, NOT_FORWARDING = "forwarding", "not forwarding"
+
 EXIT_CODES = {
     "locked": 0,
     SERVING: 0,
+    FORWARDING: 0,
+    NOT_FORWARDING: 1,
     "acquiring": 1,
     "holdover in-spec": 1,
     "holdover out-of-spec": 1,
@@ -77,6 +82,20 @@ def verdict(port_states: list[PortState], clock: ClockState, *, measures_only: b
     if PortState.MASTER in port_states and not clock.is_holdover:
         return SERVING
     return clock.label
+
+
+def transparent_data_sets(clock: TransparentClock) -> dict[str, Any]:
+    """Return the data set of a transparent clock, and the rate by which it tells residence times."""
+    rate_ppb = clock.rate_ratio.offset_ppb
+    return {
+        "defaultDS": data_set(clock.default_ds),
+        "masterRateOffset_ppb": None if rate_ppb is None else round(rate_ppb, 3),
+    }
+
+
+def forwarding(open_ports: list[bool]) -> str:
+    """Return a transparent clock's state in one word: it takes two ports to forward."""
+    return FORWARDING if sum(open_ports) > 1 else NOT_FORWARDING
 
 
 def exit_code(verdicts: list[str]) -> int:

@@ -115,6 +115,32 @@ def daemon(tmp_path: Path) -> Iterator[Daemon]:
     daemon.close()
 
 
+def test_status_of_a_transparent_clock_says_what_passes(daemon: Daemon, capsys: pytest.CaptureFixture[str]) -> None:
+    port = {
+        "interface": "eth0",
+        "transport": "l2",
+        "open": True,
+        "stamps": "hardware stamps",
+        "portDS": {"delayMechanism": "P2P", "meanLinkDelay": 51.0, "faultyFlag": False},
+        "counters": {"received": {"Sync": 7, "FollowUp": 5}, "sent": {}, "discarded": {"no Follow_Up": 2}},
+    }
+    clock = {
+        "state": "forwarding",
+        "profile": "default-p2p",
+        "instanceType": "p2p-tc",
+        "defaultDS": {"clockIdentity": "001b19.fffe.000002", "domainNumber": 0},
+        "masterRateOffset_ppb": -12.34,
+        "ports": [port, port | {"interface": "eth1", "portDS": port["portDS"] | {"faultyFlag": True}}],
+    }
+    daemon.answers = [{"status": STATUS | {"instances": {"between": clock}}}]
+    assert main(["status", "--socket", daemon.path]) == 0
+    lines = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
+    assert "between: forwarding (default-p2p, p2p-tc, domain 0)" in lines
+    assert "master's rate -12.3 ppb by the own clock" in lines
+    assert "1 eth0 l2 forwards 51 12 0 2 hardware stamps" in lines
+    assert "2 eth1 l2 nothing 51 12 0 2 hardware stamps" in lines
+
+
 def test_status_is_a_table_with_sign_and_unit(daemon: Daemon, capsys: pytest.CaptureFixture[str]) -> None:
     daemon.answers = [{"status": STATUS}]
     assert main(["status", "--socket", daemon.path]) == 0

@@ -25,9 +25,45 @@ class Broken:
     says: tuple[str, ...]
 
 
+TRANSPARENT = """\
+[instance.main]
+instance_type = "e2e-tc"
+
+[[instance.main.port]]
+interface = "eth0"
+
+[[instance.main.port]]
+interface = "eth1"
+"""
+
 SECOND = GOOD.replace("instance.main", "instance.second")
 
 BROKEN = [
+    Broken(
+        "transparent clock with one port",
+        GOOD.replace("domain_number = 0", 'instance_type = "e2e-tc"'),
+        ("ptp.toml:1: instance.main: has one port", "hands messages on from one port to another"),
+    ),
+    Broken(
+        "transparent clock of the other delay mechanism",
+        TRANSPARENT.replace("e2e-tc", "p2p-tc"),
+        ('delay_mechanism: "e2e" contradicts instance_type = "p2p-tc"', "choose profile default-p2p"),
+    ),
+    Broken(
+        "transparent clock with a one-step port",
+        TRANSPARENT + "two_step = false\n",
+        ('ptp.toml:9: instance.main.port[1].two_step: contradicts instance_type = "e2e-tc"', "once the Sync has left"),
+    ),
+    Broken(
+        "transparent clock that shall follow",
+        TRANSPARENT.replace('"e2e-tc"', '"e2e-tc"\nslave_only = true'),
+        ("ptp.toml:3: instance.main.slave_only: has no effect", "follows nobody"),
+    ),
+    Broken(
+        "transparent clock with a port that shall serve",
+        TRANSPARENT + "master_only = true\n",
+        ("ptp.toml:9: instance.main.port[1].master_only: has no effect", "follows nobody"),
+    ),
     Broken(
         "misspelt key of an instance",
         GOOD.replace("domain_number", "domain_nubmer"),

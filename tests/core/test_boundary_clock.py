@@ -119,6 +119,7 @@ class TestBeforeTheOwnClockIsLocked:
         assert bench.instance.current_ds.synchronization_uncertain
         assert not bench.sent(messages.Sync)
         assert not ask(bench)
+        assert bench.instance.delay_responder(DOWNSTREAM) is None
 
     def test_it_says_so_once_and_when_it_is_over(self) -> None:
         bench = Bench(ports=2)
@@ -133,6 +134,7 @@ class TestBeforeTheOwnClockIsLocked:
         assert len(bench.sent(messages.Sync)) == 4
         assert {message.synchronization_uncertain for message in bench.sent(messages.Announce)} == {False}
         assert len(ask(bench)) == 1
+        assert bench.instance.delay_responder(DOWNSTREAM) is not None
 
     def test_syncs_are_sent_all_the_same_where_that_is_configured(self) -> None:
         bench = boundary(locked=False, sync_while_uncalibrated=True)
