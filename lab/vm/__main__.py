@@ -20,6 +20,7 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--without-vptp", action="store_true", help="do not load the module")
     parser.add_argument("--nic", action="append", default=[], help="add a card that QEMU emulates: igb, e1000e")
     parser.add_argument("--kernel", metavar="RELEASE", help="an installed Debian kernel other than the stock one")
+    parser.add_argument("--newer", action="store_true", help="the kernel and QEMU of a newer Debian, fetched once")
     parser.add_argument("--host-time", action="store_true", help="run in the host's time, not in virtual time")
     parser.add_argument("--timeout", type=float, default=600, metavar="SECONDS", help="of this host (default 600)")
     parser.add_argument("--results", type=Path, default=Path("lab/out/vm"), help="where files from $RESULTS go")
@@ -29,6 +30,7 @@ def main(argv: list[str]) -> int:
         nics=options.nic,
         icount=not (options.host_time or options.shell),  # a person at the keyboard lives in the host's time
         kernel=options.kernel,
+        newer=options.newer,
     )
     try:
         if options.shell:

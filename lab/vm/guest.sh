@@ -12,9 +12,9 @@ ip link set lo up
 cd "$CHECKOUT" || exit
 
 code=0
-for module in $DRIVERS; do modprobe "$module" || code=125; done
+for module in $DRIVERS; do modprobe -d "$MODULES_OF" "$module" || code=125; done
 if [ -n "$VPTP" ]; then
-	modprobe -q ptp # built into many kernels
+	modprobe -q -d "$MODULES_OF" ptp # built into many kernels
 	# shellcheck disable=SC2086 # several parameters
 	insmod "$VPTP" $VPTP_PARAMETERS || code=125
 fi

@@ -22,24 +22,26 @@ class KernelError(PtpstackError):
 
 @dataclass(frozen=True)
 class Kernel:
-    """An installed Debian kernel, named by its release (what ``uname -r`` says inside the guest)."""
+    """A Debian kernel, named by its release (what ``uname -r`` says inside the guest), in this or another root."""
 
     release: str
+    root: Path = Path("/")
 
     @property
     def image(self) -> Path:
         """The compressed kernel that QEMU loads."""
-        return Path("/boot") / f"vmlinuz-{self.release}"
+        among_modules = self.modules / "vmlinuz"  # where newer packages have it, and installing copies it to /boot
+        return among_modules if among_modules.exists() else self.root / "boot" / f"vmlinuz-{self.release}"
 
     @property
     def modules(self) -> Path:
         """The folder of its modules."""
-        return Path("/lib/modules") / self.release
+        return self.root / "usr/lib/modules" / self.release
 
     @property
     def headers(self) -> Path:
         """The folder that modules are built against."""
-        return Path("/usr/src") / f"linux-headers-{self.release}"
+        return self.root / "usr/src" / f"linux-headers-{self.release}"
 
     def module_files(self, *names: str) -> list[Path]:
         """The files of these modules and all they need, in loading order; what is built in is left out."""

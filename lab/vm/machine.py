@@ -20,6 +20,7 @@ from tempfile import TemporaryDirectory, mkdtemp
 from lab.vm.initramfs import build_initramfs
 from lab.vm.kernel import find_kernel, unpacked
 from lab.vm.module import build_vptp
+from lab.vm.newer import newer_debian
 from lab.vm.packages import install_missing
 from ptpstack.errors import PtpstackError
 
@@ -49,12 +50,14 @@ class Guest:
     ``nics``: real network cards that QEMU emulates (``igb``, ``e1000e``), all plugged into one hub.
     ``icount``: virtual time (an instruction is a nanosecond, idle time is skipped); without it, the host's time.
     ``kernel``: a release such as ``6.1.0-56-amd64``; None is Debian's stock one.
+    ``newer``: the kernel and the QEMU of a newer Debian instead, fetched at the first use.
     """
 
     vptp: str | None = ""
     nics: Sequence[str] = ()
     icount: bool = True
     kernel: str | None = None
+    newer: bool = False
     environment: Mapping[str, str] | None = None
 
 
@@ -87,13 +90,15 @@ def shell_in_vm(guest: Guest) -> int:
 def _job(guest: Guest, script: str | None) -> Iterator[tuple[Path, list[str]]]:
     """The writable folder that the guest shares with us, filled with its orders; and the command that boots it."""
     install_missing()
-    kernel = find_kernel(guest.kernel)
+    newer = newer_debian() if guest.newer else None
+    kernel = newer.kernel if newer else find_kernel(guest.kernel)
     environment = {
         "CHECKOUT": str(CHECKOUT),
         "PATH": f"{Path(sys.executable).parent}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
         "VPTP": "" if guest.vptp is None else str(build_vptp(kernel)),
         "VPTP_PARAMETERS": guest.vptp or "",
         "DRIVERS": " ".join(sorted(set(guest.nics))),
+        "MODULES_OF": str(kernel.root),
         **(guest.environment or {}),
     }
     with TemporaryDirectory(prefix="ptpstack-job-") as folder:
@@ -105,11 +110,13 @@ def _job(guest: Guest, script: str | None) -> Iterator[tuple[Path, list[str]]]:
         )
         if script is not None:
             (job / "script").write_text(script)
-        yield job, _qemu(guest, unpacked(kernel.image), build_initramfs(kernel), job)
+        qemu = newer.qemu if newer else ["qemu-system-x86_64"]
+        yield job, [*qemu, *_machine(guest, unpacked(kernel.image), build_initramfs(kernel), job)]
 
 
-def _qemu(guest: Guest, image: Path, initramfs: Path, job: Path) -> list[str]:
-    command = ["qemu-system-x86_64", "-accel", "tcg", "-cpu", "max", "-m", str(MEMORY_MB)]
+def _machine(guest: Guest, image: Path, initramfs: Path, job: Path) -> list[str]:
+    """The arguments of QEMU."""
+    command = ["-accel", "tcg", "-cpu", "max", "-m", str(MEMORY_MB)]
     command += ["-machine", "q35,usb=off", "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"]
     if guest.icount:
         command += ["-icount", "shift=0,sleep=off", "-rtc", "base=2026-01-01T00:00:00,clock=vm", "-seed", "1"]

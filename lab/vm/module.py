@@ -23,10 +23,13 @@ def build_vptp(kernel: Kernel) -> Path:
     """``vptp.ko`` for this kernel, from the cache when its source has not changed. A warning is an error."""
 
     def build(target: Path) -> None:
-        with TemporaryDirectory() as folder:
+        with TemporaryDirectory(dir=kernel.root / "tmp") as folder:
             for source in SOURCE_FILES:
                 shutil.copy(source, folder)
-            command = ["make", "-s", "-C", folder, f"KERNEL_HEADERS={kernel.headers}", "W=1", "KCFLAGS=-Werror"]
+            here, headers = ("/" / path.relative_to(kernel.root) for path in (Path(folder), kernel.headers))
+            command = ["make", "-s", "-C", str(here), f"KERNEL_HEADERS={headers}", "W=1", "KCFLAGS=-Werror"]
+            if kernel.root != Path("/"):  # with the compiler and the libraries that this kernel's tools were made for
+                command = ["unshare", "--mount", "--pid", "--fork", f"--root={kernel.root}", "--mount-proc", *command]
             done = subprocess.run(command, capture_output=True, text=True, check=False)
             if done.returncode != 0:
                 raise ModuleBuildError(

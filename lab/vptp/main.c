@@ -79,16 +79,16 @@ void vptp_knob(struct dentry *folder, struct device *device, const char *name,
  */
 static int truth_show(struct seq_file *file, void *unused)
 {
-	struct system_time_snapshot snapshot;
+	ktime_t true_time, realtime;
 	unsigned int i;
 
-	ktime_get_snapshot(&snapshot);
-	seq_printf(file, "true %lld 0\n", ktime_to_ns(snapshot.raw));
-	seq_printf(file, "realtime %lld 0\n", ktime_to_ns(snapshot.real));
+	vptp_true_and_realtime(&true_time, &realtime);
+	seq_printf(file, "true %lld 0\n", ktime_to_ns(true_time));
+	seq_printf(file, "realtime %lld 0\n", ktime_to_ns(realtime));
 	for (i = 0; i < vptp_clock_count; i++) {
 		struct vptp_clock *clock = vptp_clocks[i];
 		s64 rate;
-		vptp_time shown = vptp_clock_at(clock, ktime_to_ns(snapshot.raw), &rate);
+		vptp_time shown = vptp_clock_at(clock, ktime_to_ns(true_time), &rate);
 
 		seq_printf(file, "clock%u %lld %u %lld ptp%d\n", i, (s64)(shown >> 32), (u32)shown,
 			   (s64)(((__int128)rate * 1000000000000LL + (1LL << 61)) >> 62), ptp_clock_index(clock->ptp));

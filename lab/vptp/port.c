@@ -1,98 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The Ethernet interfaces: wires with a length, and stamps taken on them.
+ * The interfaces and their wires.
  */
 #include <linux/ethtool.h>
-#include <linux/ptp_classify.h>
 #include <linux/rtnetlink.h>
-#include <linux/udp.h>
-#include <net/checksum.h>
 
 #include "vptp.h"
 
-#define MAX_WAITING	1000	/* frames on one wire */
-#define ORIGIN_OFFSET	34	/* of originTimestamp in a Sync message */
-
-#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 11, 0)
-#define kernel_ethtool_ts_info ethtool_ts_info
-#endif
-
-/* What we note on a frame while it is ours. */
-struct vptp_note {
-	s64 due;	/* true time: it arrives, or its stamp is told */
-	u64 stamp;	/* ns, of a sent frame */
-};
-
-static struct vptp_note *note_of(struct sk_buff *skb)
-{
-	BUILD_BUG_ON(sizeof(struct vptp_note) > sizeof(skb->cb));
-	return (struct vptp_note *)skb->cb;
-}
-
-/* ---- frames that wait for their moment ---- */
-
-/* Take over @skb; it is dropped when the port is down or its wire is full. */
-static void queue_add(struct vptp_queue *queue, struct sk_buff *skb, struct vptp_note note)
-{
-	struct sk_buff *before;
-	unsigned long flags;
-
-	*note_of(skb) = note;
-	spin_lock_irqsave(&queue->frames.lock, flags);
-	if (!netif_running(queue->port->dev) || skb_queue_len(&queue->frames) >= MAX_WAITING) {
-		spin_unlock_irqrestore(&queue->frames.lock, flags);
-		dev_kfree_skb_any(skb);
-		return;
-	}
-	skb_queue_reverse_walk(&queue->frames, before)
-		if (note_of(before)->due <= note.due)
-			break;
-	__skb_queue_after(&queue->frames, before, skb);
-	if (skb_peek(&queue->frames) == skb)
-		vptp_timer_start(&queue->timer, note.due);
-	spin_unlock_irqrestore(&queue->frames.lock, flags);
-}
-
-static enum hrtimer_restart queue_tick(struct hrtimer *timer)
-{
-	struct vptp_queue *queue = container_of(timer, struct vptp_queue, timer);
-	s64 now = ktime_to_ns(ktime_get_raw());
-	struct sk_buff_head ready;
-	struct sk_buff *skb;
-	unsigned long flags;
-
-	__skb_queue_head_init(&ready);
-	spin_lock_irqsave(&queue->frames.lock, flags);
-	while ((skb = skb_peek(&queue->frames)) && note_of(skb)->due <= now) {
-		__skb_unlink(skb, &queue->frames);
-		__skb_queue_tail(&ready, skb);
-	}
-	if (skb)
-		vptp_timer_start(timer, note_of(skb)->due);
-	spin_unlock_irqrestore(&queue->frames.lock, flags);
-
-	while ((skb = __skb_dequeue(&ready)))
-		queue->handle(queue->port, skb);
-	return HRTIMER_NORESTART;
-}
-
-static void queue_init(struct vptp_queue *queue, struct vptp_port *port,
-		       void (*handle)(struct vptp_port *port, struct sk_buff *skb))
-{
-	queue->port = port;
-	queue->handle = handle;
-	skb_queue_head_init(&queue->frames);
-	vptp_timer_init(&queue->timer, queue_tick);
-}
-
-/* The port is not running: nothing is added any more. */
-static void queue_stop(struct vptp_queue *queue)
-{
-	skb_queue_purge(&queue->frames);
-	hrtimer_cancel(&queue->timer);
-}
-
-/* ---- chance, and stamps ---- */
+/* ---- chance ---- */
 
 static s64 chance_below(struct vptp_port *port, u64 limit)
 {
@@ -110,79 +25,14 @@ static bool happens(struct vptp_port *port, s64 ppm)
 	return ppm && chance_below(port, 1000000) < ppm;
 }
 
-/* What the port's clock captures at the true time @when, in ns. */
-static u64 stamp_at(struct vptp_port *port, s64 when)
-{
-	vptp_time shown = vptp_clock_at(port->clock, when, NULL);
-	unsigned long flags;
-
-	spin_lock_irqsave(&port->random_lock, flags);
-	shown += vptp_jitter(&port->random, READ_ONCE(port->stamp_jitter_ns));
-	spin_unlock_irqrestore(&port->random_lock, flags);
-	return shown >> 32;
-}
-
-/* @skb begins with its Ethernet header. */
-static bool is_ptp_event(struct sk_buff *skb)
-{
-	unsigned int class;
-	struct ptp_header *header;
-
-	skb_reset_mac_header(skb);
-	class = ptp_classify_raw(skb);
-	if ((class & PTP_CLASS_VMASK) != PTP_CLASS_V2)
-		return false;
-	header = ptp_parse_header(skb, class);
-	return header && ptp_get_msgtype(header, class) < 4;
-}
-
-/* Write @stamp into the originTimestamp of a Sync; false when the frame is none. */
-static bool stamp_sync(struct sk_buff *skb, u64 stamp)
-{
-	struct { __be16 seconds_high; __be32 seconds_low, ns; } __packed origin;
-	struct ptp_header *header;
-	unsigned int class;
-	__wsum before;
-	u32 ns;
-	u64 seconds = div_u64_rem(stamp, NSEC_PER_SEC, &ns);
-	u8 *field;
-
-	skb_reset_mac_header(skb);
-	class = ptp_classify_raw(skb);
-	if (class == PTP_CLASS_NONE || !ptp_msg_is_sync(skb, class) ||
-	    skb_ensure_writable(skb, skb->len))
-		return false;
-	skb_reset_mac_header(skb);
-	header = ptp_parse_header(skb, class);
-	field = (u8 *)header + ORIGIN_OFFSET;
-	if (!header || field + sizeof(origin) > skb_tail_pointer(skb))
-		return false;
-
-	origin.seconds_high = cpu_to_be16(seconds >> 32);
-	origin.seconds_low = cpu_to_be32(seconds);
-	origin.ns = cpu_to_be32(ns);
-	before = csum_partial(field, sizeof(origin), 0);
-	memcpy(field, &origin, sizeof(origin));
-	if ((class & PTP_CLASS_PMASK) != PTP_CLASS_L2) {
-		struct udphdr *udp = (struct udphdr *)header - 1;
-
-		if (udp->check) {
-			csum_replace_by_diff(&udp->check,
-					     csum_sub(csum_partial(field, sizeof(origin), 0), before));
-			udp->check = udp->check ?: CSUM_MANGLED_0;
-		}
-	}
-	return true;
-}
-
 /* ---- the wire ---- */
 
 static void arrive(struct vptp_port *port, struct sk_buff *skb)
 {
 	struct net_device *dev = port->dev;
 	bool stamped = port->rx_filter == HWTSTAMP_FILTER_ALL ||
-		       (port->rx_filter == HWTSTAMP_FILTER_PTP_V2_EVENT && is_ptp_event(skb));
-	s64 due = note_of(skb)->due;
+		       (port->rx_filter == HWTSTAMP_FILTER_PTP_V2_EVENT && vptp_is_event(skb));
+	s64 due = vptp_note_of(skb)->due;
 
 	if (!netif_carrier_ok(dev)) {
 		dev_kfree_skb_any(skb);
@@ -190,7 +40,7 @@ static void arrive(struct vptp_port *port, struct sk_buff *skb)
 	}
 	memset(skb->cb, 0, sizeof(skb->cb));
 	if (stamped)
-		skb_hwtstamps(skb)->hwtstamp = ns_to_ktime(stamp_at(port, due));
+		skb_hwtstamps(skb)->hwtstamp = ns_to_ktime(vptp_stamp_at(port, due));
 	dev->stats.rx_packets++;
 	dev->stats.rx_bytes += skb->len;
 	skb->protocol = eth_type_trans(skb, dev);
@@ -199,7 +49,7 @@ static void arrive(struct vptp_port *port, struct sk_buff *skb)
 
 static void tell_stamp(struct vptp_port *port, struct sk_buff *skb)
 {
-	struct skb_shared_hwtstamps stamps = { .hwtstamp = ns_to_ktime(note_of(skb)->stamp) };
+	struct skb_shared_hwtstamps stamps = { .hwtstamp = ns_to_ktime(vptp_note_of(skb)->stamp) };
 
 	skb_tstamp_tx(skb, &stamps);
 	dev_consume_skb_any(skb);
@@ -227,7 +77,7 @@ static void send(struct vptp_port *port, struct sk_buff *skb, s64 departure)
 		skb_scrub_packet(copy, true);
 		if (port->delay_variation_ns)
 			note.due += chance_below(port, port->delay_variation_ns);
-		queue_add(&peer->arriving, copy, note);
+		vptp_queue_add(&peer->arriving, copy, note);
 	}
 }
 
@@ -242,10 +92,10 @@ static netdev_tx_t vptp_xmit(struct sk_buff *skb, struct net_device *dev)
 		return NETDEV_TX_OK;
 	dev->stats.tx_packets++;
 	dev->stats.tx_bytes += skb->len;
-	departure = ktime_to_ns(ktime_get_raw());
-	note.stamp = stamp_at(port, departure);
+	departure = vptp_true_now();
+	note.stamp = vptp_stamp_at(port, departure);
 	note.due = departure + READ_ONCE(port->stamp_latency_ns);
-	if (port->tx_type == HWTSTAMP_TX_ONESTEP_SYNC && stamp_sync(skb, note.stamp))
+	if (port->tx_type == HWTSTAMP_TX_ONESTEP_SYNC && vptp_stamp_sync(skb, note.stamp))
 		wanted = false;
 	send(port, skb, departure);
 
@@ -257,7 +107,7 @@ static netdev_tx_t vptp_xmit(struct sk_buff *skb, struct net_device *dev)
 		wanted = false;
 	}
 	if (wanted)
-		queue_add(&port->stamping, skb, note);
+		vptp_queue_add(&port->stamping, skb, note);
 	else
 		dev_consume_skb_any(skb);
 	return NETDEV_TX_OK;
@@ -311,8 +161,8 @@ static int vptp_stop(struct net_device *dev)
 
 	netif_stop_queue(dev);
 	update_carriers(port->segment);
-	queue_stop(&port->arriving);
-	queue_stop(&port->stamping);
+	vptp_queue_stop(&port->arriving);
+	vptp_queue_stop(&port->stamping);
 	return 0;
 }
 
@@ -320,83 +170,6 @@ static void vptp_set_rx_mode(struct net_device *dev)
 {
 	/* every frame of the wire is received: the stack sorts them */
 }
-
-/* Like hardware, widen the filter to the next that is there and say so. */
-static int set_stamping(struct vptp_port *port, int *tx_type, int *rx_filter)
-{
-	switch (*tx_type) {
-	case HWTSTAMP_TX_OFF:
-	case HWTSTAMP_TX_ON:
-	case HWTSTAMP_TX_ONESTEP_SYNC:
-		break;
-	default:
-		return -ERANGE;
-	}
-	switch (*rx_filter) {
-	case HWTSTAMP_FILTER_NONE:
-		break;
-	case HWTSTAMP_FILTER_PTP_V2_EVENT ... HWTSTAMP_FILTER_PTP_V2_DELAY_REQ:
-	case HWTSTAMP_FILTER_PTP_V2_L4_EVENT ... HWTSTAMP_FILTER_PTP_V2_L4_DELAY_REQ:
-	case HWTSTAMP_FILTER_PTP_V2_L2_EVENT ... HWTSTAMP_FILTER_PTP_V2_L2_DELAY_REQ:
-		*rx_filter = HWTSTAMP_FILTER_PTP_V2_EVENT;
-		break;
-	case HWTSTAMP_FILTER_ALL:
-	case HWTSTAMP_FILTER_SOME:
-	case HWTSTAMP_FILTER_NTP_ALL:
-	case HWTSTAMP_FILTER_PTP_V1_L4_EVENT ... HWTSTAMP_FILTER_PTP_V1_L4_DELAY_REQ:
-		*rx_filter = HWTSTAMP_FILTER_ALL;
-		break;
-	default:
-		return -ERANGE;
-	}
-	port->tx_type = *tx_type;
-	port->rx_filter = *rx_filter;
-	return 0;
-}
-
-#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 6, 0)
-static int vptp_hwtstamp_get(struct net_device *dev, struct kernel_hwtstamp_config *config)
-{
-	struct vptp_port *port = netdev_priv(dev);
-
-	config->flags = 0;
-	config->tx_type = port->tx_type;
-	config->rx_filter = port->rx_filter;
-	return 0;
-}
-
-static int vptp_hwtstamp_set(struct net_device *dev, struct kernel_hwtstamp_config *config,
-			     struct netlink_ext_ack *extack)
-{
-	return set_stamping(netdev_priv(dev), &config->tx_type, &config->rx_filter);
-}
-#else
-static int vptp_eth_ioctl(struct net_device *dev, struct ifreq *ifr, int cmd)
-{
-	struct vptp_port *port = netdev_priv(dev);
-	struct hwtstamp_config config;
-	int error;
-
-	switch (cmd) {
-	case SIOCSHWTSTAMP:
-		if (copy_from_user(&config, ifr->ifr_data, sizeof(config)))
-			return -EFAULT;
-		error = set_stamping(port, &config.tx_type, &config.rx_filter);
-		if (error)
-			return error;
-		break;
-	case SIOCGHWTSTAMP:
-		config = (struct hwtstamp_config) {
-			.tx_type = port->tx_type,
-			.rx_filter = port->rx_filter,
-		};
-		break;
-	default:
-		return -EOPNOTSUPP;
-	}
-	return copy_to_user(ifr->ifr_data, &config, sizeof(config)) ? -EFAULT : 0;
-}
-#endif
 
 static const struct net_device_ops vptp_netdev_ops = {
 	.ndo_open = vptp_open,
@@ -412,20 +185,6 @@ static const struct net_device_ops vptp_netdev_ops = {
 	.ndo_eth_ioctl = vptp_eth_ioctl,
 #endif
 };
-
-static int vptp_get_ts_info(struct net_device *dev, struct kernel_ethtool_ts_info *info)
-{
-	struct vptp_port *port = netdev_priv(dev);
-
-	info->so_timestamping = SOF_TIMESTAMPING_TX_HARDWARE | SOF_TIMESTAMPING_RX_HARDWARE |
-				SOF_TIMESTAMPING_RAW_HARDWARE | SOF_TIMESTAMPING_TX_SOFTWARE |
-				SOF_TIMESTAMPING_RX_SOFTWARE | SOF_TIMESTAMPING_SOFTWARE;
-	info->phc_index = ptp_clock_index(port->clock->ptp);
-	info->tx_types = BIT(HWTSTAMP_TX_OFF) | BIT(HWTSTAMP_TX_ON) | BIT(HWTSTAMP_TX_ONESTEP_SYNC);
-	info->rx_filters = BIT(HWTSTAMP_FILTER_NONE) | BIT(HWTSTAMP_FILTER_PTP_V2_EVENT) |
-			   BIT(HWTSTAMP_FILTER_ALL);
-	return 0;
-}
 
 static int vptp_get_link_ksettings(struct net_device *dev, struct ethtool_link_ksettings *settings)
 {
@@ -489,8 +248,8 @@ struct vptp_port *vptp_port_create(int index, struct vptp_clock *clock, int segm
 	port->stamp_latency_ns = 10 * NSEC_PER_USEC;
 	spin_lock_init(&port->random_lock);
 	prandom_seed_state(&port->random, seed);
-	queue_init(&port->arriving, port, arrive);
-	queue_init(&port->stamping, port, tell_stamp);
+	vptp_queue_init(&port->arriving, port, arrive);
+	vptp_queue_init(&port->stamping, port, tell_stamp);
 
 	SET_NETDEV_DEV(dev, &clock->device->dev);
 	snprintf(dev->name, sizeof(dev->name), "vptp%d", index);

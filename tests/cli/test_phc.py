@@ -1,4 +1,4 @@
-"""`ptpstack phc` on a clock whose every move is known. What real clocks answer is in tests/vm/test_phc_command.py."""
+"""`ptpstack phc` on a clock whose every move is known. What real clocks answer is in tests/vm/guest/phc_command.py."""
 
 from __future__ import annotations
 

@@ -13,6 +13,12 @@ from lab.vm import Guest, GuestError, run_in_vm
 from tests.vm.guest.run import checks_of
 
 
+def chosen(request: pytest.FixtureRequest, modules: Sequence[ModuleType]) -> list[ModuleType]:
+    """Those of the modules with a check in this run of pytest."""
+    checks = {item.callspec.params.get("check") for item in request.session.items if hasattr(item, "callspec")}
+    return [module for module in modules if checks & set(names_of([module]))]
+
+
 def names_of(modules: Sequence[ModuleType]) -> list[str]:
     return [name for module in modules for name in checks_of(module)]
 
@@ -26,7 +32,9 @@ class Boot:
     def of(cls, modules: Sequence[ModuleType], guest: Guest, results: Path) -> Self:
         names = " ".join(module.__name__ for module in modules)
         try:
-            result = run_in_vm(f"exec python3 -m tests.vm.guest.run {names}", timeout=800, guest=guest, results=results)
+            result = run_in_vm(
+                f"exec python3 -m tests.vm.guest.run {names}", timeout=1500, guest=guest, results=results
+            )
         except GuestError as error:
             pytest.fail(str(error), pytrace=False)
         outcomes = json.loads(result.files["checks.json"].read_text()) if "checks.json" in result.files else {}

@@ -2,6 +2,7 @@
 
 import array
 import fcntl
+import os
 import socket
 import struct
 import subprocess
@@ -23,6 +24,19 @@ PARAMETERS = "ports=4 phc=0,1,2,2 segment=0,0,1,1"
 PTP_MULTICAST = "01:1b:19:00:00:00"
 SIOCSHWTSTAMP, SIOCGHWTSTAMP = 0x89B0, 0x89B1
 SYNC, DELAY_REQ, FOLLOW_UP, ANNOUNCE = 0x0, 0x1, 0x8, 0xB
+
+
+def fresh_card(parameters: str) -> None:
+    """Load the virtual card anew, its interfaces in no namespace; nothing where the guest has none."""
+    if os.environ["VPTP"]:
+        if ROOT.exists():
+            run("rmmod", "vptp")
+        run("ip", "-all", "netns", "delete")
+        insert_card(parameters)
+
+
+def insert_card(parameters: str) -> None:
+    run("insmod", os.environ["VPTP"], *parameters.split())
 
 
 def read_knobs() -> dict[str, int]:

@@ -1,39 +1,22 @@
-"""Our daemon and ptp4l on the ports of the virtual card, in network namespaces of their own; and the truth of it.
+"""PTP: our daemon and ptp4l on the ports of the virtual card, in network namespaces of their own; and the truth of it.
 
 Ports come in pairs: the even one is the master's, the odd one behind it the slave's.
 """
 
-import json
 import math
-import os
-import socket
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 from lab.vptp import read_truth, set_knob
 from tests.vm.guest.bed import clock_difference_ns, run, wait_until
+from tests.vm.guest.programs import Daemon, Program
 
-RESULTS = Path(os.environ.get("RESULTS", "."))
 LOCK_S = 60
 SAMPLES_PER_S = 10
 SETTLE_S = 10
-
-OURS = """
-[servo]
-type = "{servo}"
-[log]
-level = "notice"
-event_file = "{events}"
-[control]
-socket = "{socket}"
-[state]
-directory = ""
-"""
 
 INSTANCE = """
 [instance.{name}]
@@ -97,23 +80,6 @@ def node(name: str, *ports: int) -> None:
         run("ip", "-n", name, "link", "set", interface, "up")
 
 
-class Program:
-    """A PTP program in the namespace *name*; leaving the context ends it. Its output is among the results."""
-
-    def __init__(self, name: str, command: Sequence[str]) -> None:
-        with (RESULTS / f"{name}-{time.monotonic_ns() // 10**9}.log").open("w") as log:
-            self.process = subprocess.Popen(
-                ["ip", "netns", "exec", name, *command], stdin=subprocess.DEVNULL, stdout=log, stderr=log
-            )
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.process.terminate()
-        self.process.wait()
-
-
 class Ptp4l(Program):
     def __init__(self, role: str, port: int, link: Link) -> None:
         name, configuration = f"ptp4l{port}", Path(f"/run/ptp4l{port}.conf")
@@ -126,23 +92,17 @@ class Ptp4l(Program):
                 role=PTP4L_ROLES[role],
             )
         )
-        super().__init__(name, ["ptp4l", "-f", str(configuration)])
+        super().__init__(name, ["ptp4l", "-f", configuration], namespace=name)
 
 
-class Ours(Program):
+class Ours(Daemon):
     """One daemon with an instance ``portN`` on each of the ports in *links*."""
 
     def __init__(self, role: str, links: Mapping[int, Link], *, servo: str = "auto") -> None:
         name = f"{role}s"
         node(name, *links)
-        self.socket, self._events = f"/run/{name}.socket", Path(f"/run/{name}.events")
-        self._events.unlink(missing_ok=True)
-        configuration = Path(f"/run/{name}.toml")
-        configuration.write_text(
-            OURS.format(servo=servo, events=self._events, socket=self.socket)
-            + "".join(self._instance(role, port, link) for port, link in links.items())
-        )
-        super().__init__(name, [sys.executable, "-m", "ptpstack", "run", "-c", str(configuration)])
+        instances = "".join(self._instance(role, port, link) for port, link in links.items())
+        super().__init__(name, f'[servo]\ntype = "{servo}"\n{instances}', namespace=name)
 
     @staticmethod
     def _instance(role: str, port: int, link: Link) -> str:
@@ -155,18 +115,6 @@ class Ours(Program):
             two_step=str(link.two_step).lower(),
             request={"e2e": "delay_req", "p2p": "pdelay_req"}[link.mechanism],
         )
-
-    def events(self, kind: str) -> list[dict[str, Any]]:
-        """What was told of one kind."""
-        lines = self._events.read_text().splitlines() if self._events.exists() else []
-        return [event for event in map(json.loads, lines) if event["event"] == kind]
-
-    def status(self) -> dict[str, Any]:
-        with socket.socket(socket.AF_UNIX) as client:
-            client.connect(self.socket)
-            client.sendall(b'{"get": "status"}\n')
-            with client.makefile("rb") as answer:
-                return json.loads(answer.readline())["status"]
 
     def port_status(self, port: int) -> dict[str, Any]:
         return self.status()["instances"][f"port{port}"]["ports"][0]
@@ -210,8 +158,9 @@ def record_offsets(seconds: float, *slaves: int) -> list[list[float]]:
     for _ in range(round(seconds * SAMPLES_PER_S)):
         due += 1 / SAMPLES_PER_S
         time.sleep(max(0.0, due - time.monotonic()))
+        clocks = read_truth().clocks
         for offsets, slave in zip(series, slaves, strict=True):
-            offsets.append(offset_ns(slave))
+            offsets.append(clocks[slave].minus_ns(clocks[slave - 1]))
     return series
 
 

@@ -1,8 +1,6 @@
 """linuxptp takes the virtual card for a real one. Virtual time: these figures are the same on any host."""
 
 import math
-import os
-import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -10,8 +8,7 @@ from pathlib import Path
 
 from lab.vptp import read_truth, set_knob
 from tests.vm.guest.bed import clock_difference_ns, run, wait_until
-
-RESULTS = Path(os.environ.get("RESULTS", "."))
+from tests.vm.guest.programs import Program
 
 
 @contextmanager
@@ -29,19 +26,9 @@ def ptp4l(interface: str, **options: object) -> Iterator[None]:
     } | options
     configuration = Path(f"/run/{interface}.conf")
     configuration.write_text("[global]\n" + "".join(f"{name} {value}\n" for name, value in settings.items()))
-    with running(f"{interface}-{settings['delay_mechanism']}", "ptp4l", "-f", configuration, "-i", interface):
+    name = f"{interface}-{settings['delay_mechanism']}"
+    with Program(name, ["ptp4l", "-f", configuration, "-i", interface]):
         yield
-
-
-@contextmanager
-def running(name: str, *command: str | Path) -> Iterator[None]:
-    with (RESULTS / f"{name}.log").open("w") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=log)
-        try:
-            yield
-        finally:
-            process.terminate()
-            process.wait()
 
 
 def follow(delay_mechanism: str) -> list[float]:
@@ -93,7 +80,7 @@ def check_phc2sys_keeps_the_system_clock_on_a_hardware_clock() -> None:
 
     device = read_truth().clocks[0].device
     set_knob("clock0/error_ppb", 20_000)
-    with running("phc2sys", "phc2sys", "-m", "-s", device, "-c", "CLOCK_REALTIME", "-O", "0", "-R", "8"):
+    with Program("phc2sys", ["phc2sys", "-m", "-s", device, "-c", "CLOCK_REALTIME", "-O", "0", "-R", "8"]):
         expect("phc2sys", settled(offset_ns), rms_ns=15, maximum_ns=60)
 
 
@@ -104,5 +91,5 @@ def check_ts2phc_keeps_a_clock_on_the_pulses_of_another() -> None:
     set_knob("clock1/extts_jitter_ns", 20)
     configuration = Path("/run/ts2phc.conf")
     configuration.write_text(f"[global]\nuse_syslog 0\nverbose 1\n[{source}]\nts2phc.master 1\n[{sink}]\n")
-    with running("ts2phc", "ts2phc", "-f", configuration):
+    with Program("ts2phc", ["ts2phc", "-f", configuration]):
         expect("ts2phc", settled(lambda: clock_difference_ns(1, 0)), rms_ns=30, maximum_ns=90)

@@ -10,7 +10,7 @@ from hw.pins import PinFunction, assign_pin, read_pins
 from lab.vptp import read_truth, set_knob
 from ptpstack.errors import HardwareError
 from ptpstack.time import MILLISECOND
-from tests.vm.guest.bed import clock, run, wait_until
+from tests.vm.guest.bed import PARAMETERS, clock, insert_card, run, wait_until
 
 
 def check_a_clock_whose_module_was_reloaded_is_gone_and_a_new_one_is_there() -> None:
@@ -22,7 +22,7 @@ def check_a_clock_whose_module_was_reloaded_is_gone_and_a_new_one_is_there() -> 
             gone = str(error)
         else:
             gone = ""
-        insert_module()
+        insert_card(PARAMETERS)
         assert "the clock is gone" in gone, gone
         assert len(read_truth().clocks) == 3
 
@@ -39,7 +39,7 @@ def check_the_module_leaves_while_its_links_are_up_and_pulses_run() -> None:
             start_periodic_output(source, period=MILLISECOND)
             wait_until(edges.read, 3)
             run("rmmod", "vptp")
-        insert_module()
+        insert_card(PARAMETERS)
 
 
 def check_impossible_parameters_are_refused() -> None:
@@ -48,11 +48,7 @@ def check_impossible_parameters_are_refused() -> None:
         command = ["insmod", os.environ["VPTP"], *parameters.split()]
         done = subprocess.run(command, check=False, capture_output=True, text=True)
         assert "Invalid parameters" in done.stderr, (parameters, done.stderr)
-    insert_module()
-
-
-def insert_module() -> None:
-    run("insmod", os.environ["VPTP"], *os.environ["VPTP_PARAMETERS"].split())
+    insert_card(PARAMETERS)
 
 
 def check_the_kernel_had_nothing_to_complain_about() -> None:

@@ -8,12 +8,14 @@ from tests.vm.guest.daemons import (
     Ptp4l,
     largest,
     make_imperfect,
+    parameters,
     record_offsets,
     rms,
     say,
     wait_for_lock,
 )
 
+PARAMETERS = parameters(pairs=2)
 SECONDS = 40
 RMS_NS, LARGEST_NS = {"e2e": 10, "p2p": 15}, {"e2e": 40, "p2p": 60}
 """As of ptp4l that follows ptp4l here."""

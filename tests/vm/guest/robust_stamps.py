@@ -8,9 +8,20 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from lab.vptp import set_knob
-from tests.vm.guest.daemons import SETTLE_S, Link, Ours, make_imperfect, record_offsets, rms, say, wait_for_lock
+from tests.vm.guest.daemons import (
+    SETTLE_S,
+    Link,
+    Ours,
+    make_imperfect,
+    parameters,
+    record_offsets,
+    rms,
+    say,
+    wait_for_lock,
+)
 
 PAIRS = 5
+PARAMETERS = parameters(PAIRS)
 E2E, E2E_LOSSY, P2P, P2P_LOSSY, E2E_LATE = (2 * pair + 1 for pair in range(PAIRS))
 SLAVES = E2E, E2E_LOSSY, P2P, P2P_LOSSY, E2E_LATE
 LOSSY = E2E_LOSSY, P2P_LOSSY

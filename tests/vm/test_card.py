@@ -1,0 +1,32 @@
+"""The virtual card, the commands on it, and the clocks of the host on each other and on pulses; in one boot."""
+
+import pytest
+
+from lab.vm import Guest
+from tests.vm.boot import Boot, chosen, names_of
+from tests.vm.guest import bed, clocks, host_clocks, peers, phc_command, ports, reload
+
+CARD = (clocks, ports, peers, reload)
+MODULES = (*CARD, phc_command, host_clocks)
+
+pytestmark = [pytest.mark.vm, pytest.mark.timeout(1500)]  # the first waits for the whole boot
+
+
+@pytest.fixture(scope="module")
+def boot(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Boot:
+    return Boot.of(chosen(request, MODULES), Guest(vptp=bed.PARAMETERS), tmp_path_factory.mktemp("card"))
+
+
+@pytest.mark.parametrize("check", names_of(CARD))
+def test_the_virtual_card(boot: Boot, check: str) -> None:
+    boot.expect(check)
+
+
+@pytest.mark.parametrize("check", names_of([phc_command]))
+def test_the_phc_command(boot: Boot, check: str) -> None:
+    boot.expect(check)
+
+
+@pytest.mark.parametrize("check", names_of([host_clocks]))
+def test_the_clocks_of_the_host(boot: Boot, check: str) -> None:
+    boot.expect(check)
