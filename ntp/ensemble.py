@@ -13,6 +13,7 @@ from ntp.client.association import Association
 from ntp.client.outputs import Output
 from ntp.client.sample import Sample
 from ntp.selection import Candidate, Combined, Policy, Selection, Verdict, select
+from ntp.selection_reasons import Reason
 from ptpstack.events import Event, Severity
 from ptpstack.time import MonotonicTime, TimeInterval, UtcTime
 
@@ -48,7 +49,7 @@ class Ensemble:
         self.policy = policy
         self.associations: dict[str, Association] = {}
         self._options: dict[str, SourceOptions] = {}
-        self._judged: dict[str, tuple[bool, str]] = {}
+        self._judged: dict[str, str] = {}
         self._sampled: dict[str, tuple[Sample | None, TimeInterval]] = {}
         self._best: str | None = None
         self._combined_at: MonotonicTime | None = None
@@ -111,7 +112,8 @@ class Ensemble:
             association.frequency_changed(change_ppb, local)
 
     def _news(self, verdict: Verdict) -> SourceJudged | None:
-        judged = (verdict.used, "" if verdict.used else verdict.reason.name)
+        """Return what to tell; that one which agrees is near enough now and then is not worth it."""
+        judged = "" if verdict.used or verdict.reason is Reason.MUCH_FARTHER else verdict.reason.name
         if self._judged.get(verdict.name) == judged:
             return None
         self._judged[verdict.name] = judged

@@ -1,0 +1,94 @@
+"""`[ntp]` in the configuration file: what it becomes, and what it must not say."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from ntp.accuracy import plan
+from ntp.client.sample import StampSource
+from ntp.keys import Key
+from ptpstack.config import from_dict
+from ptpstack.config.model import Config
+from ptpstack.config.ntp_rules import ntp_writers
+from ptpstack.config.problems import InvalidConfigError
+from ptpstack.daemon.ntp_build import _count, _keys, _settings
+from ptpstack.errors import ConfigError
+from ptpstack.time import MICROSECOND, MILLISECOND
+
+
+def read(text: str) -> Config:
+    return from_dict(tomllib.loads(text))
+
+
+SHORTEST = '[[ntp.source]]\naddress = "ntp.example"\n'
+
+
+def test_one_source_is_a_configuration() -> None:
+    config = read(SHORTEST)
+    assert config.ntp.clock == "system"
+    assert ntp_writers(config, "system") == ["ntp"]
+    assert ntp_writers(config, "/dev/ptp0") == []
+
+
+def test_free_running_steers_nothing() -> None:
+    assert ntp_writers(read(f"[ntp]\nfree_running = true\n{SHORTEST}"), "system") == []
+
+
+def test_what_a_source_leaves_open_follows_from_the_accuracy() -> None:
+    config = read('[[ntp.source]]\naddress = "a"\n[[ntp.source]]\naddress = "b"\nmax_poll = 2\ninterleaved = true\n')
+    needed = plan(MILLISECOND)
+    first, second = (_settings(needed, {}, StampSource.KERNEL, source, "x") for source in config.ntp.source)
+    assert (first.min_poll, first.max_poll, first.interleaved) == (needed.min_poll, needed.max_poll, False)
+    assert (second.min_poll, second.max_poll, second.interleaved) == (2, 2, True)
+
+
+@pytest.mark.parametrize(
+    ("keys", "count"), [("", 1), ("pool = true", 4), ("pool = true\ncount = 2", 2), ("count = 3", 3)]
+)
+def test_a_pool_is_asked_as_often_as_accuracy_needs(keys: str, count: int) -> None:
+    (source,) = read(f"{SHORTEST}{keys}\n").ntp.source
+    assert _count(source, plan(100 * MICROSECOND)) == count
+
+
+WRONG = {
+    '[ntp]\nclock = "auto"\n' + SHORTEST: ("ntp.clock", "no clock here"),
+    '[ntp]\nclock = "sytem"\n' + SHORTEST: ("ntp.clock", 'no clock "sytem"'),
+    '[ntp]\naccuracy = "fast"\n' + SHORTEST: ("ntp.accuracy", "not of the right form"),
+    "[ntp]\nmin_sources = 2\n": ("ntp", "has no source"),
+    SHORTEST + SHORTEST: ("ntp.source[1].address", "is asked already"),
+    SHORTEST + "key = 3\n": ("ntp.source[0].key", "there are no keys"),
+    SHORTEST + "min_poll = 5\nmax_poll = 4\n": ("ntp.source[0].min_poll", "5 is above max_poll, 4"),
+    SHORTEST + "iburts = true\n": ("ntp.source[0].iburts", "unknown key"),
+    '[ntp]\nauthentication = "require"\n' + SHORTEST: ("ntp.authentication", "no source has a key"),
+}
+
+
+@pytest.mark.parametrize(("text", "problem"), WRONG.items())
+def test_what_a_file_must_not_say(text: str, problem: tuple[str, str]) -> None:
+    with pytest.raises(InvalidConfigError) as caught:
+        read(text)
+    assert any(found.key == problem[0] and problem[1] in found.what for found in caught.value.problems), caught.value
+
+
+def test_keys_are_read_from_their_file(tmp_path: Path) -> None:
+    file = tmp_path / "ntp.keys"
+    file.write_text("3 SHA256 ASCII:word\n")
+    config = read(f'[ntp]\nkey_file = "{file}"\n{SHORTEST}key = 3\n')
+    assert _keys(config.ntp) == {3: Key(3, "SHA256", b"word")}
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [(None, "cannot be read"), (b"4 SHA256 ASCII:word", "there is no key 3"), (b"3 MD5 ASCII:word", "MD5 is refused")],
+)
+def test_a_bad_key_file_is_told(tmp_path: Path, content: bytes | None, said: str) -> None:
+    file = tmp_path / "ntp.keys"
+    if content is not None:
+        file.write_bytes(content)
+    config = read(f'[ntp]\nkey_file = "{file}"\n{SHORTEST}key = 3\n')
+    with pytest.raises(ConfigError, match=said) as caught:
+        _keys(config.ntp)
+    assert "word" not in str(caught.value)
