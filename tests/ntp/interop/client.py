@@ -11,6 +11,7 @@ from hw.clock import Clock
 from hw.timestamping import Timestamping
 from lab.namespaces import Node
 from ntp.client.association import Association
+from ntp.client.authentication import Authenticator
 from ntp.client.outputs import Output, Send
 from ntp.client.sample import Sample, StampSource
 from ntp.client.settings import AssociationSettings
@@ -27,7 +28,16 @@ def address(host: str, port: int = 123) -> Address:
 class LiveClient:
     """Asks *server* from *node* and keeps what comes of it. The clock's reading is taken as UTC."""
 
-    def __init__(self, node: Node, server: str, clock: Clock, **settings: object) -> None:
+    def __init__(
+        self,
+        node: Node,
+        server: str,
+        clock: Clock,
+        *,
+        port: int = 123,
+        authenticator: Authenticator | None = None,
+        **settings: object,
+    ) -> None:
         self.clock = clock
         self.outputs: list[Output] = []
         self.ports: list[int] = []
@@ -35,9 +45,10 @@ class LiveClient:
             AssociationSettings(name=server, stamps=StampSource.KERNEL, **settings),  # type: ignore[arg-type]
             random_bits=CHANCE.getrandbits,
             random=CHANCE.random,
+            authenticator=authenticator,
         )
         self._node = node
-        self._address = address(server)
+        self._address = address(server, port)
         self._socket: ClientSocket | None = None
         self._context = 0
 
