@@ -46,6 +46,8 @@ LOCKED_STATES = (ServoState.LOCKED, ServoState.LOCKED_STABLE)
 HOLD_INTERVAL: TimeInterval = 10 * SECOND
 """How often a clock in holdover is steered anew, and its bound looked at."""
 LEAST_CHANGE_PPB = 1e-4
+PAUSE_HALF_INTERVALS = 5
+"""Where more than two and a half Sync intervals lie between two samples, the source may have stepped between them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,8 +173,9 @@ class ClockDiscipline:
                 self._reentry.begin()
             self.prediction.sampled(measurement.offset_from_master, measurement.t2, local_now, now)
         self._hold_at = None
+        outputs = self._follow(name, measurement, now)
         self._sampled_at = now
-        return [*events, *self._follow(name, measurement, now)]
+        return [*events, *outputs]
 
     def _follow(self, name: str, measurement: Measurement, now: MonotonicTime) -> list[Output]:
         outputs: list[Output] = []
@@ -181,7 +184,7 @@ class ClockDiscipline:
         if self.samples == 1 and self._learnt.ppb is not None:
             # Only now, as until here the clock may have been another program's.
             outputs.append(Steer(Purpose.RESTORE, self._learnt.ppb))
-        self._tell_servo_of_source(name, measurement)
+        self._tell_servo_of_source(name, measurement, now)
         offset = self._reentry.take(measurement.offset_from_master, now)
         if offset is None:
             self.commands += 1  # it goes on as it does, and that is what was decided
@@ -193,14 +196,17 @@ class ClockDiscipline:
             return outputs + self._command_done()
         return [*outputs, Steer(Purpose.FOLLOW, command.frequency_ppb, command.step)]
 
-    def _tell_servo_of_source(self, name: str, measurement: Measurement) -> None:
+    def _tell_servo_of_source(self, name: str, measurement: Measurement, now: MonotonicTime) -> None:
+        """A frequency estimate needs both its samples from one master that did not step between them."""
         source = (name, measurement.port_number, measurement.parent_port_identity)
-        if source != self._source and self.servo_state is ServoState.UNLOCKED:
-            self._servo.reset()  # a frequency estimate needs both its samples from one master
+        interval = interval_from_log2_seconds(measurement.log_sync_interval)
+        paused = self._sampled_at is not None and 2 * (now - self._sampled_at) > PAUSE_HALF_INTERVALS * interval
+        if self.servo_state is ServoState.UNLOCKED and (source != self._source or paused):
+            self._servo.reset()
         self._source = source
         if measurement.log_sync_interval != self._log_sync_interval:
             self._log_sync_interval = measurement.log_sync_interval
-            self._servo.set_sync_interval(interval_from_log2_seconds(measurement.log_sync_interval))
+            self._servo.set_sync_interval(interval)
 
     # -- what became of commands -----------------------------------------------------------------------
 
