@@ -20,6 +20,7 @@ CASES = {
     "follow": "Sync followed: CPU time of a slave per Sync",
     "servo": "true offset of simulated clocks under each servo, beside the PI that linuxptp uses",
     "plan": "a day of a chain of 20 clocks as arrays, and one link beside the message level (minutes)",
+    "sim": "the simulator: CPU time of an event, and of a slave's second, with 50 and 1000 slaves",
     "slave": "a slave on software stamps: true offset and time to lock",
     "hardware": "hardware stamps on the virtual NIC, against the truth (a quarter of an hour a round; not by default)",
 }

@@ -80,7 +80,8 @@ ROWS = {
 
 
 def _as_text(servo: str, recording: Recording, before: Course, after: Course) -> Iterator[str]:
-    yield f"{recording.instance}, clock {recording.clock}: {len(recording.samples)} samples over {before.times_s[-1]:.4g} s"
+    span_s = before.times_s[-1]
+    yield f"{recording.instance}, clock {recording.clock}: {len(recording.samples)} samples over {span_s:.4g} s"
     yield f"  {'':<36} {'recorded':>12} {servo:>12}"
     for title, course_rows in (("locked after, s", "locked_from_s"), ("steps", "steps")):
         cells = [getattr(course, course_rows) for course in (before, after)]

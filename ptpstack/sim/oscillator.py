@@ -177,16 +177,22 @@ class Oscillator:
         self._constant = not (noisy or trend)
         self._noise = FrequencyNoise(model, interval_to_seconds(CELL), np.random.default_rng(seed))
         self._phase_ns = array("d", [0.0])  # at the edges of cells
+        self._read_at: TimeInterval = -1
+        self._counted: TimeInterval = 0
 
     def read(self, true: TimeInterval) -> TimeInterval:
         """Return how much time the oscillator has counted at *true* time."""
+        if true == self._read_at:
+            return self._counted
         counted = true + (true * self._error_rate >> 64)
         if self._constant:
             return counted
         cell, rest = divmod(true, CELL)
         self._draw_up_to(cell + 1)
         phase_ns = self._phase_ns[cell]
-        return counted + round((phase_ns + (self._phase_ns[cell + 1] - phase_ns) * rest / CELL) * NANOSECOND)
+        counted += round((phase_ns + (self._phase_ns[cell + 1] - phase_ns) * rest / CELL) * NANOSECOND)
+        self._read_at, self._counted = true, counted  # several readings at one instant are usual
+        return counted
 
     def error_ns(self, true: NDArray[np.int64]) -> NDArray[np.float64]:
         """Return counted - true time in ns at each of the *true* instants."""
