@@ -106,6 +106,8 @@ class NtpDriver:
         self._requests: dict[str, _Request] = {}
         self._timer = loop.timer(self._on_deadline)
         self._frequency_ppb: float | None = None
+        self._last_properties: TimeProperties | None = None
+        self._tai_offset_s = 0
         self._stamp_keeper = StampKeeper()
 
     @property
@@ -114,7 +116,8 @@ class NtpDriver:
         return None
 
     def start(self) -> None:
-        """Look names up, and ask."""
+        """Look names up, and ask. Raises ``HardwareError``."""
+        self._follow_clock()
         self._loop.watch(self._names.fileno(), self._on_names)
         for source in self._sources:
             self._look_up(source)
@@ -191,7 +194,7 @@ class NtpDriver:
         now = monotonic_now()
         self._timer.set(now + SECOND)  # should a defect end the next lines
         try:
-            self._follow_frequency()
+            self._follow_clock()
             for name, outputs in self.ensemble.handle_deadline(now):
                 self._carry_out(name, outputs)
         except HardwareError as error:
@@ -272,16 +275,26 @@ class NtpDriver:
 
     def _utc(self, local: LocalTime) -> UtcTime:
         """Return what the clock takes for UTC when it reads *local*."""
-        clock = self._driver.clock
-        offset_s = (
-            clock.tai_offset_s
-            if isinstance(clock, RealtimeClock)
-            else choose_tai_offset(None, self._kernel_tai_offset_s()).seconds
-        )
-        return UtcTime(int(local) - offset_s * SECOND)
+        return UtcTime(int(local) - self._tai_offset_s * SECOND)
 
-    def _follow_frequency(self) -> None:
-        """Re-express what was measured when the clock was told to run at another speed."""
+    def _choose_tai_offset_s(self) -> int:
+        """Return by how much the clock is ahead of UTC, by whoever steered it last before NTP did."""
+        clock = self._driver.clock
+        if isinstance(clock, RealtimeClock):
+            return clock.tai_offset_s
+        if self._driver.time_properties is not None:
+            self._last_properties = self._driver.time_properties
+        return choose_tai_offset(self._last_properties, self._kernel_tai_offset_s()).seconds
+
+    def _follow_clock(self) -> None:
+        """Re-express what was measured when the clock got another timescale, or was told to run at another speed.
+
+        Raises ``HardwareError``.
+        """
+        tai_offset_s = self._choose_tai_offset_s()
+        if tai_offset_s != self._tai_offset_s:
+            self.ensemble.clock_stepped((self._tai_offset_s - tai_offset_s) * SECOND)
+            self._tai_offset_s = tai_offset_s
         frequency_ppb = self._driver.frequency_ppb
         before, self._frequency_ppb = self._frequency_ppb, frequency_ppb
         if before is not None and before != frequency_ppb:
@@ -290,14 +303,14 @@ class NtpDriver:
     def _measured(self, name: str) -> None:
         """Take in that *name* has a new sample: let the clock follow what all say together, when that is due."""
         now = monotonic_now()
-        self._follow_frequency()
+        self._follow_clock()
         selection = self._judge(now)
         combined = selection.combined if selection else None
         if combined is None or not self.ensemble.is_due(combined, name, now):
             return
         local = self._driver.clock.time()
         self._driver.take(self, self._measurement(combined, local))
-        self._follow_frequency()
+        self._follow_clock()
 
     def _judge(self, now: MonotonicTime) -> Selection | None:
         try:

@@ -11,7 +11,6 @@ from hw.clock import Clock
 from hw.timestamping import Timestamping
 from lab.namespaces import Node
 from ntp.client.association import Association
-from ntp.client.authentication import Authenticator
 from ntp.client.outputs import Output, Send
 from ntp.client.sample import Sample, StampSource
 from ntp.client.settings import AssociationSettings
@@ -35,7 +34,6 @@ class LiveClient:
         clock: Clock,
         *,
         port: int = 123,
-        authenticator: Authenticator | None = None,
         **settings: object,
     ) -> None:
         self.clock = clock
@@ -45,7 +43,6 @@ class LiveClient:
             AssociationSettings(name=server, stamps=StampSource.KERNEL, **settings),  # type: ignore[arg-type]
             random_bits=CHANCE.getrandbits,
             random=CHANCE.random,
-            authenticator=authenticator,
         )
         self._node = node
         self._address = address(server, port)

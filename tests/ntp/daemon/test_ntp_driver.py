@@ -1,0 +1,277 @@
+"""The driver on real sockets of the loopback, with servers that are threads, names and a clock that are scripted."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from hw.timestamping import Timestamping
+from ntp.client.events import SourceReachable
+from ntp.client.sample import StampSource
+from ntp.client.settings import AssociationSettings
+from ntp.ensemble import Ensemble, SourceJudged
+from ntp.resolver import Resolver
+from ntp.selection import Policy
+from ntp.transport import Address, ClientSocket
+from ptpstack.config.ntp_table import NtpSource
+from ptpstack.core.outputs import Measurement
+from ptpstack.core.settings import TimeProperties
+from ptpstack.daemon.events import ClockFailed
+from ptpstack.daemon.ntp_driver import NtpDriver
+from ptpstack.daemon.ntp_source import NtpSourceState, SourceNotResolved, SourceResolved
+from ptpstack.errors import HardwareError
+from ptpstack.time import MILLISECOND, NANOSECOND, SECOND, LocalTime, TimeInterval, UtcTime, interval_to_ns
+from tests.daemon.fakes import Workshop
+from tests.ntp.world import Server
+
+TAI_S = 37
+
+
+def utc_now() -> UtcTime:
+    return UtcTime(time.time_ns() * NANOSECOND)
+
+
+class LoopbackServer:
+    """A server in a thread, which is wrong by *offset* and may keep silent."""
+
+    def __init__(self, host: str = "127.0.0.1", port: int = 0, offset: TimeInterval = 0) -> None:
+        self.server = Server("loopback", offset=offset)
+        self.silent = False
+        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self._socket.bind((host, port))
+        self.address = Address(socket.AF_INET, self._socket.getsockname())
+        self._thread = threading.Thread(target=self._serve, daemon=True)
+        self._thread.start()
+
+    def _serve(self) -> None:
+        while True:
+            octets, port = self._socket.recvfrom(2048)
+            if not octets:
+                return
+            now = utc_now() + self.server.offset
+            reply = self.server.reply(octets, now, now)
+            if reply and not self.silent:
+                self._socket.sendto(reply, port)
+
+    def close(self) -> None:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+            sock.sendto(b"", self.address.sockaddr)
+        self._thread.join(10)
+        self._socket.close()
+
+
+class TrueClock:
+    """CLOCK_REALTIME and *ahead* more, on TAI."""
+
+    name = "true"
+    stamping = Timestamping.SOFTWARE
+    max_frequency_ppb = 1e5
+
+    def __init__(self, ahead: TimeInterval) -> None:
+        self.ahead = ahead
+        self.fails = False
+
+    def time(self) -> LocalTime:
+        if self.fails:
+            raise HardwareError("cannot read", where=self.name, why="a test")
+        return LocalTime(int(utc_now()) + TAI_S * SECOND + self.ahead)
+
+    def local_time(self, stamp_ns: int) -> LocalTime:
+        return LocalTime(stamp_ns * NANOSECOND + TAI_S * SECOND + self.ahead)
+
+
+class FakeClockDriver:
+    """What a clock driver is to NTP."""
+
+    def __init__(self, clock: TrueClock) -> None:
+        self.clock = clock
+        self.frequency_ppb = 0.0
+        self.time_properties: TimeProperties | None = None
+        self.taken: list[Measurement] = []
+
+    def local_time(self, stamp_ns: int) -> LocalTime:
+        return self.clock.local_time(stamp_ns)
+
+    def take(self, user: NtpDriver, measurement: Measurement) -> None:
+        assert user.name == "ntp"
+        self.taken.append(measurement)
+
+
+class Bench(Workshop):
+    def __init__(self, *addresses: Address, count: int = 1, ahead: TimeInterval = 5 * MILLISECOND, **keys: Any) -> None:
+        super().__init__()
+        self.addresses = list(addresses)
+        self.lookups = 0
+        self.clock = TrueClock(ahead)
+        self.clock_driver = FakeClockDriver(self.clock)
+        self.source = NtpSourceState(NtpSource(address="ntp.example", **keys), count)
+        self.ensemble = Ensemble(Policy())
+        self.ntp = NtpDriver(
+            self.clock_driver,  # type: ignore[arg-type]
+            self.ensemble,
+            [self.source],
+            settings_of=lambda _source, name: AssociationSettings(
+                name=name, min_poll=-3, max_poll=-3, iburst=False, stamps=StampSource.KERNEL
+            ),
+            open_socket=lambda address: ClientSocket(address, Timestamping.SOFTWARE),
+            names=Resolver(self._look_up),
+            kernel_tai_offset_s=lambda: TAI_S,
+            loop=self.loop,
+            recorder=self.recorder,
+        )
+
+    def _look_up(self, _name: str, _port: int, _family: int) -> list[Address]:
+        self.lookups += 1
+        if not self.addresses:
+            raise OSError("no such name")
+        return self.addresses
+
+    def run_until(self, holds: Any, seconds: float = 20) -> None:
+        for _ in range(round(seconds * 10)):
+            if holds():
+                return
+            self.run_for(0.1)
+        raise AssertionError(self.ntp.as_dict())
+
+    def source_dict(self) -> dict[str, Any]:
+        (only,) = self.ntp.as_dict()["sources"].values()
+        result: dict[str, Any] = only
+        return result
+
+
+@pytest.fixture
+def server() -> Iterator[LoopbackServer]:
+    made = LoopbackServer()
+    yield made
+    made.close()
+
+
+def test_a_clock_is_measured_and_the_measurement_handed_on(server: LoopbackServer) -> None:
+    bench = Bench(server.address)
+    bench.ntp.start()
+    bench.run_until(lambda: len(bench.clock_driver.taken) >= 8)
+    state = bench.source_dict()
+    bench.ntp.stop()
+    measurement = bench.clock_driver.taken[-1]
+    assert interval_to_ns(measurement.offset_from_master) == pytest.approx(5_000_000, abs=500_000)
+    assert measurement.t2 - int(measurement.t1) == measurement.offset_from_master
+    assert measurement.log_sync_interval == -3
+    assert state["used"]
+    assert state["stamps"] == "kernel"
+    assert state["address"] == "127.0.0.1"
+    (resolved,) = bench.events(SourceResolved)
+    assert resolved.addresses == ("127.0.0.1",)
+    assert bench.events(SourceReachable)
+    assert [event.reason for event in bench.events(SourceJudged)] == ["NEVER_ANSWERED", "BEST"]
+
+
+def test_a_name_without_an_address_is_told_and_tried_again() -> None:
+    bench = Bench()
+    bench.ntp.start()
+    bench.run_until(lambda: bench.lookups >= 2)
+    state = bench.ntp.as_dict()
+    bench.ntp.stop()
+    assert state["unresolved"] == ["ntp.example"]
+    assert state["offset_ns"] is None
+    assert [event.reason for event in bench.events(SourceNotResolved)] == ["no such name"]
+
+
+def test_several_addresses_of_a_name_are_asked(server: LoopbackServer) -> None:
+    other = LoopbackServer("127.0.0.2")
+    bench = Bench(server.address, other.address, Address(socket.AF_INET, ("127.0.0.3", 9)), count=2)
+    bench.ntp.start()
+    bench.run_until(lambda: bench.clock_driver.taken)
+    assert set(bench.ensemble.associations) == {"ntp.example (127.0.0.1)", "ntp.example (127.0.0.2)"}
+    bench.ntp.stop()
+    other.close()
+
+
+def test_an_address_that_keeps_silent_is_replaced_by_another_of_its_name(server: LoopbackServer) -> None:
+    server.silent = True
+    other = LoopbackServer("127.0.0.2")
+    bench = Bench(server.address)
+    bench.ntp.start()
+    bench.run_until(lambda: any(a.requests >= 8 for a in bench.ensemble.associations.values()))
+    bench.addresses = [server.address, other.address]
+    bench.source.ask_at = bench.source.ask_at and bench.source.ask_at - bench.source.ask_at  # type: ignore[assignment]
+    bench.run_until(lambda: bench.clock_driver.taken)
+    assert set(bench.ensemble.associations) == {"ntp.example (127.0.0.2)"}
+    bench.ntp.stop()
+    other.close()
+
+
+def test_a_port_where_nothing_listens_is_no_defect() -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.bind(("127.0.0.1", 0))
+        nobody = Address(socket.AF_INET, sock.getsockname())
+    bench = Bench(nobody)
+    bench.ntp.start()
+    bench.run_for(1)
+    assert bench.source_dict()["why"] == "not used: no answer yet"
+    assert bench.source_dict()["requests"] > 3
+    bench.ntp.stop()
+
+
+def test_a_step_of_the_clock_carries_the_samples_over(server: LoopbackServer) -> None:
+    bench = Bench(server.address)
+    bench.ntp.start()
+    bench.run_until(lambda: len(bench.clock_driver.taken) >= 4)
+    bench.clock.ahead += SECOND
+    bench.ntp.clock_stepped(SECOND, LocalTime(0))
+    assert bench.source_dict()["offset_ns"] == pytest.approx(1_005_000_000, abs=500_000)
+    assert bench.source_dict()["samples"] >= 4
+    bench.ntp.stop()
+
+
+def test_another_timescale_of_the_clock_moves_no_offset(server: LoopbackServer) -> None:
+    """A grandmaster whose timescale is its own has the clock show UTC: that is no error of 37 s."""
+    bench = Bench(server.address)
+    bench.ntp.start()
+    bench.run_until(lambda: len(bench.clock_driver.taken) >= 4)
+    bench.clock_driver.time_properties = TimeProperties(ptp_timescale=False)
+    bench.clock.ahead -= TAI_S * SECOND
+    bench.ntp.clock_stepped(-TAI_S * SECOND, LocalTime(0))
+    taken = len(bench.clock_driver.taken)
+    bench.run_until(lambda: len(bench.clock_driver.taken) >= taken + 2)
+    assert bench.source_dict()["offset_ns"] == pytest.approx(5_000_000, abs=500_000)
+    bench.ntp.stop()
+
+
+def test_a_clock_that_is_told_another_speed_is_re_expressed(server: LoopbackServer) -> None:
+    bench = Bench(server.address)
+    bench.ntp.start()
+    bench.run_until(lambda: len(bench.clock_driver.taken) >= 8)
+    before = bench.source_dict()["frequency_ppb"]
+    bench.clock_driver.frequency_ppb = 50_000_000.0
+    bench.ntp._follow_clock()
+    assert bench.source_dict()["frequency_ppb"] - before == pytest.approx(50_000_000, rel=0.01)
+    bench.ntp.stop()
+
+
+def test_a_clock_that_cannot_be_read_is_told_and_asked_on(server: LoopbackServer) -> None:
+    bench = Bench(server.address)
+    bench.ntp.start()
+    bench.run_until(lambda: bench.clock_driver.taken)
+    bench.clock.fails = True
+    bench.run_for(0.5)
+    assert bench.events(ClockFailed)
+    bench.clock.fails = False
+    taken = len(bench.clock_driver.taken)
+    bench.run_until(lambda: len(bench.clock_driver.taken) > taken)
+    bench.ntp.stop()
+
+
+def test_after_the_end_nothing_is_open(server: LoopbackServer) -> None:
+    bench = Bench(server.address)
+    bench.ntp.start()
+    bench.run_for(0.3)
+    bench.ntp.stop()
+    requests = len(server.server.requests)
+    bench.run_for(0.5)
+    assert len(server.server.requests) == requests
+    assert bench.ntp._requests == {}

@@ -1,0 +1,90 @@
+"""Names and addresses over time: pools shared out, dead addresses replaced, a name server in trouble left alone."""
+
+from __future__ import annotations
+
+import socket
+
+from ntp.client.association import Association
+from ntp.client.settings import AssociationSettings
+from ntp.resolver import Resolved
+from ntp.transport import Address
+from ptpstack.config.ntp_table import NtpSource
+from ptpstack.daemon.ntp_source import LAST_RETRY, REFRESH, REPLACE_AFTER, NtpSourceState, SourceNotResolved
+from ptpstack.time import SECOND, MonotonicTime
+
+NOW = MonotonicTime(1_000_000 * SECOND)
+
+
+def address(number: int) -> Address:
+    return Address(socket.AF_INET, (f"192.0.2.{number}", 123))
+
+
+def answer(*numbers: int, reason: str = "") -> Resolved:
+    return Resolved("pool.example", tuple(address(number) for number in numbers), reason)
+
+
+def association(*, asked: int = 0, reach: int = 0) -> Association:
+    made = Association(AssociationSettings(name="x"), random_bits=lambda _bits: 1, random=lambda: 0.5)
+    made.requests, made.reach = asked, reach
+    return made
+
+
+def state(count: int = 2) -> NtpSourceState:
+    made = NtpSourceState(NtpSource(address="pool.example"), count)
+    made.asked(NOW)
+    return made
+
+
+def test_a_name_is_looked_up_again_after_two_weeks() -> None:
+    source = state()
+    assert source.take(answer(1), NOW) == []
+    assert not source.is_due({}, NOW + REFRESH - SECOND)
+    assert source.is_due({}, NOW + REFRESH)
+
+
+def test_a_failure_is_told_once_and_retried_ever_more_seldom() -> None:
+    source = state()
+    (event,) = source.take(answer(reason="no such name"), NOW)
+    assert isinstance(event, SourceNotResolved)
+    assert "no such name" in str(event)
+    waits = []
+    for _ in range(12):
+        assert source.take(answer(reason="no such name"), NOW) == []
+        assert source.ask_at is not None
+        waits.append(source.ask_at - NOW)
+    assert waits == sorted(waits)
+    assert waits[-1] == LAST_RETRY
+    (event,) = source.take(answer(reason="timed out"), NOW)
+    assert "timed out" in str(event)
+
+
+def test_while_a_name_is_looked_up_it_is_not_looked_up_again() -> None:
+    assert not state().is_due({}, NOW + 10 * REFRESH)
+
+
+def test_addresses_that_are_asked_already_are_no_others() -> None:
+    source = state()
+    source.addresses["a"] = address(1)
+    assert source.others(answer(1, 2, 3)) == [address(2), address(3)]
+
+
+def test_silent_addresses_are_replaced_but_not_often() -> None:
+    source = state()
+    source.take(answer(1, 2), NOW)
+    source.addresses |= {"silent": address(1), "well": address(2)}
+    associations = {"silent": association(asked=20), "well": association(asked=20, reach=1)}
+    assert source.given_up(associations) == ["silent"]
+    assert not source.is_due(associations, NOW + REPLACE_AFTER - SECOND)
+    assert source.is_due(associations, NOW + REPLACE_AFTER)
+
+
+def test_a_new_association_is_given_time() -> None:
+    source = state()
+    source.addresses["new"] = address(1)
+    assert source.given_up({"new": association(asked=3)}) == []
+
+
+def test_an_association_is_called_by_name_and_address() -> None:
+    assert state().association_name(address(7)) == "pool.example (192.0.2.7)"
+    literal = NtpSourceState(NtpSource(address="192.0.2.7"), 1)
+    assert literal.association_name(address(7)) == "192.0.2.7"
