@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from ntp.client import packet_tests
-from ntp.client.authentication import Authenticator, SymmetricKey
+from ntp.client.authentication import SymmetricKey
 from ntp.client.events import (
     AuthenticationFailed,
     KissOfDeath,
@@ -75,10 +75,7 @@ class _Exchange:
 
 
 class Association:
-    """One server. *random_bits* returns an integer of that many bits that nobody can guess, *random* is in [0, 1).
-
-    *authenticator* proves requests and replies; without one the settings' key does, if there is one.
-    """
+    """One server. *random_bits* returns an integer of that many bits that nobody can guess, *random* is in [0, 1)."""
 
     def __init__(
         self,
@@ -86,10 +83,9 @@ class Association:
         *,
         random_bits: Callable[[int], int],
         random: Callable[[], float],
-        authenticator: Authenticator | None = None,
     ) -> None:
         self.settings = settings
-        self._authenticator = authenticator or (None if settings.key is None else SymmetricKey(settings.key))
+        self._authenticator = settings.authenticator or (SymmetricKey(settings.key) if settings.key else None)
         self.state = AssociationState.IDLE
         self.stopped_by = ""
         self.samples = Samples(most=settings.max_samples, fewest=settings.min_samples)

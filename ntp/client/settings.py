@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ntp.client.authentication import Authenticator
 from ntp.client.sample import StampSource
 from ntp.client.samples import MOST_SAMPLES
 from ntp.keys import Key
@@ -20,6 +21,8 @@ class AssociationSettings:
     iburst: bool = True
     interleaved: bool = False
     key: Key | None = None
+    authenticator: Authenticator | None = None
+    """What proves requests and replies instead of a key, and is not shared with another association: NTS."""
     stamps: StampSource = StampSource.DAEMON
     poll_target: int = 8
     min_samples: int = 6

@@ -148,6 +148,10 @@ class KeyExchange:
             raise answer.to_error()
         return answer
 
+    def stuck(self) -> KeyEstablishmentError:
+        """Return the error of a child that has said nothing for ``give_up_after_s``."""
+        return self._error(Cause.TIMEOUT, f"the child process did not end within {self.give_up_after_s:g} s")
+
     def close(self) -> None:
         """End the child, and what belongs to it. The exchange is over, whatever came of it."""
         assert self._child.stdout is not None

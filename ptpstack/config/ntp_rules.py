@@ -8,7 +8,7 @@ from msgspec import UNSET
 
 from ptpstack.config.clock_rules import real_clock
 from ptpstack.config.model import Config
-from ptpstack.config.ntp_table import Ntp
+from ptpstack.config.ntp_table import Ntp, NtpSource
 from ptpstack.config.problems import Path, Problem
 from ptpstack.config.rules import unknown_clock
 from ptpstack.config.source import Source
@@ -50,7 +50,30 @@ def ntp_problems(config: Config, source: Source) -> Iterator[Problem]:
         least, most = server.min_poll, server.max_poll
         if least is not UNSET and most is not UNSET and least > most:
             yield source.problem((*path, "min_poll"), f"{least} is above max_poll, {most}")
-    if ntp.authentication == "require" and not any(server.key for server in ntp.source):
+        yield from _nts_problems(server, path, source)
+    if ntp.authentication == "require" and not any(server.key or server.nts for server in ntp.source):
         yield source.problem(
-            ("ntp", "authentication"), "no source has a key", why='"require" means that only such count'
+            ("ntp", "authentication"), "no source has a key or nts", why='"require" means that only such count'
+        )
+
+
+def _nts_problems(server: NtpSource, path: Path, source: Source) -> Iterator[Problem]:
+    """Yield what *server* says of NTS that cannot all be true."""
+    if not server.nts:
+        for key, default in (("nts_port", 4460), ("ca_file", "")):
+            if getattr(server, key) != default:
+                yield source.problem((*path, key), "means nothing without NTS", next_step="write nts = true beside it")
+        return
+    if server.key:
+        yield source.problem((*path, "key"), "is one proof too many", why="nts = true gives the source keys of its own")
+    if server.pool or server.count not in (UNSET, 1):
+        yield source.problem(
+            (*path, "pool" if server.pool else "count"),
+            "an NTS source is one server",
+            why="keys are of one server; which one to ask for the time, it says itself",
+            next_step="write a source for each",
+        )
+    if server.port != 123:
+        yield source.problem(
+            (*path, "port"), "is the server's to say", why="with NTS it names its UDP port itself", next_step="nts_port"
         )

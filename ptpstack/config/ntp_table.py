@@ -27,6 +27,11 @@ class NtpSource(Table, frozen=True):
     pool: Annotated[bool, Meta(description="That the name stands for many servers, such as pool.ntp.org.")] = False
     family: Annotated[Literal["any", "ipv4", "ipv6"], Meta(description="Which addresses are asked.")] = "any"
     key: Annotated[int, Meta(ge=0, le=0xFFFF_FFFF, description="Number of a key in key_file; 0: none.")] = 0
+    nts: Annotated[bool, Meta(description="Ask with NTS: the server proves by TLS who it is, and each reply.")] = False
+    nts_port: Annotated[int, Meta(ge=1, le=65535, description="TCP port of its NTS key establishment.")] = 4460
+    ca_file: Annotated[
+        str, Meta(description="Certificates of the only authorities trusted for NTS, PEM; empty: the system's.")
+    ] = ""
     min_poll: Annotated[
         PollExponent | UnsetType,
         Meta(description="Least interval of requests, log2 seconds; otherwise as accuracy needs."),

@@ -162,10 +162,9 @@ def test_an_association_asks_with_cookies_and_waits_for_keys() -> None:
     server = ServerSide(jar, os.urandom)
     client = new()
     association = Association(
-        AssociationSettings(name="ntp.test", iburst=False),
+        AssociationSettings(name="ntp.test", iburst=False, authenticator=client),
         random_bits=lambda bits: int.from_bytes(os.urandom(bits // 8), "big"),
         random=lambda: 0.5,
-        authenticator=client,
     )
     association.start(at(0))
     assert not [output for output in association.handle_deadline(at(0)) if isinstance(output, Send)]

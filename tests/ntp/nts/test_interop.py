@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import re
@@ -13,6 +14,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -266,3 +268,50 @@ def test_openssl_finds_tls_1_3_with_the_right_protocol_on_our_server(
     said = done.stdout + done.stderr
     assert "Protocol version: TLSv1.3" in said, said
     assert "Verification: OK" in said, said
+
+
+# ---- the daemon
+
+
+def test_the_daemon_gets_keys_by_itself_and_shows_a_proven_source(
+    nodes: tuple[Node, Node], authority: Authority, chronyd_server: Chronyd, tmp_path: Path
+) -> None:
+    """From the configuration file to the status; the system clock is measured and never steered."""
+    file, control, log = tmp_path / "nts.toml", tmp_path / "control", tmp_path / "daemon.log"
+    file.write_text(
+        f"""
+        [control]
+        socket = "{control}"
+        [state]
+        directory = "{tmp_path}"
+        [ntp]
+        free_running = true
+        authentication = "require"
+        [[ntp.source]]
+        address = "{THEIRS}"
+        nts = true
+        ca_file = "{authority.file}"
+        min_poll = -2
+        max_poll = -2
+        """
+    )
+    command = [sys.executable, "-m", "ptpstack"]
+    daemon = nodes[0].start([*command, "run", "--config", str(file)], log)
+    said: dict[str, Any] = {}
+
+    def is_used() -> bool:
+        assert daemon.poll() is None, log.read_text()
+        if control.exists():
+            asked = [*command, "status", "--json", "--socket", str(control)]
+            said.update(json.loads(subprocess.run(asked, capture_output=True, check=False).stdout))
+        return bool(said) and any(source["used"] for source in said["ntp"]["sources"].values())
+
+    try:
+        wait_until(is_used)
+    finally:
+        namespaces.stop([daemon])
+    (source,) = said["ntp"]["sources"].values()
+    assert source["authenticated"]
+    assert source["address"] == THEIRS
+    assert f"NTS source {THEIRS}: 8 cookies for {THEIRS} port 123, AES_SIV_CMAC_256" in log.read_text()
+    assert chronyd_server.server_statistics()["Authenticated NTP packets"] >= 1

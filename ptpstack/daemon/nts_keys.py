@@ -1,0 +1,201 @@
+"""Keys for NTS sources, and with them the addresses to ask: each key establishment is a child process of its own.
+
+To the driver this is what looks names up (``ntp_driver.Names``): a plain source's name by the resolver, an NTS source's
+by asking its NTS-KE server, which says where the NTP server is.
+
+What lives here: wiring. What does not: when keys are wanted (``ntp.nts.authenticator``) and how they are asked for
+(``ntp.nts.key_exchange``).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from random import SystemRandom
+
+import ptpstack
+from ntp.nts.aead import usable
+from ntp.nts.authenticator import NtsAuthenticator
+from ntp.nts.certificates import Window
+from ntp.nts.errors import KeyEstablishmentError
+from ntp.nts.key_exchange import ExchangeRequest, Grant, KeyExchange
+from ntp.resolver import FamilyName, Resolved, literal
+from ntp.transport import Address
+from ptpstack.config.ntp_table import NtpSource
+from ptpstack.daemon.loop import Loop, monotonic_now
+from ptpstack.daemon.ntp_driver import Names
+from ptpstack.observe.recorder import Recorder
+from ptpstack.time import SECOND, MonotonicTime, TimeInterval, interval_from_seconds
+
+CHANCE = SystemRandom()
+LOOK_EVERY: TimeInterval = 2 * SECOND
+"""How soon it is noticed that cookies have run out, or that the clock was set."""
+
+_DECADE_S = 10 * 365 * 86_400
+
+
+def window_of_an_unset_clock(now_s: int, floor_s: int) -> Window | None:
+    """Return between which instants it is when the clock reads *now_s*; None: it may be right.
+
+    It is not when it reads a time before *floor_s*, when this program was installed.
+    """
+    return Window(floor_s, floor_s + _DECADE_S) if now_s < floor_s else None
+
+
+def installed_s() -> int:
+    """Return when this program was installed, in seconds of UTC since 1970."""
+    return int(Path(ptpstack.__file__).stat().st_mtime)
+
+
+class NtsKeys:
+    """The keys of one NTS source. *answer* is called with what came of each key establishment."""
+
+    def __init__(self, config: NtpSource, loop: Loop, recorder: Recorder, floor_s: int) -> None:
+        self.config = config
+        self.answer: Callable[[Resolved], None] = lambda _: None
+        self.authenticator = NtsAuthenticator(
+            config.address, random_octets=CHANCE.randbytes, random=CHANCE.random, algorithms=usable()
+        )
+        self._loop = loop
+        self._recorder = recorder
+        self._floor_s = floor_s
+        self._exchange: KeyExchange | None = None
+        self._deadline = MonotonicTime(0)
+        self._timer = loop.timer(self._look)
+
+    def ask(self) -> None:
+        """Answer with the addresses that the server gave last, or get keys and then answer."""
+        if self.authenticator.grant is not None and self.authenticator.cookies:
+            self.answer(_resolved(self.config.address, self.authenticator.grant))
+        self._look()
+
+    def close(self) -> None:
+        """Want no more keys."""
+        self._end_exchange()
+        self._timer.close()
+
+    def _look(self) -> None:
+        """Begin an exchange that is due, give up one that is stuck; judge certificates once the clock is set."""
+        now = monotonic_now()
+        self._timer.set(now + LOOK_EVERY)
+        if self._exchange is not None:
+            if now >= self._deadline:
+                self._take()
+            return
+        now_s = int(time.time())
+        if now_s >= self._floor_s:
+            for event in self.authenticator.clock_is_set(now_s):
+                self._recorder.record(event)
+        due = self.authenticator.next_exchange()
+        if due is not None and due <= now:
+            self._begin(now, now_s)
+
+    def _begin(self, now: MonotonicTime, now_s: int) -> None:
+        algorithms, events = self.authenticator.begin_exchange(now)
+        for event in events:
+            self._recorder.record(event)
+        window = window_of_an_unset_clock(now_s, self._floor_s)
+        config = self.config
+        request = ExchangeRequest(
+            host=config.address,
+            port=config.nts_port,
+            algorithms=algorithms,
+            ca_file=config.ca_file or None,
+            earliest_s=window.earliest_s if window else None,
+            latest_s=window.latest_s if window else None,
+        )
+        try:
+            self._exchange = KeyExchange(request)
+        except KeyEstablishmentError as error:
+            self._failed(error)
+            return
+        self._deadline = now + interval_from_seconds(self._exchange.give_up_after_s)
+        self._loop.watch(self._exchange.fileno(), self._take)
+
+    def _take(self) -> None:
+        """Take what the child says, or end it if it has had its time."""
+        exchange = self._exchange
+        assert exchange is not None
+        try:
+            grant = exchange.read()
+            if grant is None and monotonic_now() < self._deadline:
+                return
+            if grant is None:
+                raise exchange.stuck()
+        except KeyEstablishmentError as error:
+            self._end_exchange()
+            self._failed(error)
+            return
+        self._end_exchange()
+        for event in self.authenticator.granted(grant, monotonic_now()):
+            self._recorder.record(event)
+        self.answer(_resolved(self.config.address, grant))
+
+    def _failed(self, error: KeyEstablishmentError) -> None:
+        for event in self.authenticator.failed(error, monotonic_now()):
+            self._recorder.record(event)
+
+    def _end_exchange(self) -> None:
+        exchange, self._exchange = self._exchange, None
+        if exchange is not None:
+            self._loop.unwatch(exchange.fileno())
+            exchange.close()
+
+
+class NamesAndKeys:
+    """The driver's ``Names``: *plain* for all sources but those of *keys*."""
+
+    def __init__(self, plain: Names, keys: Iterable[NtsKeys], loop: Loop) -> None:
+        self._plain = plain
+        self._keys = {source.config.address: source for source in keys}
+        self._loop = loop
+        self._answers: list[Resolved] = []
+        self._ours, self._theirs = socket.socketpair()
+        for end in (self._ours, self._theirs):
+            end.setblocking(False)
+        for source in self._keys.values():
+            source.answer = self._answered
+        loop.watch(plain.fileno(), self._poke)
+
+    def fileno(self) -> int:
+        """Return what becomes readable when an answer has come."""
+        return self._ours.fileno()
+
+    def ask(self, name: str, port: int, family: FamilyName) -> None:
+        """Look *name* up, or get its keys."""
+        if name in self._keys:
+            self._keys[name].ask()
+        else:
+            self._plain.ask(name, port, family)
+
+    def results(self) -> list[Resolved]:
+        """Return the answers that have come."""
+        with contextlib.suppress(BlockingIOError):
+            self._ours.recv(4096)
+        answers, self._answers = self._answers, []
+        return answers + self._plain.results()
+
+    def close(self) -> None:
+        """Look nothing up and want no keys any more."""
+        for source in self._keys.values():
+            source.close()
+        self._loop.unwatch(self._plain.fileno())
+        self._plain.close()
+        self._ours.close()
+        self._theirs.close()
+
+    def _answered(self, answer: Resolved) -> None:
+        self._answers.append(answer)
+        self._poke()
+
+    def _poke(self) -> None:
+        with contextlib.suppress(BlockingIOError):  # full: the driver has enough reason to look
+            self._theirs.send(b"\0")
+
+
+def _resolved(name: str, grant: Grant) -> Resolved:
+    found = (literal(address, grant.port) for address in grant.addresses)
+    return Resolved(name, tuple(address for address in found if isinstance(address, Address)))
