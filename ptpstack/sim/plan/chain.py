@@ -1,12 +1,13 @@
 """A chain of clocks in virtual time: one loop over Syncs, arrays over clocks and seeds within.
 
-At Sync n, with x the clocks' time errors, r what each is told (the output of the clock before, plus the errors of the
-path), f the frequencies that the servos ask for, w what the oscillators drift until the next Sync, and g what a device
-adds at its output:
+At its Sync n, with x the error of a clock, p those of the path to it, f the frequency that its servo asks for, w what
+its oscillator drifts until the next Sync, g what a device adds at its output, and x', g' those of the clock before:
 
-    f = servo(x - r)        output = x + g        x[n+1] = x + T f + w
+    told = x'[n-1] + phase (x'[n] - x'[n-1]) + g' + p        f = servo(x - told)        x[n+1] = x + T f + w
 
-Assumed: all nodes send their Syncs at the same instants, no Sync is lost, and every clock is acquired at the start.
+A clock sends its Syncs a *phase* of the interval after those it gets, drawn once for each. So the Syncs of a clock are
+numbered one later than those of the clock before: then all clocks advance at once. Assumed besides: no Sync is lost,
+and every clock is acquired at the start.
 """
 
 from __future__ import annotations
@@ -72,6 +73,8 @@ class Chain:
         self.constant_ns: Floats = np.cumsum(places, axis=0)
         """Where constant errors alone would hold the time told, by place (0: the grandmaster) and seed."""
         self._x = self.constant_ns[[number + 1 for number in self._clocks]] - self._generated.constant_ns
+        self._x_before = self._x
+        self._phases = self._random.random((len(clocks) - 1, plan.seeds))
 
     def run(self, progress: Progress | None = None) -> Iterator[Stretch]:
         """Yield the whole run, what settles included, stretch by stretch."""
@@ -100,21 +103,32 @@ class Chain:
     def _advance(self, count: int) -> Stretch:
         errors = self.paths.draw(count)
         paths = errors if len(self._clocks) == len(self.nodes) else np.add.reduceat(errors, self._starts, axis=1)
-        generated, wander = self._generated.draw(count), self._wander.draw(count)
-        outputs = np.empty((count, len(self._clocks) + 1, self.plan.seeds))
-        outputs[:, :1] = self._source.draw(count)
-        x, interval_s = self._x, self.interval_s
-        offset = np.empty_like(x)
-        for output, path, added, moved in zip(outputs, paths, generated, wander, strict=True):
-            np.add(x, added, out=output[1:])
-            np.subtract(x, output[:-1], out=offset)
-            offset -= path
-            x += interval_s * self._servo.sample(offset)
-            x += moved
-        return Stretch(outputs[:, 0], outputs[:, 1:] if paths is errors else self._at_nodes(outputs, errors))
+        source, generated = self._source.draw(count), self._generated.draw(count)
+        added = paths + np.concatenate((source, generated[:, :-1]), axis=1)
+        states = np.empty((count + 2, *self._x.shape))
+        states[0], states[1] = self._x_before, self._x
+        self._follow(states, added, self._wander.draw(count))
+        self._x_before, self._x = states[-2], states[-1]
+        told = states[1:-1] + generated
+        return Stretch(source[:, 0], told if paths is errors else self._at_nodes(source, told, errors))
 
-    def _at_nodes(self, outputs: Floats, errors: Floats) -> Floats:
+    def _follow(self, states: Floats, added: Floats, wander: Floats) -> None:
+        """Fill *states* from its third row on; *added* is what each clock is told besides the state before it."""
+        offset, moved, sent = np.empty_like(self._x), np.empty_like(self._x), np.empty_like(self._phases)
+        for number in range(added.shape[0]):
+            before, now, after = states[number : number + 3]
+            np.subtract(now[:-1], before[:-1], out=sent)
+            sent *= self._phases
+            sent += before[:-1]
+            np.subtract(now, added[number], out=offset)
+            offset[1:] -= sent
+            np.multiply(self._servo.sample(offset), self.interval_s, out=moved)
+            moved += wander[number]
+            np.add(now, moved, out=after)
+
+    def _at_nodes(self, source: Floats, told: Floats, errors: Floats) -> Floats:
         """Return the error of the time that passes at every node, transparent ones included."""
+        outputs = np.concatenate((source, told), axis=1)
         passed = np.empty_like(errors)
         for number, (start, clock) in enumerate(zip(self._starts, self._clocks, strict=True)):
             inner = slice(start, clock)
