@@ -63,10 +63,11 @@ class RawSocket(PortSocket):
     def _received(self, data: bytes, control: list[tuple[int, int, bytes]], address: Any) -> Received | None:  # noqa: ANN401, ARG002 (the frame holds the address)
         start = _HEADER_SIZE
         vlan_id = _stripped_vlan_id(control)
-        while data[start - 2 : start] in _VLAN_TYPES:
-            if vlan_id is None:
-                vlan_id = int.from_bytes(data[start : start + 2], "big") & 0xFFF
-            start += _TAG_SIZE
+        if data[12:14] != self._ethertype:
+            while data[start - 2 : start] in _VLAN_TYPES:
+                if vlan_id is None:
+                    vlan_id = int.from_bytes(data[start : start + 2], "big") & 0xFFF
+                start += _TAG_SIZE
         return Received(data[start:], self._stamp(control), data[6:12].hex(":"), vlan_id)
 
 

@@ -17,9 +17,10 @@ does it and who else touches it (``daemon``).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum, auto
 from typing import TypeAlias
+
+import msgspec
 
 from ptpstack.arbiter.clock_arbiter import ClockArbiter, Verdict
 from ptpstack.arbiter.clock_prediction import ClockPrediction
@@ -50,8 +51,7 @@ PAUSE_HALF_INTERVALS = 5
 """Where more than two and a half Sync intervals lie between two samples, the source may have stepped between them."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HoldoverSettings:
+class HoldoverSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Holdover is in spec while the clock is off by less than *bound_ns*, but for at most *seconds*."""
 
     bound_ns: float = 1500.0
@@ -71,8 +71,7 @@ class Purpose(Enum):
     """Go on to do so."""
 
 
-@dataclass(frozen=True, slots=True)
-class Steer:
+class Steer(msgspec.Struct, frozen=True):
     """Run the clock at *frequency_ppb* (positive: faster), then move it by *step* if that is not zero."""
 
     purpose: Purpose
@@ -80,23 +79,20 @@ class Steer:
     step: TimeInterval = 0
 
 
-@dataclass(frozen=True, slots=True)
-class ClockMoved:
+class ClockMoved(msgspec.Struct, frozen=True):
     """The clock was moved by *delta*: stored instants of it are to be moved along."""
 
     delta: TimeInterval
 
 
-@dataclass(frozen=True, slots=True)
-class ServoLocked:
+class ServoLocked(msgspec.Struct, frozen=True):
     """What the servo made of the last measurement of *name*."""
 
     name: str
     locked: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Sampled:
+class Sampled(msgspec.Struct, frozen=True):
     """*measurement* was used, to steer or to know only; then the servo was in *state*."""
 
     measurement: Measurement

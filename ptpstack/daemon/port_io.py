@@ -219,13 +219,12 @@ class PortIo:
         except HardwareError as error:
             self._take_error(error)
             return
-        now = monotonic_now()
         for stamp in stamps:
             sent = self._awaited.pop(stamp.key, None)
             if sent is None:
                 self.counters["late transmit stamp"] += 1
             else:
-                self.stamp_latency.add(now - sent.sent)
+                self.stamp_latency.add(monotonic_now() - sent.sent)
                 sent.attachment.receiver.transmitted(sent.attachment.port_number, sent.context, stamp.stamp_ns)
         self._take_frames(self._answer(self._of_no_vlan(frames)))
 
