@@ -8,7 +8,6 @@ planning over long chains (``plan``).
 from __future__ import annotations
 
 import argparse
-import importlib.util
 import json
 import sys
 import time
@@ -37,6 +36,7 @@ from ptpstack.stability.records import FORMATS, Record
 EXIT_OK, EXIT_LIMIT_FAILED, EXIT_INVALID, EXIT_NOT_TESTABLE = 0, 1, 2, 3
 
 SHIPPED = Path(__file__).parent.parent / "sim" / "scenarios"
+SHIPPED_PLANS = SHIPPED.parent / "plan" / "examples"
 SHIPPED_PLANS = Path(__file__).parent.parent / "sim" / "plan" / "examples"
 DRAWN = 12
 """So many clocks at most are drawn: the worst."""
@@ -49,7 +49,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "Every error is local - reference in ns: negative when the clock is behind."
     )
     parser.epilog = (
-        f"Ready-made scenarios, by name: {', '.join(shipped_names())}.\n"
+        f"Ready-made scenarios, by name: {', '.join(shipped_names())};\n"
+        f"plans: {', '.join(shipped_names(SHIPPED_PLANS))}.\n"
         f"Ready-made plans, whose files have a [plan] table: {', '.join(plan_names())}.\n"
         "Exit code: 0; 1 when a limit or mask of [report] is not kept; 2 when the scenario cannot be used;\n"
         "3 when no mask is failed but one cannot be tested."
@@ -106,9 +107,9 @@ def _simulate(name: str, scenario: Scenario, args: argparse.Namespace) -> int:
     return _exit_code(scenario, runs)
 
 
-def shipped_names() -> list[str]:
-    """Return the names of the scenarios that come with the program."""
-    return sorted(path.stem for path in SHIPPED.glob("*.toml"))
+def shipped_names(folder: Path = SHIPPED) -> list[str]:
+    """Return the names of the scenarios, or of the plans, that come with the program."""
+    return sorted(path.stem for path in folder.glob("*.toml"))
 
 
 def plan_names() -> list[str]:
@@ -127,17 +128,15 @@ def _file(word: str) -> Path:
     path = Path(word)
     if path.exists() or "/" in word or word.endswith(".toml"):
         return path
-    for shipped in (SHIPPED / f"{word}.toml", SHIPPED_PLANS / f"{word}.toml"):
-        if shipped.exists():
-            return shipped
-    names = [*shipped_names(), *plan_names()]
+    for folder in (SHIPPED, SHIPPED_PLANS):
+        if word in shipped_names(folder):
+            return folder / f"{word}.toml"
+    names = [*shipped_names(), *shipped_names(SHIPPED_PLANS)]
     why = f"no such file, and the ready-made ones are {', '.join(names)}"
     raise ConfigError("no such scenario", where=word, why=why, next_step=nearest(word, names))
 
 
 def _plan(source: Source, args: argparse.Namespace) -> int:
-    if importlib.util.find_spec("ptpstack.cli.plan") is None:
-        raise ConfigError("[plan] is not understood", where=source.name, why="this version has no planner")
     return int(import_module("ptpstack.cli.plan").run(source, args))
 
 

@@ -174,3 +174,21 @@ def test_a_log_that_cannot_be_written_or_read_is_an_error_with_its_place(
     assert "/nowhere/e.jsonl: cannot be written (No such file or directory)" in capsys.readouterr().err
     assert main(["sim", "--replay", "/nowhere/e.jsonl"]) == 1
     assert "/nowhere/e.jsonl: cannot be read (No such file or directory)" in capsys.readouterr().err
+
+
+def test_why_reads_the_event_log_too(file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    log = tmp_path / "events.jsonl"
+    assert main(["sim", str(file), "--events", str(log)]) == 0
+    capsys.readouterr()
+    assert main(["why", str(log), "--instance", "slave-1", "-n", "3"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 3
+    assert all(" slave-1: " in line for line in lines)
+    log.write_text("{}\n")
+    assert main(["why", str(log)]) == 1
+    assert "events.jsonl:1: is no event of the daemon" in capsys.readouterr().err
+
+
+def test_a_file_with_a_plan_goes_to_the_planner(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["sim", "chain-of-10-class-b", "--check"]) == 0
+    assert "OK" in capsys.readouterr().out
