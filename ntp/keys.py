@@ -6,8 +6,6 @@ in a packet (``ntp.wire.packet``).
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
@@ -60,11 +58,15 @@ class Key:
     def digest(self, octets: bytes) -> bytes:
         """Return the digest of *octets*: AES-CMAC, or a hash of secret and octets (RFC 5905 7.3, RFC 8573 3)."""
         if self.kind in HASHES:
+            import hashlib  # noqa: PLC0415 (4 MB of OpenSSL that a client without keys does not need)
+
             return hashlib.new(self.kind.lower(), self.secret + octets).digest()
         return _aes_cmac(self.secret, octets)
 
     def accepts(self, digest: bytes, octets: bytes) -> bool:
         """Tell whether *digest* belongs to *octets*, taking the same time for every wrong one."""
+        import hmac  # noqa: PLC0415 (as above)
+
         return hmac.compare_digest(digest, self.digest(octets))
 
 
