@@ -1,9 +1,6 @@
-"""The array level and the message level say the same of the same clocks.
+"""The array level and the message level say the same of the same clocks, one link long and over boundary clocks."""
 
-The message level has no boundary clocks, so a chain can be compared hop by hop only: here its one hop, and in
-``test_servos`` what a hop passes on to the next.
-"""
-
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -12,6 +9,7 @@ import pytest
 from ptpstack.core.settings import DelayMechanism, InstanceSettings, PortSettings
 from ptpstack.servo.kalman import KalmanSettings
 from ptpstack.servo.registry import make_filter, make_servo
+from ptpstack.sim.host import Host
 from ptpstack.sim.oscillator import MODELS
 from ptpstack.sim.plan.model import Grandmaster, Hop
 from ptpstack.sim.stamping import Stamping
@@ -21,62 +19,73 @@ from tests.sim.plan.plans import errors_ns, plan
 
 SEEDS = 4
 SETTLE_S, JUDGED_S = 300.0, 600.0
+JITTER_NS = 20.0
 
 
 class Scenario(NamedTuple):
-    """A slave on one link, at both levels."""
+    """Clocks in a row behind a grandmaster, at both levels: boundary clocks and a slave at the end."""
 
     servo: str
     oscillator: str
     log_sync_interval: int
-    jitter_ns: float = 20.0
     resolution_ns: float = 0.0
     mechanism: str = "e2e"
     delay_filter: str = "median"
+    hops: int = 1
 
 
-def message_level_rms_ns(scenario: Scenario) -> float:
-    """Return the RMS of the true errors at the Syncs over all seeds."""
-    return float(np.sqrt(np.mean([mean_square(scenario, seed) for seed in range(1, SEEDS + 1)])))
+def message_level_rms_ns(scenario: Scenario) -> np.ndarray:
+    """Return the RMS of the true errors at the Syncs over all seeds, by hop."""
+    return np.sqrt(np.mean([mean_squares(scenario, seed) for seed in range(1, SEEDS + 1)], axis=0))
 
 
-def mean_square(scenario: Scenario, seed: int) -> float:
+def mean_squares(scenario: Scenario, seed: int) -> list[float]:
     world = World(seed)
-    stamping = Stamping(jitter_ns=scenario.jitter_ns, resolution_ns=scenario.resolution_ns)
-    settings = KalmanSettings(oscillator=scenario.oscillator) if scenario.servo == "kalman" else None
-    master = world.add_host("master", stamping=stamping)
-    slave = world.add_host(
-        "slave",
-        frequency_error_ppb=5000.0,
-        offset_ns=1e5,
-        model=MODELS[scenario.oscillator],
-        stamping=stamping,
-        servo=make_servo(scenario.servo, settings),
-    )
-    for host, priority1 in ((master, 10), (slave, 200)):
-        host.add_instance(
-            InstanceSettings(clock_identity=host.clock_identity, priority1=priority1),
-            [
-                PortSettings(
-                    port_number=1,
-                    delay_mechanism=DelayMechanism[scenario.mechanism.upper()],
-                    log_sync_interval=scenario.log_sync_interval,
-                )
-            ],
-            delay_filter=lambda: make_filter(scenario.delay_filter),
-        )
-    world.connect(master.port(), slave.port())
+    hosts = [add_host(world, scenario, number) for number in range(scenario.hops + 1)]
+    for upper, lower in pairwise(hosts):
+        world.connect(upper.port(1 if upper is hosts[0] else 2), lower.port(1))
     world.start()
     world.run(SETTLE_S + JUDGED_S)
-    at_syncs = np.array([true for true, _, _ in slave.measurements if true > SETTLE_S * SECOND])
+    return [mean_square(host, hosts[0], scenario) for host in hosts[1:]]
+
+
+def add_host(world: World, scenario: Scenario, number: int) -> Host:
+    settings = KalmanSettings(oscillator=scenario.oscillator) if scenario.servo == "kalman" else None
+    faults = {
+        "frequency_error_ppb": (-1) ** number * 1000.0 * number,
+        "offset_ns": 1e5 * number,  # enough to be stepped
+        "model": MODELS[scenario.oscillator],
+        "servo": make_servo(scenario.servo, settings),
+    }
+    stamping = Stamping(jitter_ns=JITTER_NS, resolution_ns=scenario.resolution_ns)
+    host = world.add_host(str(number), stamping=stamping, **(faults if number else {}))
+    ports = 1 if number in {0, scenario.hops} else 2
+    host.add_instance(
+        InstanceSettings(clock_identity=host.clock_identity, priority1=128 if number else 10),
+        [
+            PortSettings(
+                port_number=port,
+                delay_mechanism=DelayMechanism[scenario.mechanism.upper()],
+                log_sync_interval=scenario.log_sync_interval,
+                log_announce_interval=0,
+            )
+            for port in range(1, ports + 1)
+        ],
+        delay_filter=lambda: make_filter(scenario.delay_filter),
+    )
+    return host
+
+
+def mean_square(host: Host, grandmaster: Host, scenario: Scenario) -> float:
+    at_syncs = np.array([true for true, _, _ in host.measurements if true > SETTLE_S * SECOND])
     assert at_syncs.size > 0.9 * JUDGED_S * 2**-scenario.log_sync_interval
-    return float(np.mean((slave.clock.offsets_ns(at_syncs) - master.clock.offsets_ns(at_syncs)) ** 2))
+    return float(np.mean((host.clock.offsets_ns(at_syncs) - grandmaster.clock.offsets_ns(at_syncs)) ** 2))
 
 
-def array_level_rms_ns(scenario: Scenario) -> float:
-    stamps = {"jitter_ns": scenario.jitter_ns, "resolution_ns": scenario.resolution_ns}
+def array_level_rms_ns(scenario: Scenario) -> np.ndarray:
+    stamps = {"jitter_ns": JITTER_NS, "resolution_ns": scenario.resolution_ns}
     file = plan(
-        Hop(kind="ordinary", servo=scenario.servo, oscillator=scenario.oscillator, **stamps),
+        Hop(kind="boundary", count=scenario.hops, servo=scenario.servo, oscillator=scenario.oscillator, **stamps),
         grandmaster=Grandmaster(**stamps),
         seconds=JUDGED_S,
         settle_s=SETTLE_S,
@@ -85,7 +94,7 @@ def array_level_rms_ns(scenario: Scenario) -> float:
         delay_mechanism=scenario.mechanism,
         delay_filter=scenario.delay_filter,
     )
-    return float(np.sqrt(np.mean(errors_ns(file)[:, -1] ** 2)))
+    return np.sqrt(np.mean(errors_ns(file) ** 2, axis=(0, 2)))
 
 
 @pytest.mark.parametrize(
@@ -96,10 +105,11 @@ def array_level_rms_ns(scenario: Scenario) -> float:
         Scenario("pi", "crystal", 0, mechanism="p2p"),
         Scenario("bandwidth", "ocxo", -2),
         Scenario("bandwidth", "tcxo", -2, mechanism="p2p", delay_filter="mean"),
+        Scenario("pi", "tcxo", 0, hops=4),
     ],
     ids=str,
 )
-def test_both_levels_agree_within_a_tenth_in_rms(scenario: Scenario) -> None:
+def test_both_levels_agree_within_a_tenth_in_rms_at_every_hop(scenario: Scenario) -> None:
     assert array_level_rms_ns(scenario) == pytest.approx(message_level_rms_ns(scenario), rel=0.1)
 
 
