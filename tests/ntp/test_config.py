@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
+from fractions import Fraction
 from pathlib import Path
 
 import pytest
@@ -10,9 +12,11 @@ import pytest
 from ntp.accuracy import plan
 from ntp.client.sample import StampSource
 from ntp.keys import Key
+from ntp.selection_reasons import Reason
 from ptpstack.config import from_dict
 from ptpstack.config.model import Config
 from ptpstack.config.ntp_rules import ntp_writers
+from ptpstack.config.ntp_table import accuracy_of
 from ptpstack.config.problems import InvalidConfigError
 from ptpstack.daemon.ntp_build import _count, _keys, _settings
 from ptpstack.errors import ConfigError
@@ -40,7 +44,9 @@ def test_free_running_steers_nothing() -> None:
 def test_what_a_source_leaves_open_follows_from_the_accuracy() -> None:
     config = read('[[ntp.source]]\naddress = "a"\n[[ntp.source]]\naddress = "b"\nmax_poll = 2\ninterleaved = true\n')
     needed = plan(MILLISECOND)
-    first, second = (_settings(needed, {}, StampSource.KERNEL, source, "x") for source in config.ntp.source)
+    first, second = (
+        _settings(needed, source, "x", keys={}, proofs={}, stamps=StampSource.KERNEL) for source in config.ntp.source
+    )
     assert (first.min_poll, first.max_poll, first.interleaved) == (needed.min_poll, needed.max_poll, False)
     assert (second.min_poll, second.max_poll, second.interleaved) == (2, 2, True)
 
@@ -92,3 +98,28 @@ def test_a_bad_key_file_is_told(tmp_path: Path, content: bytes | None, said: str
     with pytest.raises(ConfigError, match=said) as caught:
         _keys(config.ntp)
     assert "word" not in str(caught.value)
+
+
+GUIDE = (Path(__file__).parents[2] / "docs" / "ntp-client.md").read_text()
+
+
+@pytest.mark.parametrize("block", re.findall(r"```toml\n(.*?)```", GUIDE, re.DOTALL))
+def test_the_configurations_in_the_guide_load(block: str) -> None:
+    read(block)
+
+
+@pytest.mark.parametrize(
+    "row", re.findall(r"^\| ([\d]+ [mun]?s) \| (.*?) \| (\d) \| (yes|no) \| the (\w+)'s \|$", GUIDE, re.MULTILINE)
+)
+def test_the_table_of_the_guide_is_what_is_planned(row: tuple[str, ...]) -> None:
+    needed = plan(accuracy_of(row[0]))
+    stamps = {"daemon": StampSource.DAEMON, "kernel": StampSource.KERNEL, "NIC": StampSource.HARDWARE}
+    polls = [float(Fraction(text)) for text in row[1].split(" … ")]
+    assert [polls[0], polls[-1]] == [2.0**needed.min_poll, 2.0**needed.max_poll]
+    assert (int(row[2]), row[3] == "yes") == (needed.sources, needed.interleaved)
+    assert stamps[row[4]] is needed.stamps
+
+
+def test_the_guide_explains_every_sign() -> None:
+    explained = set(re.findall(r"`(.)`", "".join(re.findall(r"^\| (`.*?) \|", GUIDE, re.MULTILINE))))
+    assert explained == {reason.symbol for reason in Reason}
