@@ -72,7 +72,7 @@ directory = ""
 
 @dataclass
 class Track:
-    """What one program did: sample by sample the true offset, and the CPU time used so far."""
+    """What one program did: the true offset of each sample; and each second, the CPU time used so far."""
 
     offsets_ns: list[float] = field(default_factory=list)
     cpu_s: list[float] = field(default_factory=list)
@@ -123,7 +123,8 @@ def follow(scenario: dict[str, Any]) -> dict[str, Track]:
         clocks, now = read_truth().clocks, time.monotonic()
         for name, port in ports.items():
             tracks[name].offsets_ns.append(clocks[port].minus_ns(clocks[port - 1]))
-            tracks[name].cpu_s.append(cpu_s(slaves[name].pid))
+            if number % SAMPLES_PER_S == 0:
+                tracks[name].cpu_s.append(cpu_s(slaves[name].pid))
             if brought_sync(sockets[name]):
                 synced[name].append((now, number))
 

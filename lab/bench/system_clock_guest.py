@@ -82,9 +82,10 @@ def measure(command: list[str], scenario: dict[str, Any]) -> Track:
     begin = time.monotonic()
     process = start(0, command)
 
-    def sample(_: int) -> None:
+    def sample(number: int) -> None:
         track.offsets_ns.append(system_offset_ns())
-        track.cpu_s.append(cpu_s(process.pid))
+        if number % SAMPLES_PER_S == 0:
+            track.cpu_s.append(cpu_s(process.pid))
 
     sample_regularly(scenario["seconds"], sample)
     process.terminate()

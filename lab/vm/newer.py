@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -60,21 +61,26 @@ def newer_debian() -> NewerDebian:
     return NewerDebian(cached("tree", [" ".join((SUITE, *PACKAGES)).encode()], _fetch))
 
 
-def _fetch(target: Path) -> None:
+def unpack(target: Path, packages_wanted: Sequence[str], suites: Sequence[str] = (SUITE,)) -> None:
+    """Unpack *packages_wanted*, with all that they depend on, into *target*. Raises NewerDebianError."""
     if os.geteuid() != 0:
         raise NewerDebianError("a newer Debian is unpacked by root only", next_step="the same command with sudo, once")
     packages.install_missing({"mmdebstrap": Path("/usr/bin/mmdebstrap")}, "a newer Debian")
     mirror = _mirror()
-    print(f"lab: fetching the newest kernel and QEMU of Debian {SUITE} (once, a minute or two)", flush=True)
     command = ["mmdebstrap", "--mode=root", "--variant=extract", "--format=directory"]
-    command += ["--aptopt=APT::Install-Recommends false", f"--include={','.join(PACKAGES)}", SUITE, str(target)]
-    command += [f"deb {mirror} {suite} main" for suite in (SUITE, KERNELS_FROM)]
+    command += ["--aptopt=APT::Install-Recommends false", f"--include={','.join(packages_wanted)}", SUITE, str(target)]
+    command += [f"deb {mirror} {suite} main" for suite in suites]
     with TemporaryDirectory() as scratch:
         environment = {**os.environ, "TMPDIR": scratch}
         done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         shutil.rmtree(target, ignore_errors=True)
         raise NewerDebianError("mmdebstrap failed", why=done.stderr.strip()[-1000:])
+
+
+def _fetch(target: Path) -> None:
+    print(f"lab: fetching the newest kernel and QEMU of Debian {SUITE} (once, a minute or two)", flush=True)
+    unpack(target, PACKAGES, (SUITE, KERNELS_FROM))
     (target / "usr/bin/awk").symlink_to("gawk")  # what installing would do
     subprocess.run(["depmod", "-b", str(target), NewerDebian(target).kernel.release], check=True)
 

@@ -7,7 +7,7 @@ from tests.vm.boot import Boot, chosen, names_of
 from tests.vm.guest import bed, clocks, host_clocks, peers, phc_command, ports, reload
 
 CARD = (clocks, ports, peers, reload)
-MODULES = (*CARD, phc_command, host_clocks)
+MODULES = (clocks, ports, peers, phc_command, host_clocks, reload)
 
 pytestmark = [pytest.mark.vm, pytest.mark.timeout(1500)]  # the first waits for the whole boot
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from hw.phc import Phc
+from hw.realtime import RealtimeClock
 from hw.sockets.base import PortSocket
 from hw.sockets.open import Transport, open_socket
 from hw.timestamping import Timestamping
@@ -46,6 +47,7 @@ def read_knobs() -> dict[str, int]:
 
 def reset(knobs: dict[str, int]) -> None:
     """Every check begins with these knobs, and with clocks that run free from (nearly) the same time."""
+    RealtimeClock(tai_offset_s=0).set_frequency(0.0)
     for name, value in knobs.items():
         if int((ROOT / name).read_text()) != value:
             set_knob(name, value)
@@ -64,8 +66,19 @@ def wait_until(true: Callable[[], Any], seconds: float) -> Any:
     end = time.monotonic() + seconds
     while not (found := true()):
         assert time.monotonic() < end, f"nothing within {seconds} s"
-        time.sleep(0.001)
+        time.sleep(0.005)
     return found
+
+
+def soon(true: Callable[[], Any], seconds: float) -> Any:
+    """Wait for what costs to look for."""
+
+    def look() -> Any:
+        if not (found := true()):
+            time.sleep(0.1)
+        return found
+
+    return wait_until(look, seconds)
 
 
 def clock(number: int) -> closing[Phc]:

@@ -5,13 +5,13 @@ Ports come in pairs: the even one is the master's, the odd one behind it the sla
 
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from lab.vptp import read_truth, set_knob
-from tests.vm.guest.bed import clock_difference_ns, run, wait_until
+from tests.vm.guest.bed import clock_difference_ns, run, soon
 from tests.vm.guest.programs import Daemon, Program
 
 LOCK_S = 60
@@ -170,17 +170,6 @@ def rms(offsets: Sequence[float]) -> float:
 
 def largest(offsets: Sequence[float]) -> float:
     return max(map(abs, offsets))
-
-
-def soon(true: Callable[[], Any], seconds: float) -> Any:
-    """Wait for what costs to look for."""
-
-    def look() -> Any:
-        if not (found := true()):
-            time.sleep(0.1)
-        return found
-
-    return wait_until(look, seconds)
 
 
 def device(clock: int) -> str:

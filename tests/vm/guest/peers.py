@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from lab.vptp import read_truth, set_knob
-from tests.vm.guest.bed import clock_difference_ns, run, wait_until
+from tests.vm.guest.bed import clock_difference_ns, run, soon
 from tests.vm.guest.programs import Program
 
 
@@ -47,7 +47,7 @@ def follow(delay_mechanism: str) -> list[float]:
 
 def settled(offset_ns: Callable[[], float]) -> list[float]:
     """Wait until an offset is small, 20 s more, and return what it was in the next minute, ten times a second."""
-    wait_until(lambda: abs(offset_ns()) < 100, 60)
+    soon(lambda: abs(offset_ns()) < 100, 60)
     time.sleep(20.0)
     offsets = []
     for _ in range(600):

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self
 
-from tests.vm.guest.bed import wait_until
+from tests.vm.guest.bed import soon
 
 RESULTS = Path(os.environ.get("RESULTS", "."))
 
@@ -76,7 +76,7 @@ class Daemon(Program):
             except OSError:
                 return False
 
-        wait_until(answers, 60)
+        soon(answers, 60)
 
     def end(self) -> None:
         """Ask it to end, and wait until it has, without complaint."""

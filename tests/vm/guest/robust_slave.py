@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from lab.vptp import read_truth, set_knob
-from tests.vm.guest.bed import insert_card, run
+from tests.vm.guest.bed import insert_card, run, soon
 from tests.vm.guest.daemons import (
     Link,
     Ours,
@@ -20,7 +20,6 @@ from tests.vm.guest.daemons import (
     record_offsets,
     rms,
     say,
-    soon,
     wait_for_lock,
 )
 

@@ -1,6 +1,6 @@
 """Transmit stamps that get lost or come late: one master and one slave, both ours, on five equal links at once.
 
-The servo is the quick one: the errors of slower ones are so slow that a minute tells hardly anything of their size.
+The servo is the quick one: the errors of slower ones are so slow that minutes tell hardly anything of their size.
 """
 
 from collections.abc import Iterator
@@ -25,7 +25,8 @@ PARAMETERS = parameters(PAIRS)
 E2E, E2E_LOSSY, P2P, P2P_LOSSY, E2E_LATE = (2 * pair + 1 for pair in range(PAIRS))
 SLAVES = E2E, E2E_LOSSY, P2P, P2P_LOSSY, E2E_LATE
 LOSSY = E2E_LOSSY, P2P_LOSSY
-SECONDS = 80
+SECONDS = 240
+"""So that chance is a few per cent of an RMS."""
 
 
 @dataclass
@@ -66,7 +67,7 @@ def check_a_tenth_of_the_stamps_lost_costs_hardly_any_accuracy() -> None:
     lossy, lossless = (rms([world.rms_ns[slave] for slave in slaves]) for slaves in (LOSSY, (E2E, P2P)))
     say(f"{lossy:.1f} ns with a tenth of the stamps lost, {lossless:.1f} ns without")
     assert lossless < 12
-    assert lossy < 1.3 * lossless  # 1.2, and what chance adds in so short a time
+    assert lossy < 1.2 * lossless
 
 
 def check_no_port_left_its_state_over_lost_or_late_stamps() -> None:
