@@ -1,0 +1,46 @@
+"""NTP programs of a newer Debian than this machine's, unpacked and never installed: chrony 4.6 and ntpd-rs.
+
+What lives here: fetching them once, and the commands that run them. What does not: their configuration (the tests').
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from lab.vm.cache import cached
+from lab.vm.newer import SUITE, unpack
+
+PACKAGES = ("chrony", "ntpd-rs")
+
+
+@dataclass(frozen=True)
+class NewerNtp:
+    """The unpacked tree."""
+
+    root: Path
+
+    @property
+    def chronyd(self) -> list[str]:
+        """The command that runs chronyd with its own libraries on this system."""
+        return self._command("usr/sbin/chronyd")
+
+    @property
+    def ntp_daemon(self) -> list[str]:
+        """The command that runs ntpd-rs, without the right to touch a clock: it has no mode that leaves it alone."""
+        forbid = ["setpriv", "--bounding-set", "-sys_time", "--inh-caps", "-sys_time"]
+        return [*forbid, *self._command("usr/bin/ntp-daemon")]
+
+    def _command(self, program: str) -> list[str]:
+        libraries = self.root / "usr/lib/x86_64-linux-gnu"
+        return [
+            str(self.root / "usr/lib64/ld-linux-x86-64.so.2"),
+            "--library-path",
+            str(libraries),
+            str(self.root / program),
+        ]
+
+
+def newer_ntp() -> NewerNtp:
+    """The tree, fetched when it is not in the cache (some 30 MB). Raises NewerDebianError where that cannot be."""
+    return NewerNtp(cached("ntp", [" ".join((SUITE, *PACKAGES)).encode()], lambda target: unpack(target, PACKAGES)))
