@@ -129,7 +129,10 @@ class Recorder:
         now = self._monotonic_now()
         if not isinstance(event, OffsetSample):
             kind, port_number = type(event).__name__, getattr(event, "port_number", None)
-            allowance = self._allowances.setdefault((instance, kind, port_number), _Allowance(now))
+            key = instance, kind, port_number
+            allowance = self._allowances.get(key)
+            if allowance is None:
+                allowance = self._allowances[key] = _Allowance(now)
             if not allowance.take(now):
                 return
             if allowance.suppressed:

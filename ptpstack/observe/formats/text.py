@@ -31,7 +31,9 @@ class TextFormat:
 
     def _sample(self, record: Record, sample: OffsetSample) -> Iterator[str]:
         key = (record.instance, sample.clock)
-        since, summary = self._summaries.setdefault(key, (record.monotonic, SampleSummary.empty()))
+        if key not in self._summaries:
+            self._summaries[key] = (record.monotonic, SampleSummary.empty())
+        since, summary = self._summaries[key]
         summary.add(sample)
         until = since + self._summary_interval
         if record.monotonic < until:
