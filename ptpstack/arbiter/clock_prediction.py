@@ -13,6 +13,8 @@ from ptpstack.time import LocalTime, MonotonicTime, TimeInterval, interval_to_ns
 PULL_S = 100.0
 PULL_MOST_PPB = 1.0
 """What a command could not do exactly is made good over this time, and not faster."""
+UNREST_KEPT = 0.98
+"""From one command to the next."""
 
 
 class ClockPrediction:
@@ -28,6 +30,8 @@ class ClockPrediction:
         self._last_block: int | None = None
         self._theta, self._theta_until_s = 0.0, 0.0
         self._kept_offset_ns = 0.0
+        self.unrest_ppb = 0.0
+        """How far commands went from the frequency that would just hold the clock, lately."""
 
     @property
     def is_known(self) -> bool:
@@ -57,6 +61,9 @@ class ClockPrediction:
         """Take that the clock is set to *frequency_ppb* from now on."""
         if self._origin is not None:
             self._blocks.steered_until(self._at_s(now), self._frequency_ppb)
+        if self.is_known:
+            unrest_ppb = abs(frequency_ppb + float(self._holdover.frequency_ppb))
+            self.unrest_ppb = max(unrest_ppb, UNREST_KEPT * self.unrest_ppb)
         self._frequency_ppb = frequency_ppb
 
     def stepped(self, step: TimeInterval) -> None:
@@ -90,6 +97,7 @@ class ClockPrediction:
     def begin_to_hold(self, now: MonotonicTime) -> None:
         """Take that from now on only predictions steer the clock, which stay on the offset that it has."""
         self._kept_offset_ns = self.offset_ns(now)
+        self.unrest_ppb = 0.0
 
     def holding_ppb(self, now: MonotonicTime) -> float:
         """Return what to set the clock to now, so that it stays where it is: the next few seconds count."""

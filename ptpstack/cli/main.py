@@ -14,6 +14,7 @@ from ptpstack.errors import PtpstackError
 COMMANDS = {
     "run": "run the daemon",
     "status": "is this machine synchronized, and how far off",
+    "time": "what time it is, and how surely",
     "why": "the last decisions, and what led to them",
     "report": "how well does a clock keep time: MTIE, TDEV, masks",
     "sim": "simulate clocks and networks, plan, replay a field log",

@@ -63,7 +63,7 @@ def _lines(status: dict[str, Any]) -> Iterator[str]:
         )
     yield ""
     yield from _table(
-        ("clock", "state", "offset from master (ns)", "frequency (ppb)", "servo", "steered by"),
+        ("clock", "state", "offset from master (ns)", "within ± (ns)", "frequency (ppb)", "servo", "steered by"),
         [_clock_row(clock) for clock in status["clocks"].values()],
     )
     if sources := status.get("sources"):
@@ -76,6 +76,7 @@ def _lines(status: dict[str, Any]) -> Iterator[str]:
         yield from _ntp_lines(ntp)
     yield ""
     yield "offset: local - master, positive is ahead; frequency: what the clock is set to, positive is faster"
+    yield "within: true time, but for a probability of 1e-5; *: not counting the reference's own error, which it hides"
 
 
 def _transparent_clock(name: str, clock: dict[str, Any]) -> Iterator[str]:
@@ -110,7 +111,14 @@ def _port_row(instance: dict[str, Any], number: int, port: dict[str, Any]) -> tu
 def _clock_row(clock: dict[str, Any]) -> tuple[str, ...]:
     offset = "-" if clock["offset_ns"] is None else f"{clock['offset_ns']:+.0f}"
     frequency = f"{clock['frequency_ppb']:+.1f}"
-    return (clock["name"], clock["state"], offset, frequency, clock["servo_state"], _steered_by(clock))
+    state = clock["state"]
+    if (seconds := clock.get("holdover", {}).get("seconds")) is not None:
+        state += f" for {seconds:.0f} s"
+    uncertainty = clock.get("uncertainty")
+    within = "unknown" if uncertainty is None else f"{uncertainty['total_ns']:.0f}"
+    if uncertainty is not None and uncertainty["reference_ns"] is None:
+        within += " *"
+    return (clock["name"], state, offset, within, frequency, clock["servo_state"], _steered_by(clock))
 
 
 def _steered_by(clock: dict[str, Any]) -> str:

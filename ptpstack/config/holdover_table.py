@@ -33,8 +33,14 @@ class Time(Table, frozen=True):
     """What applications are told of the time and its uncertainty (`ptpstack time`, ptpstack.client)."""
 
     directory: Annotated[
-        str, Meta(description="Where there is one small file for each clock, which clients map; empty: nowhere.")
-    ] = "/run/ptpstack/time"
+        str | UnsetType,
+        Meta(
+            description=(
+                "Where there is one small file for each clock, which clients map; empty: nowhere; unset: `time` beside "
+                "the control socket, if there is one."
+            )
+        ),
+    ] = UNSET
     max_asymmetry_ns: Annotated[
         Annotated[float, Meta(ge=0, le=1e9)] | UnsetType,
         Meta(

@@ -10,9 +10,11 @@ from functools import partial
 from hw.clock import Clock
 from hw.link import interface_mac, link_is_up
 from hw.sockets import PortSocket
+from hw.temperature import TemperatureSensor
 from hw.timestamping import Timestamping
 from profiles.loader import TransportName
 from ptpstack.arbiter.clock_arbiter import ClockArbiter
+from ptpstack.arbiter.clock_discipline import HoldoverSettings
 from ptpstack.config.model import Config
 from ptpstack.config.ntp_rules import ntp_writers
 from ptpstack.config.resolve import ResolvedInstance, ResolvedPort
@@ -36,12 +38,15 @@ from ptpstack.daemon.loop import Loop
 from ptpstack.daemon.port_io import PortIo
 from ptpstack.daemon.servo_settings import servo_for
 from ptpstack.daemon.state_store import StateStore
+from ptpstack.daemon.time_bounds import TimeBounds
+from ptpstack.daemon.time_publisher import TimePublisher
 from ptpstack.daemon.transparent_driver import TransparentDriver
 from ptpstack.daemon.transports import open_port_socket
 from ptpstack.errors import ConfigError
 from ptpstack.observe.recorder import Recorder
 from ptpstack.servo.registry import make_filter
 from ptpstack.servo.sanity import ClockCheck
+from ptpstack.time import interval_from_ns
 from ptpstack.wire.types import ClockIdentity
 
 
@@ -56,6 +61,7 @@ class Plant:
     transparent_clocks: dict[str, TransparentDriver] = field(default_factory=dict)
     host: HostClocks = field(default_factory=HostClocks)
     port_ios: list[PortIo] = field(default_factory=list)
+    time_bounds: TimeBounds | None = None
 
     def drivers(self) -> list[InstanceDriver | TransparentDriver]:
         """Return what drives the instances of both kinds."""
@@ -90,6 +96,9 @@ def build(config: Config, resolved: Sequence[ResolvedInstance], loop: Loop, reco
             recorder=recorder,
             learnt_ppb=kept_ppb,
             reopen=partial(_reopen, word, users, config, store),
+            holdover=HoldoverSettings(bound_ns=config.holdover.bound_ns, seconds=config.holdover.seconds),
+            sensor=TemperatureSensor(config.holdover.temperature) if config.holdover.temperature else None,
+            step_threshold=interval_from_ns(config.servo.step_threshold_ns),
         )
     shared: dict[tuple[object, ...], PortIo] = {}
     for instance in resolved:
@@ -112,6 +121,10 @@ def build(config: Config, resolved: Sequence[ResolvedInstance], loop: Loop, reco
     plant.port_ios = list(shared.values())
     served = {name: words[name] for name in plant.instances}
     plant.host = build_host_clocks(config, plant.clocks, plant.instances, served, loop=loop, recorder=recorder)
+    plant.time_bounds = TimeBounds(plant.clocks, plant.instances, plant.host, config.time)
+    plant.host.publisher = TimePublisher(
+        plant.time_bounds, plant.clocks, config.time, beside=config.control.socket, loop=loop, recorder=recorder
+    )
     return plant
 
 

@@ -12,24 +12,27 @@ from typing import Any, Protocol
 
 from hw.clock import Clock
 from hw.realtime import RealtimeClock
+from hw.temperature import TemperatureSensor
 from ptpstack.arbiter.clock_arbiter import ClockArbiter
 from ptpstack.arbiter.clock_discipline import (
     LOCKED_STATES,
     ClockDiscipline,
     ClockMoved,
+    HoldoverSettings,
     Output,
     Purpose,
     Sampled,
     ServoLocked,
     Steer,
 )
+from ptpstack.arbiter.clock_prediction import ClockPrediction
 from ptpstack.core.outputs import Measurement
 from ptpstack.core.settings import TimeProperties
 from ptpstack.daemon.events import ClockFailed
 from ptpstack.daemon.loop import Loop, monotonic_now
 from ptpstack.daemon.state_store import StateStore
 from ptpstack.daemon.steered_clock import SteeredClock
-from ptpstack.daemon.utc_keeper import UtcKeeper
+from ptpstack.daemon.utc_keeper import UtcKeeper, choose_tai_offset
 from ptpstack.errors import HardwareError
 from ptpstack.events import Event
 from ptpstack.observe.events import OffsetSample
@@ -81,7 +84,7 @@ class ClockDriver:
     """Drives *clock* by *servo*, and tells ``users`` of its steps.
 
     *learnt_ppb* is the frequency from before a restart, from which *servo* begins. *reopen* finds a clock again that
-    went away with its driver; it raises ``HardwareError`` while that is not back.
+    went away with its driver; it raises ``HardwareError`` while that is not back. *sensor* is near its oscillator.
     """
 
     def __init__(
@@ -96,8 +99,19 @@ class ClockDriver:
         recorder: Recorder,
         learnt_ppb: float | None = None,
         reopen: Callable[[], Clock] | None = None,
+        holdover: HoldoverSettings | None = None,
+        sensor: TemperatureSensor | None = None,
+        step_threshold: TimeInterval = 0,
     ) -> None:
-        self.discipline = ClockDiscipline(servo, arbiter, learnt_ppb=learnt_ppb)
+        self.discipline = ClockDiscipline(
+            servo,
+            arbiter,
+            learnt_ppb=learnt_ppb,
+            holdover=holdover,
+            prediction=ClockPrediction(senses_temperature=sensor is not None),
+            step_threshold=step_threshold,
+        )
+        self._sensor = sensor
         self.users: list[StepListener] = []
         self.last_sample: OffsetSample | None = None
         self._utc = UtcKeeper(clock) if isinstance(clock, RealtimeClock) else None
@@ -288,6 +302,13 @@ class ClockDriver:
         except HardwareError as error:
             self._steered.failed(error)
 
+    def utc_offset_s(self) -> int | None:
+        """Return PTP time - UTC as it is known now, None where it is not. Raises ``HardwareError``."""
+        if self._utc is not None:
+            return None if self._utc.is_ambiguous() else self._utc.tai_offset_s
+        chosen = choose_tai_offset(self.time_properties, RealtimeClock(tai_offset_s=0).kernel_tai_offset_s())
+        return None if chosen.assumed else chosen.seconds
+
     def check_kept(self) -> None:
         """Let the kernel know when the system clock is not kept any more; call it every second."""
         try:
@@ -318,6 +339,8 @@ class ClockDriver:
                 self.revive()
             if self._utc is None:  # the system clock's leap seconds are no foreign hand
                 self._look()
+            if self._sensor is not None:
+                self.discipline.prediction.temperature_c = self._sensor.celsius()
             self._steered.read_back()
         except HardwareError as error:
             self._steered.failed(error)

@@ -55,6 +55,8 @@ class FollowedClock:
         clock, arbiter = self.driver.clock, self.driver.arbiter
         if arbiter.state is ClockState.LOCKED:
             return True, "it is locked"
+        if arbiter.state is ClockState.HOLDOVER_IN_SPEC:
+            return True, "it is in holdover, in spec"
         if self.is_reference:
             return True, "the configuration says that it is a reference"
         if isinstance(clock, RealtimeClock) and not arbiter.has_candidates:
@@ -96,6 +98,11 @@ class ClockFollower:
 
     def servo_locked(self, *, locked: bool) -> None:
         """Nothing depends on it here."""
+
+    @property
+    def followed(self) -> ClockDriver | None:
+        """The clock that is followed now."""
+        return self._followed.driver if self._followed else None
 
     def start(self) -> None:
         """Compare from now on."""

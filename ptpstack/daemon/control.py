@@ -1,7 +1,8 @@
 """The control socket: one JSON request a line, answered by JSON lines; nothing a client does can hold up the loop.
 
-Requests: ``{"get": "status"}``, ``{"get": "events", "last": 50, "follow": true}``. Answers: ``{"status": …}``,
-``{"event": …}`` lines and then ``{"end": true}`` unless following; ``{"error": "…"}`` for anything else.
+Requests: ``{"get": "status"}``, ``{"get": "time", "clock": "system"}``, ``{"get": "events", "last": 50, "follow":
+true}``. Answers: ``{"status": …}``, ``{"time": …}`` by clock, ``{"event": …}`` lines and then ``{"end": true}`` unless
+following; ``{"error": "…"}`` for anything else.
 
 What lives here: the server. What does not: what a status says (``observe/status.py``), the client (``cli``).
 """
@@ -41,11 +42,19 @@ class ControlServer:
     """
 
     def __init__(
-        self, loop: Loop, path: str, *, mode: int, status: Callable[[], dict[str, Any]], recorder: Recorder
+        self,
+        loop: Loop,
+        path: str,
+        *,
+        mode: int,
+        status: Callable[[], dict[str, Any]],
+        recorder: Recorder,
+        times: Callable[[str | None], dict[str, Any]] = lambda _clock: {},
     ) -> None:
         self._loop = loop
         self._path = Path(path)
         self.status = status
+        self.times = times
         self.recorder = recorder
         self._clients: set[_Client] = set()
         self._socket = _listen(self._path, mode)
@@ -138,11 +147,16 @@ class _Client:
         match request:
             case {"get": "status"}:
                 yield {"status": self._server.status()}
+            case {"get": "time"}:
+                clock = request.get("clock")
+                yield {"time": self._server.times(clock if isinstance(clock, str) else None)}
             case {"get": "events"}:
                 last = request.get("last", 0)
                 yield from self._events(last if isinstance(last, int) else 0, follow=request.get("follow") is True)
             case _:
-                yield {"error": 'not a request: send {"get": "status"} or {"get": "events"} as one line'}
+                yield {
+                    "error": 'not a request: send {"get": "status"}, {"get": "events"} or {"get": "time"} as a line'
+                }
 
     def _events(self, last: int, *, follow: bool) -> Iterator[dict[str, Any]]:
         recorder = self._server.recorder

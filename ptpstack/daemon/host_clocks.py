@@ -26,6 +26,7 @@ from ptpstack.daemon.instance_driver import InstanceDriver
 from ptpstack.daemon.loop import Loop, monotonic_now
 from ptpstack.daemon.pulse_output import PulseOutput, put_on_pin
 from ptpstack.daemon.pulse_source import PulseSource, Served
+from ptpstack.daemon.time_publisher import TimePublisher
 from ptpstack.errors import ConfigError
 from ptpstack.observe.recorder import Recorder
 from ptpstack.time import interval_from_ns
@@ -41,12 +42,14 @@ class HostClocks:
     followers: dict[str, ClockFollower] = field(default_factory=dict)
     sources: dict[str, PulseSource] = field(default_factory=dict)
     outputs: dict[str, PulseOutput] = field(default_factory=dict)
+    publisher: TimePublisher | None = None
     ntp: NtpDriver | None = None
 
-    def parts(self) -> list[ClockFollower | PulseSource | PulseOutput | NtpDriver]:
+    def parts(self) -> list[ClockFollower | PulseSource | PulseOutput | NtpDriver | TimePublisher]:
         """Return everything that is to be started and stopped."""
         ntp = [self.ntp] if self.ntp else []
-        return [*self.outputs.values(), *self.sources.values(), *self.followers.values(), *ntp]
+        publisher = [self.publisher] if self.publisher else []
+        return [*self.outputs.values(), *self.sources.values(), *self.followers.values(), *ntp, *publisher]
 
 
 def host_clocks(config: Config) -> list[str]:

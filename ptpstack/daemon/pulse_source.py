@@ -159,6 +159,11 @@ class PulseSource:
             "clock_class": self._clock_class,
         }
 
+    @property
+    def clock_accuracy(self) -> int:
+        """What the grandmasters on the clock are configured to say while it is locked; unknown without any."""
+        return self._served[0].quality.clock_accuracy if self._served else UNKNOWN_ACCURACY
+
     def clock_stepped(self, delta: TimeInterval, _local: LocalTime) -> None:
         """Carry the last edge over a step of the clock."""
         if self._last_edge is not None:
@@ -284,11 +289,18 @@ class PulseSource:
         if arbiter.writer == self.name and arbiter.state is ClockState.LOCKED:
             self._locked_at = now
             self._announce(self._config.locked_clock_class)
-        elif self._locked_at is not None and arbiter.writer in (None, self.name) and now - self._locked_at < holdover:
+        elif self._locked_at is not None and self._is_held_well() and now - self._locked_at < holdover:
             self._announce(self._config.holdover_clock_class)
         else:
             self._locked_at = None
             self._announce(None)
+
+    def _is_held_well(self) -> bool:
+        """Whether the clock is in holdover within its stated bound, or just measures these pulses again."""
+        arbiter = self._driver.arbiter
+        if arbiter.writer == self.name:
+            return True
+        return arbiter.writer is None and arbiter.state is ClockState.HOLDOVER_IN_SPEC
 
     def _announce(self, clock_class: int | None) -> None:
         """Let the grandmasters say *clock_class*, if that is new; None: the one that they are configured to say."""

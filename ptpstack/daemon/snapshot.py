@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import math
 import os
 from typing import Any
 
 from hw.soft_clock import SoftClock
 from ptpstack import __version__
+from ptpstack.arbiter.clock_state import ClockState
 from ptpstack.config.ntp_rules import NTP
 from ptpstack.daemon.build import Plant
 from ptpstack.daemon.clock_driver import ClockDriver
 from ptpstack.daemon.instance_driver import InstanceDriver
 from ptpstack.daemon.loop import monotonic_now
 from ptpstack.daemon.transparent_driver import TransparentDriver
+from ptpstack.errors import HardwareError
 from ptpstack.observe.recorder import Recorder
 from ptpstack.observe.status import (
     data_set,
@@ -22,7 +25,8 @@ from ptpstack.observe.status import (
     transparent_data_sets,
     verdict,
 )
-from ptpstack.time import MonotonicTime, interval_to_seconds
+from ptpstack.servo.holdover import OUTSIDE_PROBABILITY
+from ptpstack.time import NANOSECOND, MonotonicTime, interval_to_seconds
 
 DECISIONS = 10
 
@@ -102,6 +106,44 @@ def _instance(plant: Plant, driver: InstanceDriver | TransparentDriver) -> dict[
     }
 
 
+def _holdover(driver: ClockDriver) -> dict[str, Any]:
+    """Return how long the clock is in holdover (None: it is not), and what was learnt for it."""
+    discipline = driver.discipline
+    return {
+        "seconds": discipline.holdover_seconds(monotonic_now()),
+        "in_spec": driver.arbiter.state is ClockState.HOLDOVER_IN_SPEC,
+        **discipline.prediction.as_dict(),
+    }
+
+
+def _uncertainty(plant: Plant, word: str) -> dict[str, Any] | None:
+    """Return the parts of the bound on the clock's error, None while it is unknown."""
+    bound = plant.time_bounds.of(word, monotonic_now()) if plant.time_bounds else None
+    if bound is None:
+        return None
+    return {**bound._asdict(), "total_ns": bound.total_ns, "outside_probability": OUTSIDE_PROBABILITY}
+
+
+def times(plant: Plant, clock: str | None = None) -> dict[str, Any]:
+    """Return the bounds of the time now by each clock, or by *clock*: integers, ns since 1970, PTP time and UTC."""
+    return {word: _time(plant, word, driver) for word, driver in plant.clocks.items() if clock in (None, word)}
+
+
+def _time(plant: Plant, word: str, driver: ClockDriver) -> dict[str, Any]:
+    answer: dict[str, Any] = {"state": driver.arbiter.state.label, "uncertainty": _uncertainty(plant, word)}
+    try:
+        reading_ns, utc_offset_s = int(driver.clock.time()) // NANOSECOND, driver.utc_offset_s()
+    except HardwareError as error:
+        return answer | {"uncertainty": None, "why": str(error)}
+    if (uncertainty := answer["uncertainty"]) is None:
+        return answer | {"why": f"it is {driver.arbiter.state.label}, and not known well enough to state a bound"}
+    bound_ns = math.ceil(uncertainty["total_ns"])
+    answer["ptp"] = {"earliest_ns": reading_ns - bound_ns, "latest_ns": reading_ns + bound_ns}
+    if utc_offset_s is not None:
+        answer["utc"] = {key: value - utc_offset_s * 1_000_000_000 for key, value in answer["ptp"].items()}
+    return answer
+
+
 def _clock(plant: Plant, word: str, driver: ClockDriver) -> dict[str, Any]:
     sample = driver.last_sample
     state: dict[str, Any] = {
@@ -114,6 +156,8 @@ def _clock(plant: Plant, word: str, driver: ClockDriver) -> dict[str, Any]:
         "offset_ns": sample and sample.offset_ns,
         "mean_delay_ns": sample and sample.mean_delay_ns,
         "samples": driver.samples,
+        "holdover": _holdover(driver),
+        "uncertainty": _uncertainty(plant, word),
     }
     if follower := plant.host.followers.get(word):
         state["follows"] = follower.as_dict()

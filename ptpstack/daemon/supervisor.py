@@ -25,7 +25,7 @@ from ptpstack.daemon.events import DaemonStarted, DaemonStopping, HangupTaken, I
 from ptpstack.daemon.loop import Loop, monotonic_now
 from ptpstack.daemon.notify import Notifier
 from ptpstack.daemon.process import freeze_garbage, harden
-from ptpstack.daemon.snapshot import snapshot, summary
+from ptpstack.daemon.snapshot import snapshot, summary, times
 from ptpstack.observe.event_file import EventFile
 from ptpstack.observe.formats import make_format
 from ptpstack.observe.output import LineWriter, line_sink
@@ -144,6 +144,7 @@ class Supervisor:
                 mode=control.mode,
                 status=lambda: snapshot(self.plant, self.recorder, self._started),
                 recorder=self.recorder,
+                times=lambda clock: times(self.plant, clock),
             )
         except ControlError as error:
             if not error.is_permission:

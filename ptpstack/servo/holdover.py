@@ -19,13 +19,13 @@ docs/holdover-and-uncertainty.md derives the formulas.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from typing import TypeAlias
+from functools import reduce
+from typing import Any, TypeAlias
 
-import numpy as np
-from numpy.typing import NDArray
-
-Values: TypeAlias = "float | NDArray[np.float64]"
+Values: TypeAlias = Any
+"""A float, or an array of them."""
 
 BLOCK_S = 8.0
 """Between two means of the free phase."""
@@ -46,6 +46,8 @@ FREQUENCY_PRIOR = 1e5
 FIRST_WALK = 10.0
 """ppb in 1 s, until there are data: worse than a cheap crystal."""
 LEAST_WALK = 1e-7
+NOWHERE_SQUARE = 1e18
+"""ns²: the phase of a clock that may be anywhere."""
 CONFIDENCE = 1.0
 """Standard deviations of the estimate of a variance that are added to it."""
 LEAST_SECOND_DIFFERENCES = 12
@@ -55,23 +57,36 @@ JUMP_SQUARE = 25.0
 """An innovation beyond five standard deviations is a jump of the measurement, not of the frequency."""
 
 
+class FloatMaths:
+    """What is needed of numpy, for plain floats: loading that costs more than all that is computed here."""
+
+    sqrt = staticmethod(math.sqrt)
+    maximum = staticmethod(max)
+    minimum = staticmethod(min)
+
+    @staticmethod
+    def where(condition: bool, then: float, otherwise: float) -> float:
+        """Return *then* if *condition*."""
+        return then if condition else otherwise
+
+
 class Holdover:
     """Learns from :meth:`add`, predicts by :meth:`free_phase_ns` and :meth:`sigma_ns`.
 
-    *shape* is that of all values: () for one clock, (1000,) for a thousand. With *senses_temperature* the coefficient
-    is learnt too.
+    With *senses_temperature* the coefficient is learnt too. With the module numpy as *maths* all values may be arrays,
+    one element for each of many clocks.
     """
 
-    def __init__(self, shape: tuple[int, ...] = (), *, senses_temperature: bool = False) -> None:
-        self._shape = shape
-        self._state = np.zeros((*shape, 4))
-        self._covariance = np.zeros((*shape, 4, 4))
-        self._covariance[..., 1, 1] = FREQUENCY_PRIOR**2
-        self._covariance[..., 2, 2] = AGEING_PRIOR**2
-        self._covariance[..., 3, 3] = TEMPERATURE_PRIOR**2 if senses_temperature else 0.0
-        self._walk_square: Values = np.full(shape, FIRST_WALK**2)
-        self._white_square: Values = np.zeros(shape)
-        self._noise: Values = np.zeros(shape)
+    def __init__(self, *, senses_temperature: bool = False, maths: Any = FloatMaths) -> None:  # noqa: ANN401 (a module)
+        self._maths = maths
+        self._state: list[Values] = [0.0, 0.0, 0.0, 0.0]
+        variances = (0.0, FREQUENCY_PRIOR**2, AGEING_PRIOR**2, TEMPERATURE_PRIOR**2 if senses_temperature else 0.0)
+        self._covariance: list[list[Values]] = [
+            [variance if row == column else 0.0 for column in range(4)] for row, variance in enumerate(variances)
+        ]
+        self._walk_square: Values = FIRST_WALK**2
+        self._white_square: Values = 0.0
+        self._noise: Values = 0.0
         self._levels = [_SecondDifferences(BLOCK_S * 2.0**number) for number in range(LEVELS)]
         self._usual_temperature: Values | None = None
         self._explained: Values = 0.0
@@ -87,22 +102,22 @@ class Holdover:
     @property
     def frequency_ppb(self) -> Values:
         """The frequency error of the unsteered clock."""
-        return self._state[..., 1]
+        return self._state[1]
 
     @property
     def ageing_ppb_per_day(self) -> Values:
         """How fast the frequency drifts."""
-        return self._state[..., 2] * 86_400.0
+        return self._state[2] * 86_400.0
 
     @property
     def temperature_ppb_per_k(self) -> Values:
         """How the frequency depends on the temperature."""
-        return self._state[..., 3]
+        return self._state[3]
 
     @property
     def random_walk_ppb(self) -> Values:
         """What the frequency wanders in 1 s at most (standard deviation)."""
-        return np.sqrt(self._walk_square)
+        return self._maths.sqrt(self._walk_square)
 
     # -- learning --------------------------------------------------------------------------------------
 
@@ -110,55 +125,58 @@ class Holdover:
         self, free_phase_ns: Values, variance: Values, elapsed_s: float = BLOCK_S, temperature_c: Values | None = None
     ) -> None:
         """Take the mean free phase of a block, *elapsed_s* after the last one, and the *variance* of that mean."""
-        above = self._above_usual(temperature_c)
+        above = self.above_usual_k(temperature_c)
         if not self.blocks:
-            self._state[..., 0] = free_phase_ns
-            self._covariance[..., 0, 0] = variance
+            self._state[0] = free_phase_ns
+            self._covariance[0][0] = variance
         else:
             self._predict(elapsed_s, above * elapsed_s)
             self._watch_noise(free_phase_ns, elapsed_s)
-            self._noise = np.maximum(variance, self._noise_between_blocks())
+            self._noise = self._maths.maximum(variance, self._noise_between_blocks())
             self._update(free_phase_ns)
         self.blocks += 1
 
     def forget_phase(self) -> None:
         """Take that the next free phase has nothing to do with the last one; frequency and noises stay known."""
-        self._covariance[..., 0, :] = self._covariance[..., :, 0] = 0.0
-        self._covariance[..., 0, 0] = 1e18
+        for number in range(4):
+            self._covariance[0][number] = self._covariance[number][0] = 0.0
+        self._covariance[0][0] = NOWHERE_SQUARE
         for level in self._levels:
             level.restart()
 
-    def _above_usual(self, temperature_c: Values | None) -> Values:
-        if temperature_c is None:
-            return 0.0
-        if self._usual_temperature is None:
-            self._usual_temperature = temperature_c
-        return temperature_c - self._usual_temperature
-
     def _predict(self, h: float, theta: Values) -> None:
-        transition = np.zeros((*self._shape, 4, 4))
-        transition[...] = np.eye(4)
-        transition[..., 0, 1] = transition[..., 1, 2] = h
-        transition[..., 0, 2] = h * h / 2.0
-        transition[..., 0, 3] = theta
-        q, w = self._walk_square, AGEING_WALK**2  # squares
-        self._state = (transition @ self._state[..., None])[..., 0]
-        covariance = transition @ self._covariance @ np.swapaxes(transition, -1, -2)
-        covariance[..., 0, 0] += self._white_square * h + q * h**3 / 3.0 + w * h**5 / 20.0
-        covariance[..., 0, 1] += q * h**2 / 2.0 + w * h**4 / 8.0
-        covariance[..., 1, 0] += q * h**2 / 2.0 + w * h**4 / 8.0
-        covariance[..., 1, 1] += q * h + w * h**3 / 3.0
-        covariance[..., 2, 2] += w * h
-        self._covariance = covariance
-        self._explained = self._explained + self._state[..., 3] * theta
+        state, covariance = self._state, self._covariance
+        self._explained = self._explained + state[3] * theta
+        state[0] = state[0] + h * state[1] + h * h / 2.0 * state[2] + theta * state[3]
+        state[1] = state[1] + h * state[2]
+        first, second, third, fourth = covariance
+        covariance[0] = [
+            a + h * b + h * h / 2.0 * c + theta * d for a, b, c, d in zip(first, second, third, fourth, strict=True)
+        ]
+        covariance[1] = [b + h * c for b, c in zip(second, third, strict=True)]
+        for row in covariance:
+            row[0] = row[0] + h * row[1] + h * h / 2.0 * row[2] + theta * row[3]
+            row[1] = row[1] + h * row[2]
+        q, w = self._walk_square, AGEING_WALK**2
+        shared = q * h**2 / 2.0 + w * h**4 / 8.0
+        covariance[0][0] = covariance[0][0] + self._white_square * h + q * h**3 / 3.0 + w * h**5 / 20.0
+        covariance[0][1] = covariance[0][1] + shared
+        covariance[1][0] = covariance[1][0] + shared
+        covariance[1][1] = covariance[1][1] + q * h + w * h**3 / 3.0
+        covariance[2][2] = covariance[2][2] + w * h
 
     def _update(self, free_phase_ns: Values) -> None:
-        error = free_phase_ns - self._state[..., 0]
-        expected = self._covariance[..., 0, 0] + self._noise
-        self._covariance[..., 0, 0] += np.where(error**2 > JUMP_SQUARE * expected, error**2, 0.0)
-        gain = self._covariance[..., :, 0] / (self._covariance[..., 0, 0] + self._noise)[..., None]
-        self._state = self._state + gain * np.asarray(error)[..., None]
-        self._covariance = self._covariance - gain[..., :, None] * self._covariance[..., 0, None, :]
+        covariance = self._covariance
+        error = free_phase_ns - self._state[0]
+        jumped = error * error > JUMP_SQUARE * (covariance[0][0] + self._noise)
+        covariance[0][0] = covariance[0][0] + self._maths.where(jumped, error * error, 0.0)
+        seen = list(covariance[0])
+        gains = [row[0] / (seen[0] + self._noise) for row in covariance]
+        self._state = [value + gain * error for value, gain in zip(self._state, gains, strict=True)]
+        self._covariance = [
+            [value - gain * other for value, other in zip(row, seen, strict=True)]
+            for row, gain in zip(covariance, gains, strict=True)
+        ]
 
     def _watch_noise(self, free_phase_ns: Values, elapsed_s: float) -> None:
         """Collect second differences of means over all octaves of tau; what temperature explains is no noise."""
@@ -172,41 +190,50 @@ class Holdover:
             mean = level.add(mean)
         if self.is_known:
             levels = [level for level in self._levels if level.count >= LEAST_SECOND_DIFFERENCES]
-            self._walk_square = np.maximum(_least([level.walk_square() for level in levels]), LEAST_WALK**2)
-            self._white_square = _least([level.white_square() for level in levels])
+            self._walk_square = self._least([level.walk_square() for level in levels])
+            self._white_square = self._least([level.white_square() for level in levels])
+
+    def _least(self, values: Sequence[Values]) -> Values:
+        return self._maths.maximum(reduce(self._maths.minimum, values), LEAST_WALK**2)
 
     def _noise_between_blocks(self) -> Values:
         """Return the variance of a block's mean by how the means differ, beyond what the random walk does."""
         level = self._levels[0]
         if level.count < LEAST_SECOND_DIFFERENCES:
             return 0.0
-        return np.maximum(level.variance() / 6.0 - 0.55 / 6.0 * self._walk_square * BLOCK_S**3, 0.0)
+        return self._maths.maximum(level.variance() / 6.0 - 0.55 / 6.0 * self._walk_square * BLOCK_S**3, 0.0)
 
     # -- prediction ------------------------------------------------------------------------------------
 
     def free_phase_ns(self, h: float, theta: Values = 0.0) -> Values:
         """Return the free phase *h* seconds after the last block's middle; *theta* as said above."""
-        state = self._state
-        return state[..., 0] + h * state[..., 1] + h * h / 2.0 * state[..., 2] + theta * state[..., 3]
+        phase_ns, frequency_ppb, ageing, coefficient = self._state
+        return phase_ns + h * frequency_ppb + h * h / 2.0 * ageing + theta * coefficient
 
     def free_frequency_ppb(self, h: float, above_k: Values = 0.0) -> Values:
         """Return the frequency error after *h* seconds, *above_k* warmer than usual."""
-        return self._state[..., 1] + h * self._state[..., 2] + above_k * self._state[..., 3]
+        return self._state[1] + h * self._state[2] + above_k * self._state[3]
 
     def sigma_ns(self, h: float, theta: Values = 0.0) -> Values:
         """Return the standard deviation of :meth:`free_phase_ns`; infinite before anything is known."""
         if not self.is_known:
-            return np.full(self._shape, np.inf)
-        ahead = np.empty((*self._shape, 4))
-        ahead[..., 0], ahead[..., 1], ahead[..., 2], ahead[..., 3] = 1.0, h, h * h / 2.0, theta
-        learnt = np.einsum("...i,...ij,...j->...", ahead, self._covariance, ahead)
+            return math.inf
+        ahead = (1.0, h, h * h / 2.0, theta)
+        learnt = sum(
+            one * other * value
+            for one, row in zip(ahead, self._covariance, strict=True)
+            for other, value in zip(ahead, row, strict=True)
+        )
         grown = self._white_square * h + self._walk_square * h**3 / 3.0 + AGEING_WALK**2 * h**5 / 20.0
-        sigma: Values = np.sqrt(np.maximum(learnt, 0.0) + grown)
-        return sigma
+        return self._maths.sqrt(self._maths.maximum(learnt, 0.0) + grown)
 
-    def above_usual_k(self, temperature_c: float | None) -> Values:
+    def above_usual_k(self, temperature_c: Values | None) -> Values:
         """Return how much warmer than usual it is; 0 without a sensor."""
-        return self._above_usual(temperature_c)
+        if temperature_c is None:
+            return 0.0
+        if self._usual_temperature is None:
+            self._usual_temperature = temperature_c
+        return temperature_c - self._usual_temperature
 
 
 class _SecondDifferences:
@@ -262,10 +289,3 @@ class _SecondDifferences:
         least_share = max(1.0 - spread - CONFIDENCE * spread**0.5, 0.1) ** 3  # of chi square, by Wilson and Hilferty
         largest: Values = self.variance() / least_share
         return largest
-
-
-def _least(values: Sequence[Values]) -> Values:
-    least: Values = values[0]
-    for value in values[1:]:
-        least = np.minimum(least, value)
-    return least

@@ -62,6 +62,8 @@ STATUS = {
             "servo_state": "LOCKED",
             "writer": "main",
             "why": "nothing else may steer this clock",
+            "holdover": {"seconds": None, "in_spec": False},
+            "uncertainty": {"measured_ns": 37.0, "asymmetry_ns": 50.0, "reference_ns": None, "total_ns": 87.0},
         }
     },
 }
@@ -152,11 +154,59 @@ def test_status_is_a_table_with_sign_and_unit(daemon: Daemon, capsys: pytest.Cap
         "  1     eth0       l2         SLAVE   2500        software stamps",
         "  2     eth1       udpv4      FAULTY  51          interface not usable",
         "",
-        "  clock  state   offset from master (ns)  frequency (ppb)  servo   steered by",
-        "  soft   locked  -123                     +15.3            LOCKED  main",
+        "  clock  state   offset from master (ns)  within ± (ns)  frequency (ppb)  servo   steered by",
+        "  soft   locked  -123                     87 *           +15.3            LOCKED  main",
         "",
         "offset: local - master, positive is ahead; frequency: what the clock is set to, positive is faster",
+        "within: true time, but for a probability of 1e-5; *: not counting the reference's own error, which it hides",
     ]
+
+
+def test_status_shows_how_long_a_clock_is_in_holdover_and_how_far_off_it_may_be(
+    daemon: Daemon, capsys: pytest.CaptureFixture[str]
+) -> None:
+    held = STATUS["clocks"]["soft"] | {
+        "state": "holdover in-spec",
+        "holdover": {"seconds": 61.4, "in_spec": True},
+        "uncertainty": {"reference_ns": 25.0, "total_ns": 112.3},
+    }
+    daemon.answers = [{"status": STATUS | {"clocks": {"soft": held}}}]
+    main(["status", "--socket", daemon.path])
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith("  soft")]
+    assert "  holdover in-spec for 61 s  " in line
+    assert " 112 " in line
+
+
+def test_time_prints_the_bounds_of_every_clock(daemon: Daemon, capsys: pytest.CaptureFixture[str]) -> None:
+    uncertainty = {
+        "measured_ns": 37.0,
+        "asymmetry_ns": 50.0,
+        "reference_ns": 25.0,
+        "total_ns": 112.0,
+        "outside_probability": 1e-5,
+    }
+    known = {
+        "state": "locked",
+        "uncertainty": uncertainty,
+        "ptp": {"earliest_ns": 1_700_000_037_000_000_000, "latest_ns": 1_700_000_037_000_000_224},
+        "utc": {"earliest_ns": 1_700_000_000_000_000_000, "latest_ns": 1_700_000_000_000_000_224},
+    }
+    daemon.answers = [{"time": {"soft": known}}]
+    assert main(["time", "--socket", daemon.path]) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        "soft: locked, within ± 112 ns",
+        "  UTC  2023-11-14T22:13:20.000000000 … 2023-11-14T22:13:20.000000224",
+        "  PTP  2023-11-14T22:13:57.000000000 … 2023-11-14T22:13:57.000000224",
+        "  measured 37 ns, asymmetry of path 50 ns, reference 25 ns; outside with a probability of 1e-05",
+    ]
+
+
+def test_time_that_is_not_known_says_why_and_so_does_the_exit_code(
+    daemon: Daemon, capsys: pytest.CaptureFixture[str]
+) -> None:
+    daemon.answers = [{"time": {"soft": {"state": "acquiring", "uncertainty": None, "why": "it is acquiring"}}}]
+    assert main(["time", "--socket", daemon.path]) == 2
+    assert capsys.readouterr().out == "soft: unknown: it is acquiring\n"
 
 
 def test_status_shows_what_clocks_and_pulses_do_without_any_instance(

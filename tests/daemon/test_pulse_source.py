@@ -276,6 +276,14 @@ def test_when_the_pulses_stop_it_is_holdover_for_a_while_and_then_what_is_config
     assert bench.source.as_dict()["clock_class"] is None
 
 
+def test_holdover_out_of_spec_is_announced_as_no_holdover(bench: Bench) -> None:
+    lock(bench)
+    late = monotonic_now() + 20 * SECOND
+    bench.driver.arbiter.check_silence(late, ClockState.HOLDOVER_OUT_OF_SPEC, "off by too much")
+    bench.check()
+    assert bench.grandmaster.said[-1] == (UNLOCKED, TimeProperties())
+
+
 def test_a_clock_that_another_steers_is_not_worth_what_pulses_make_of_it(bench: Bench) -> None:
     lock(bench)
     bench.driver.arbiter.writer = "main"

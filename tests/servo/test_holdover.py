@@ -31,7 +31,7 @@ class Trial:
         random = np.random.default_rng(11)
         truth = free_phases_ns(model, kept_s + left_s, random)
         variance = NOISE_NS**2 / BLOCK_S
-        self.holdover = Holdover((SEEDS,))
+        self.holdover = Holdover(maths=np)
         kept = int(kept_s / BLOCK_S)
         for true in truth[:kept]:
             self.holdover.add(true + random.normal(0.0, variance**0.5, SEEDS), variance)

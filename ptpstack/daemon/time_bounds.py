@@ -1,0 +1,72 @@
+"""How far off each clock may be, with what its reference says of itself.
+
+What does not live here: the sum (``arbiter.time_bound``), telling applications (``time_publisher``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from msgspec import UNSET
+
+from ptpstack.arbiter.clock_state import ClockState
+from ptpstack.arbiter.time_bound import CLOCK_ACCURACY_NS, TimeBound
+from ptpstack.config.holdover_table import Time as TimeConfig
+from ptpstack.time import SECOND, MonotonicTime
+
+if TYPE_CHECKING:
+    from ptpstack.daemon.clock_driver import ClockDriver
+    from ptpstack.daemon.host_clocks import HostClocks
+    from ptpstack.daemon.instance_driver import InstanceDriver
+
+
+class TimeBounds:
+    """Of the clocks *drivers*, by what their instances and the *host*'s sources follow."""
+
+    def __init__(
+        self,
+        drivers: Mapping[str, ClockDriver],
+        instances: Mapping[str, InstanceDriver],
+        host: HostClocks,
+        config: TimeConfig,
+    ) -> None:
+        self._drivers = drivers
+        self._instances = instances
+        self._host = host
+        self._config = config
+        self._told: dict[str, tuple[float, float | None]] = {}
+
+    def of(self, word: str, now: MonotonicTime, ahead_s: float = 0.0) -> TimeBound | None:
+        """Return how far off clock *word* may be *ahead_s* after *now* if nothing measures it; None: nobody knows."""
+        driver = self._drivers[word]
+        measured_ns = driver.discipline.bound_ns(now + round(ahead_s * SECOND))
+        if measured_ns is None:
+            return None
+        if driver.arbiter.state is ClockState.LOCKED or word not in self._told:
+            self._told[word] = self._asymmetry_ns(driver), self._reference_ns(word, driver, now)
+        return TimeBound(measured_ns, *self._told[word])
+
+    def _asymmetry_ns(self, driver: ClockDriver) -> float:
+        if self._config.max_asymmetry_ns is not UNSET:
+            return self._config.max_asymmetry_ns
+        return abs(driver.last_sample.mean_delay_ns) if driver.last_sample else 0.0
+
+    def _reference_ns(self, word: str, driver: ClockDriver, now: MonotonicTime) -> float | None:
+        told = self._told_by_reference(word, driver, now)
+        if told is None and self._config.reference_accuracy_ns is not UNSET:
+            return self._config.reference_accuracy_ns
+        return told
+
+    def _told_by_reference(self, word: str, driver: ClockDriver, now: MonotonicTime) -> float | None:
+        if follower := self._host.followers.get(word):
+            for other, candidate in self._drivers.items():
+                if candidate is follower.followed and (bound := self.of(other, now)):
+                    return None if bound.reference_ns is None else bound.total_ns
+            return None
+        writer = driver.discipline.steered_by or ""
+        if source := self._host.sources.get(writer.removeprefix("source.")):
+            return CLOCK_ACCURACY_NS.get(source.clock_accuracy)
+        if instance := self._instances.get(writer):
+            return CLOCK_ACCURACY_NS.get(instance.instance.parent_ds.grandmaster_clock_quality.clock_accuracy)
+        return None
