@@ -30,6 +30,9 @@ from ptpstack.errors import ConfigError
 from ptpstack.observe.recorder import Recorder
 from ptpstack.time import MILLISECOND, interval_from_ns
 
+LEAST_POLL_OF_POOLS = 6
+"""Volunteers are asked once in 64 s at most, whatever the accuracy, unless min_poll says otherwise."""
+
 
 def build_ntp(config: Ntp, driver: ClockDriver, loop: Loop, recorder: Recorder) -> NtpDriver:
     """Return what *config* describes, on the clock of *driver*. Raises ``HardwareError`` or ``ConfigError``."""
@@ -89,8 +92,9 @@ def _settings(
     stamps: StampSource,
 ) -> AssociationSettings:
     """Return how *source* is asked: as it says, and as the accuracy needs where it is silent."""
-    min_poll = needed.min_poll if source.min_poll is UNSET else source.min_poll
-    max_poll = needed.max_poll if source.max_poll is UNSET else source.max_poll
+    least = LEAST_POLL_OF_POOLS if source.pool else needed.min_poll
+    min_poll = max(needed.min_poll, least) if source.min_poll is UNSET else source.min_poll
+    max_poll = max(needed.max_poll, least) if source.max_poll is UNSET else source.max_poll
     if source.min_poll is UNSET:
         min_poll = min(min_poll, max_poll)
     return AssociationSettings(

@@ -51,6 +51,16 @@ def test_what_a_source_leaves_open_follows_from_the_accuracy() -> None:
     assert (second.min_poll, second.max_poll, second.interleaved) == (2, 2, True)
 
 
+def test_the_volunteers_of_a_pool_are_spared() -> None:
+    config = read(f"{SHORTEST}pool = true\n[[ntp.source]]\naddress = 'own'\npool = true\nmin_poll = 2\n")
+    first, second = (
+        _settings(plan(100 * MICROSECOND), source, "x", keys={}, proofs={}, stamps=StampSource.KERNEL)
+        for source in config.ntp.source
+    )
+    assert (first.min_poll, first.max_poll) == (6, 6)
+    assert second.min_poll == 2
+
+
 @pytest.mark.parametrize(
     ("keys", "count"), [("", 1), ("pool = true", 4), ("pool = true\ncount = 2", 2), ("count = 3", 3)]
 )

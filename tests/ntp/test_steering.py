@@ -72,6 +72,11 @@ CASES = {
 }
 
 
+def test_a_clock_that_is_seconds_off_is_right_within_a_quarter_of_a_minute() -> None:
+    errors = steered([Server(name, **INTERNET) for name in "abcd"], 10 * MILLISECOND).follow(hours=0.02, warm_up_s=14)
+    assert max(map(abs, errors)) < us(10 * MILLISECOND)
+
+
 @pytest.mark.parametrize(("servers", "accuracy"), CASES.values(), ids=CASES)
 def test_the_accuracy_asked_for_is_kept(servers: list[Server], accuracy: TimeInterval) -> None:
     errors = steered(servers, accuracy).follow(hours=3, warm_up_s=3600)
