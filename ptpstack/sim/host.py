@@ -65,11 +65,10 @@ class Port:
         return any(link.up for link in self.links)
 
     def transmit(self, payload: bytes, destination: Port | None) -> None:
-        """Send *payload* on every link, or on that to *destination*."""
-        links = self.links if destination is None or len(self.links) == 1 else destination.links
-        for link in links:
-            if link.joins(self):
-                link.transmit(payload, self, destination)
+        """Send *payload* to *destination* if it is at the other end of a link, else to everybody."""
+        direct = [link for link in destination.links if link.joins(self)] if destination is not None else []
+        for link in direct or self.links:
+            link.transmit(payload, self, destination if direct else None)
 
     def frame_arrived(self, payload: bytes, source: Attachment, held_back: TimeInterval) -> None:
         """Stamp the frame now; hand it to the program after *held_back*."""

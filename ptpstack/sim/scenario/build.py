@@ -14,6 +14,7 @@ from msgspec import UNSET
 
 from ptpstack.config.model import Config
 from ptpstack.config.resolve import ResolvedInstance, resolve
+from ptpstack.config.rules import is_transparent, steers
 from ptpstack.config.servo_settings import servo_settings
 from ptpstack.config.servo_table import Servo as ServoTable
 from ptpstack.core.events import PortStateChanged
@@ -24,10 +25,11 @@ from ptpstack.servo.registry import make_filter, make_servo
 from ptpstack.sim.host import Host, SampleListener
 from ptpstack.sim.network import Link, LinkConditions
 from ptpstack.sim.oscillator import MODELS, OscillatorModel
-from ptpstack.sim.scenario.model import At, Conditions, Instance, Oscillator, Port, Scenario, Stamping, seconds_of
+from ptpstack.sim.scenario.model import At, Conditions, Oscillator, Scenario, Stamping, seconds_of
 from ptpstack.sim.scenario.model import Host as HostTable
-from ptpstack.sim.scenario.topology import host_names, wires
+from ptpstack.sim.scenario.topology import host_names, instances_of, ports_of, wires
 from ptpstack.sim.stamping import Stamping as StampingFaults
+from ptpstack.sim.transparent import add_transparent_clock
 from ptpstack.sim.world import Recorded, World
 from ptpstack.time import interval_from_ns, interval_from_seconds
 
@@ -61,10 +63,7 @@ class Site:
         self._links: defaultdict[str, list[Link]] = defaultdict(list)
         self._seed = seed
         self._wires = wires(scenario)
-        self._ports: dict[str, int] = {}
-        for wire in self._wires:
-            for name, number in wire.ends:
-                self._ports[name] = max(number, self._ports.get(name, 0))
+        self._ports = ports_of(scenario)
         self._resolved = cache(self._resolve)
         for template in scenario.host:
             for name in host_names(scenario, template):
@@ -87,7 +86,7 @@ class Site:
         servo = self.scenario.servo if table.servo is UNSET else table.servo
         own = Random(f"{self._seed} {name} itself")  # noqa: S311 (repeatable by seed, no secret)
         resolved = self._resolved(template, self._ports.get(name, 1))
-        steering = [instance for instance in resolved if _steers(instance)]
+        steering = [instance for instance in resolved if steers(instance.values)]
         host = self.world.add_host(
             name,
             frequency_error_ppb=oscillator.frequency_error_ppb + _spread(own, oscillator.frequency_spread_ppb),
@@ -107,15 +106,16 @@ class Site:
 
     def _add_instances(self, host: Host, servo: ServoTable) -> None:
         for instance in self._resolved(self.templates[host.name], self._ports.get(host.name, 1)):
-            host.add_instance(
-                instance.instance_settings(host.clock_identity),
-                [port.settings for port in instance.ports],
-                delay_filter=partial(make_filter, servo.delay_filter, servo.delay_filter_length),
-            )
+            settings = instance.instance_settings(host.clock_identity)
+            ports = [port.settings for port in instance.ports]
+            delay_filter = partial(make_filter, servo.delay_filter, servo.delay_filter_length)
+            if is_transparent(instance.values):
+                add_transparent_clock(host, settings, ports, delay_filter=delay_filter)
+            else:
+                host.add_instance(settings, ports, delay_filter=delay_filter)
 
     def _resolve(self, template: str, ports: int) -> list[ResolvedInstance]:
-        instances = self.scenario.host[template].instance or self.scenario.instance or {"main": Instance()}
-        return resolve(Config(instance={name: _with_ports(each, ports) for name, each in instances.items()}))
+        return resolve(Config(instance={**instances_of(self.scenario, template, ports)}))
 
     def _changes(self, name: str, key: str) -> list[tuple[float, float]]:
         return [
@@ -178,16 +178,6 @@ def stamping_faults(table: Stamping) -> StampingFaults:
 
 def _given(table: msgspec.Struct, target: type[Any]) -> dict[str, Any]:
     return {field.name: value for field in fields(target) if (value := getattr(table, field.name, UNSET)) is not UNSET}
-
-
-def _with_ports(instance: Instance, ports: int) -> Instance:
-    given = instance.port or (Port(),)
-    missing = ports - len(given)
-    return msgspec.structs.replace(instance, port=(*given, *(given[-1],) * missing))
-
-
-def _steers(instance: ResolvedInstance) -> bool:
-    return not instance.free_running and not all(port.settings.master_only for port in instance.ports)
 
 
 def _make_servo(table: ServoTable, host: HostTable, resolved: list[ResolvedInstance]) -> Servo:

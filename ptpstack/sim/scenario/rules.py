@@ -13,10 +13,11 @@ from msgspec import UNSET, UnsetType
 from profiles.loader import ProfileError
 from ptpstack.config.fill import fill_instance
 from ptpstack.config.problems import Path, Problem, key_of, nearest
+from ptpstack.config.rules import contradictions as instance_contradictions
 from ptpstack.config.rules import profile_problems
 from ptpstack.config.source import Source
 from ptpstack.sim.scenario.model import LONGEST_S, At, Conditions, Instance, Scenario, seconds_of
-from ptpstack.sim.scenario.topology import End, ends_of, host_names, wires
+from ptpstack.sim.scenario.topology import End, ends_of, host_names, instances_of, ports_of, wires
 from ptpstack.stability.mask import mask_names
 
 LINK_KEYS = (*Conditions.__struct_fields__, "up")
@@ -51,9 +52,7 @@ def contradictions(scenario: Scenario, source: Source) -> Iterator[Problem]:
         yield from _links(scenario, source)
         yield from _timeline(scenario, source)
         yield from _report(scenario, source)
-    yield from _instances(scenario.instance, ("instance",), 2, source)
-    for name, host in scenario.host.items():
-        yield from _instances(host.instance, ("host", name, "instance"), host.count, source)
+    yield from _instances(scenario, source)
 
 
 def _times(scenario: Scenario, source: Source) -> Iterator[Problem]:
@@ -178,12 +177,27 @@ def _report(scenario: Scenario, source: Source) -> Iterator[Problem]:
             )
 
 
-def _instances(instances: Mapping[str, Instance], path: Path, hosts: int, source: Source) -> Iterator[Problem]:
+def _instances(scenario: Scenario, source: Source) -> Iterator[Problem]:
+    """Hold the instances of each host against the daemon's rules; those at the top once, as of the first such host."""
+    ports, shared = ports_of(scenario), False
+    for template, host in scenario.host.items():
+        if not host.instance and (shared or not scenario.instance):
+            continue
+        shared = shared or not host.instance
+        path: Path = ("host", template) if host.instance else ()
+        instances = instances_of(scenario, template, ports.get(host_names(scenario, template)[0], 1))
+        for problem in instance_contradictions(instances, _within(source, path)):
+            yield replace(problem, key=".".join(filter(None, (key_of(path), problem.key))))
+        for name, instance in instances.items():
+            if instance.clock_identity and host.count > 1:
+                yield source.problem((*path, "instance", name, "clock_identity"), "is one for several hosts")
+            yield from _one_step(instance, (*path, "instance", name), source)
+        yield from _domains(instances, (*path, "instance"), source)
+
+
+def _domains(instances: Mapping[str, Instance], path: Path, source: Source) -> Iterator[Problem]:
     domains: dict[str, int | UnsetType] = {}
     for name, instance in instances.items():
-        if instance.clock_identity and hosts > 1:
-            yield source.problem((*path, name, "clock_identity"), "is one for several hosts")
-        yield from _one_step(instance, (*path, name), source)
         with contextlib.suppress(ProfileError):  # told by profile_misfits
             domains[name] = fill_instance(instance).domain_number
     for (first, domain), (second, other) in combinations(domains.items(), 2):

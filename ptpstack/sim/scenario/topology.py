@@ -7,7 +7,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from ptpstack.sim.scenario.model import Chain, Conditions, Link, Scenario, Star
+from msgspec.structs import replace
+
+from ptpstack.sim.scenario.model import Chain, Conditions, Instance, Link, Port, Scenario, Star
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +89,28 @@ def _written(scenario: Scenario) -> Iterator[tuple[Sequence[End], Conditions]]:
             case Chain():
                 row = [end for word in table.hosts for end in ends_of(scenario, word)]
                 yield from ((pair, table) for pair in pairwise(row))
+
+
+def ports_of(scenario: Scenario) -> dict[str, int]:
+    """Return how many ports each host has that has a link."""
+    ports: dict[str, int] = {}
+    for wire in wires(scenario):
+        for name, number in wire.ends:
+            ports[name] = max(number, ports.get(name, 0))
+    return ports
+
+
+def instances_of(scenario: Scenario, template: str, ports: int) -> dict[str, Instance]:
+    """Return the instances of a host of ``[host.template]`` that has so many *ports*, each listed and named."""
+    instances = scenario.host[template].instance or scenario.instance or {"main": Instance()}
+    return {name: _with_ports(instance, ports) for name, instance in instances.items()}
+
+
+def _with_ports(instance: Instance, ports: int) -> Instance:
+    given = instance.port or (Port(),)
+    listed = (*given, *(given[-1],) * (ports - len(given)))
+    named = (replace(port, interface=port.interface or f"port {n}") for n, port in enumerate(listed, start=1))
+    return replace(instance, port=tuple(named))
 
 
 def _next_free(host: str, last: Counter[str], given: set[tuple[str, int]]) -> int:
