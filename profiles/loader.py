@@ -21,10 +21,12 @@ Part: TypeAlias = Literal["default", "range"]
 PARTS: tuple[Part, ...] = get_args(Part)
 DelayMechanismName: TypeAlias = Literal["e2e", "p2p", "none"]
 TransportName: TypeAlias = Literal["l2", "udpv4", "udpv6"]
+AnnounceTlvName: TypeAlias = Literal["ieee_c37_238_2011", "ieee_c37_238_2017"]
 AttributeName: TypeAlias = Literal[
     "domain_number",
     "priority1",
     "priority2",
+    "grandmaster_id",
     "max_steps_removed",
     "log_announce_interval",
     "announce_receipt_timeout",
@@ -54,18 +56,22 @@ class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     """A PTP profile (IEEE 1588-2019 clause 20.3): data that names registered code.
 
     The first of ``transports`` and ``delay_mechanisms`` is the default. ``unverified`` names what could not
-    be confirmed from the standard's text: ``NAME``, ``NAME.default`` or ``NAME.range``.
+    be confirmed from the standard's text: ``NAME``, ``NAME.default`` or ``NAME.range``. ``announce_tlv`` is sent by a
+    grandmaster and extended on the way; with ``requires_announce_tlvs`` an Announce without it, or without
+    ALTERNATE_TIME_OFFSET_INDICATOR, is ignored.
     """
 
     ident: str
     title: str
     reference: str
-    profile_identifier: Annotated[str, msgspec.Meta(pattern="^([0-9A-F]{2}-){5}[0-9A-F]{2}$")]
     sdo_id: Annotated[int, msgspec.Meta(ge=0, le=0xFFF)]
     bmca: str
     delay_mechanisms: Annotated[tuple[DelayMechanismName, ...], msgspec.Meta(min_length=1)]
     transports: Annotated[tuple[TransportName, ...], msgspec.Meta(min_length=1)]
     attributes: dict[AttributeName, Attribute]
+    profile_identifier: Annotated[str, msgspec.Meta(pattern="^([0-9A-F]{2}-){5}[0-9A-F]{2}$")] | None = None
+    announce_tlv: AnnounceTlvName | None = None
+    requires_announce_tlvs: bool = False
     aliases: tuple[str, ...] = ()
     unverified: tuple[str, ...] = ()
 

@@ -102,7 +102,7 @@ def _profile(profile: Profile) -> str:
     lines = [
         f"### `{profile.ident}`",
         "",
-        f"{profile.title} ({profile.reference}), profileIdentifier {profile.profile_identifier},",
+        f"{profile.title} ({profile.reference}), profileIdentifier {profile.profile_identifier or 'not known'},",
         f"sdoId 0x{profile.sdo_id:03X}, BMCA {profile.bmca}, delay mechanism {' or '.join(profile.delay_mechanisms)},",
         f"transports {', '.join(profile.transports)}.",
         "",

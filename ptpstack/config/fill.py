@@ -17,6 +17,7 @@ STANDARD: dict[AttributeName, int] = {
     "domain_number": 0,
     "priority1": 128,
     "priority2": 128,
+    "grandmaster_id": 0,
     "max_steps_removed": 255,
     "log_announce_interval": 1,
     "announce_receipt_timeout": 3,

@@ -155,6 +155,30 @@ class Instance(Table, frozen=True):
             )
         ),
     ] = False
+    grandmaster_id: Annotated[
+        Annotated[int, Meta(ge=0, le=0xFFFF)] | UnsetType,
+        Meta(description="grandmasterID of IEEE C37.238, by which this clock as a grandmaster is known; 0: unused."),
+    ] = UNSET
+    time_inaccuracy_ns: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=0xFFFF_FFFF,
+            description=(
+                "By how much this clock may make the time worse, for IEEE C37.238: told by a locked grandmaster, "
+                "added by a boundary or transparent clock; 4294967295: not known."
+            ),
+        ),
+    ] = 0xFFFF_FFFF
+    local_time: Annotated[
+        str,
+        Meta(
+            description=(
+                "A time zone as Europe/Berlin, told by a grandmaster in ALTERNATE_TIME_OFFSET_INDICATOR with its next "
+                "change (tzdata); empty: none."
+            )
+        ),
+    ] = ""
     max_steps_removed: Annotated[
         Annotated[int, Meta(ge=2, le=255)] | UnsetType,
         Meta(description="Announce messages from this many boundary clocks away or more are ignored."),

@@ -12,6 +12,7 @@ from ptpstack.config.fill import fill_instance
 from ptpstack.config.model import Config, Instance, Port, TimestampingName
 from ptpstack.core.settings import DelayMechanism, InstanceSettings, PortSettings, TimeProperties
 from ptpstack.time import interval_from_ns
+from ptpstack.wire.tlvs import AlternateTimeOffsetIndicator, IeeeC37238Of2011
 from ptpstack.wire.types import ClockIdentity, ClockQuality, TimeSource
 
 DELAY_MECHANISMS = {"e2e": DelayMechanism.E2E, "p2p": DelayMechanism.P2P, "none": DelayMechanism.NO_MECHANISM}
@@ -58,6 +59,10 @@ class ResolvedInstance:
             "clock_quality": quality,
             "time_properties": TimeProperties(**properties),
         }
+        if self.profile.announce_tlv is not None:
+            members["extends_inaccuracy_by_ns"] = values.time_inaccuracy_ns
+        if self.profile.requires_announce_tlvs:
+            members["required_announce_tlvs"] = (IeeeC37238Of2011, AlternateTimeOffsetIndicator)
         return InstanceSettings(**members)
 
 

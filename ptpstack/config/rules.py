@@ -104,6 +104,9 @@ def _within_instance(instance: Instance, path: Path, source: Source) -> Iterator
     if not instance.port:
         header = f"[[{'.'.join(map(str, path))}.port]]"
         yield source.problem(path, "has no port", next_step=f'write {header} and interface = "NAME" below it')
+    if instance.local_time and not is_time_zone(instance.local_time):
+        why = "tzdata has no such zone on this machine"
+        yield source.problem((*path, "local_time"), f'no time zone "{instance.local_time}"', why=why)
     if is_transparent(instance):
         yield from _within_transparent_clock(instance, path, source)
     clock_class = instance.clock_class or 0
@@ -179,6 +182,17 @@ def _between(first: Instance, second: Instance, first_name: str, path: Path, sou
             why=shared[0],
             next_step="set free_running = true in one of them, or give each its own clock",
         )
+
+
+def is_time_zone(name: str) -> bool:
+    """Whether tzdata knows *name*."""
+    from zoneinfo import ZoneInfo, ZoneInfoNotFoundError  # noqa: PLC0415 (few configurations name a zone)
+
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return False
+    return True
 
 
 def is_transparent(instance: Instance) -> bool:

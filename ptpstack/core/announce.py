@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from ptpstack.core.context import PortContext
 from ptpstack.core.settings import TimeProperties
@@ -51,27 +51,27 @@ class AnnounceTransmitter:
                 grandmaster_identity=parent.grandmaster_identity,
                 steps_removed=context.data_sets.current_ds.steps_removed,
                 time_source=properties.time_source,
-                tlvs=tuple(_fitting(self._tlvs())),
+                tlvs=tuple(self._tlvs()),
             )
         )
 
     def _tlvs(self) -> Iterator[Tlv]:
-        """Yield what a boundary clock adds and hands on, the most important first."""
-        data_sets = self._context.data_sets
-        if self._path_trace_enabled:
-            path = data_sets.path_trace
-            longer = PathTrace((*path, data_sets.default_ds.clock_identity))
-            yield longer if encoded_size(longer) <= TLV_CAPACITY else PathTrace(path)
-        yield from data_sets.propagated_tlvs
-
-
-def _fitting(tlvs: Iterable[Tlv]) -> Iterator[Tlv]:
-    left = TLV_CAPACITY
-    for tlv in tlvs:
-        size = encoded_size(tlv)
-        if size <= left:
-            left -= size
+        """Yield what this clock adds or hands on, and then the path, for which there is room in any case."""
+        data_sets, path = self._context.data_sets, self._path()
+        left = TLV_CAPACITY - sum(map(encoded_size, path))
+        for tlv in data_sets.propagated_tlvs if data_sets.follows_parent else data_sets.own_tlvs:
+            left -= encoded_size(tlv)
+            if left < 0:
+                break
             yield tlv
+        yield from path
+
+    def _path(self) -> tuple[PathTrace, ...]:
+        if not self._path_trace_enabled:
+            return ()
+        path = self._context.data_sets.path_trace
+        longer = PathTrace((*path, self._context.data_sets.default_ds.clock_identity))
+        return (longer if encoded_size(longer) <= TLV_CAPACITY else PathTrace(path),)
 
 
 def _flags(properties: TimeProperties, *, uncertain: bool) -> int:

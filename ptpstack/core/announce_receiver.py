@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ptpstack.core.announce_tlvs import lacks
 from ptpstack.core.comparison import ComparisonSet
 from ptpstack.core.context import PortContext
 from ptpstack.core.datasets import ParentDS
@@ -103,7 +104,7 @@ class AnnounceReceiver:
         best = self.best()
         return state is PortState.PASSIVE and best is not None and best.sender == sender
 
-    def _rejection(self, announce: Announce) -> str:
+    def _rejection(self, announce: Announce) -> str:  # noqa: PLR0911 (one return for each rule)
         """Return why *announce* may not be considered, or nothing (9.3.2.5, 16.2.3)."""
         context = self._context
         if context.port_ds.master_only:
@@ -114,6 +115,8 @@ class AnnounceReceiver:
             return "stepsRemoved is too large"
         if self._path_trace_enabled and context.data_sets.default_ds.clock_identity in path_of(announce):
             return "it came through this clock (path trace)"
+        if missing := lacks(announce, context.data_sets.required_announce_tlvs):
+            return f"it has no {missing} TLV, without which this profile ignores it"
         known = self._foreign_masters.get(announce.source_port_identity)
         if known is not None and (known.announce.sequence_id - announce.sequence_id) & 0xFFFF < LATE_WINDOW:
             return "late or duplicate"

@@ -135,6 +135,8 @@ class DataSets(msgspec.Struct):
     parent_ds: ParentDS
     time_properties_ds: TimeProperties
     path_trace: tuple[ClockIdentity, ...] = ()
+    own_tlvs: tuple[Tlv, ...] = ()
+    """What a grandmaster adds to its Announces."""
     propagated_tlvs: tuple[Tlv, ...] = ()
     """What of the parent's Announces a boundary clock hands on (Table 52), but for PATH_TRACE."""
     parent_is_uncertain: bool = False
@@ -142,6 +144,7 @@ class DataSets(msgspec.Struct):
     is_calibrated: bool = False
     """Whether the local clock was near its parent's when it was locked last, and has not been stepped since."""
     sync_while_uncalibrated: bool = False
+    required_announce_tlvs: tuple[type[Tlv], ...] = ()
 
     def calibrate(self) -> None:
         """Note how near the parent the local clock, which is locked, has come: a clock that slews may yet be far."""

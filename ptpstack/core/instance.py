@@ -11,6 +11,7 @@ from collections.abc import Callable, Hashable, Sequence
 from msgspec.structs import replace
 
 from ptpstack.core.announce_receiver import path_of
+from ptpstack.core.announce_tlvs import handed_on
 from ptpstack.core.comparison import ComparisonSet, compare
 from ptpstack.core.context import DelayFilter, PortContext
 from ptpstack.core.datasets import SLAVE_ONLY_CLOCK_CLASS, CurrentDS, DataSets, DefaultDS, ParentDS
@@ -24,7 +25,7 @@ from ptpstack.core.state_decision import Decision, DecisionCode, best_of, decide
 from ptpstack.time import LocalTime, MonotonicTime, TimeInterval
 from ptpstack.wire.message import Message
 from ptpstack.wire.messages.announce import Announce
-from ptpstack.wire.tlvs.path_trace import PathTrace
+from ptpstack.wire.tlv import Tlv
 from ptpstack.wire.types import ClockIdentity, ClockQuality, PortIdentity
 
 
@@ -50,6 +51,7 @@ class PtpInstance:
             ParentDS.of(default),
             settings.time_properties,
             sync_while_uncalibrated=settings.sync_while_uncalibrated,
+            required_announce_tlvs=settings.required_announce_tlvs,
         )
         self._outputs: list[Output] = []
         self._selected: PortIdentity | None = None
@@ -198,6 +200,10 @@ class PtpInstance:
         self._state_decision(now)
         return self._take()
 
+    def set_announce_tlvs(self, tlvs: tuple[Tlv, ...]) -> None:
+        """Take what the Announces carry from now on while this clock is the grandmaster, in this order."""
+        self._data_sets.own_tlvs = tlvs
+
     def _take(self) -> list[Output]:
         taken = self._outputs.copy()
         self._outputs.clear()
@@ -290,7 +296,7 @@ class PtpInstance:
         )
         data.time_properties_ds = _time_properties(announce)
         data.path_trace = path_of(announce)
-        data.propagated_tlvs = tuple(tlv for tlv in announce.tlvs if tlv.propagates and not isinstance(tlv, PathTrace))
+        data.propagated_tlvs = tuple(handed_on(announce, self._settings.extends_inaccuracy_by_ns))
         data.parent_is_uncertain = announce.synchronization_uncertain
         if self._selected != best.sender or old.grandmaster_identity != announce.grandmaster_identity:
             self._outputs.append(

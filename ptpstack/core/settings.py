@@ -10,6 +10,7 @@ from enum import IntEnum
 import msgspec
 
 from ptpstack.time import TimeInterval
+from ptpstack.wire.tlv import Tlv
 from ptpstack.wire.types import ClockIdentity, ClockQuality, TimeSource
 
 
@@ -47,6 +48,9 @@ class InstanceSettings(msgspec.Struct, frozen=True, kw_only=True):
     time_properties: TimeProperties = msgspec.field(default_factory=TimeProperties)
     path_trace_enabled: bool = False
     sync_while_uncalibrated: bool = False
+    extends_inaccuracy_by_ns: int | None = None
+    """What a clock adds to IEEE_C37_238 TLVs on their way; None: it is no clock of that profile."""
+    required_announce_tlvs: tuple[type[Tlv], ...] = ()
     max_steps_removed: int = 255
 
 

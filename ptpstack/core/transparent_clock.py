@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Sequence
 from typing import TypeAlias
 
+from ptpstack.core.announce_tlvs import passed_on
 from ptpstack.core.context import DelayFilter
 from ptpstack.core.datasets import CurrentDS, DataSets, DefaultDS, ParentDS
 from ptpstack.core.outputs import Output
@@ -59,6 +60,7 @@ class TransparentClock:
         default = DefaultDS.of(settings, len(ports))
         self._data_sets = DataSets(default, CurrentDS(), ParentDS.of(default), settings.time_properties)
         self._outputs: list[Output] = []
+        self._extends_inaccuracy_by_ns = settings.extends_inaccuracy_by_ns
         self.is_peer_to_peer = all(port.delay_mechanism is DelayMechanism.P2P for port in ports)
         self.rate_ratio = RateRatio()
         self.ports: dict[int, TransparentPort] = {
@@ -185,11 +187,13 @@ class TransparentClock:
         return [port for port in self.ports.values() if port.is_open and port is not ingress]
 
     def _forward(self, port: TransparentPort, message: Message, now: MonotonicTime) -> None:
-        """Hand a general message on as it is, once: a copy that comes round a ring ends here."""
+        """Hand a general message on, once: a copy that comes round a ring ends here."""
         key: Passed = type(message), message.source_port_identity, message.sequence_id
         if self._passed.get(key, now) is not Memory.NOTHING:
             port.context.discard(message, "came twice: a ring, or a duplicate")
             return
         self._passed.put(key, None, now)
+        if isinstance(message, Announce):
+            message = passed_on(message, self._extends_inaccuracy_by_ns)
         for other in self._others(port):
             other.context.send_general(message)

@@ -23,6 +23,7 @@ from ptpstack.config.servo_table import Servo as ServoConfig
 from ptpstack.core.instance import PtpInstance
 from ptpstack.core.settings import InstanceSettings
 from ptpstack.core.transparent_clock import TransparentClock
+from ptpstack.daemon.announce_tlvs import AnnounceTlvs
 from ptpstack.daemon.clock_driver import ClockDriver, kept_frequency_ppb
 from ptpstack.daemon.clocks import clock_word, contests, open_clock
 from ptpstack.daemon.host_clocks import (
@@ -59,6 +60,7 @@ class Plant:
     clock_of: dict[str, ClockDriver] = field(default_factory=dict)
     instances: dict[str, InstanceDriver] = field(default_factory=dict)
     transparent_clocks: dict[str, TransparentDriver] = field(default_factory=dict)
+    announce_tlvs: list[AnnounceTlvs] = field(default_factory=list)
     host: HostClocks = field(default_factory=HostClocks)
     port_ios: list[PortIo] = field(default_factory=list)
     time_bounds: TimeBounds | None = None
@@ -111,6 +113,8 @@ def build(config: Config, resolved: Sequence[ResolvedInstance], loop: Loop, reco
             driver = _instance_driver(instance, clock_driver, config.servo, loop, recorder)
             plant.instances[instance.name] = driver
             plant.clock_of[instance.name] = clock_driver
+            if (tlvs := _announce_tlvs(instance, driver.instance, clock_driver, loop)) is not None:
+                plant.announce_tlvs.append(tlvs)
         for port in instance.ports:
             key = _socket_key(port, clock_driver.clock.stamping)
             if key not in shared:
@@ -138,6 +142,20 @@ def _instance_driver(
         delay_filter=partial(make_filter, servo.delay_filter, servo.delay_filter_length),
     )
     return InstanceDriver(resolved.name, instance, clock, loop, recorder)
+
+
+def _announce_tlvs(
+    resolved: ResolvedInstance, instance: PtpInstance, clock: ClockDriver, loop: Loop
+) -> AnnounceTlvs | None:
+    """Return what renews the TLVs of a grandmaster, if its profile or configuration wants any."""
+    profile, values = resolved.profile, resolved.values
+    word = values.local_time or ("UTC" if profile.requires_announce_tlvs else "")
+    if not word and profile.announce_tlv is None:
+        return None
+    from zoneinfo import ZoneInfo  # noqa: PLC0415 (few configurations name a zone)
+
+    zone = ZoneInfo(word) if word else None
+    return AnnounceTlvs(instance, values, profile.announce_tlv, zone, clock=lambda: clock.clock, loop=loop)
 
 
 def _transparent_driver(

@@ -88,6 +88,8 @@ class Supervisor:
             instance.start()
         for port_io in self.plant.port_ios:
             port_io.start()
+        for tlvs in self.plant.announce_tlvs:
+            tlvs.start()
         for part in self.plant.host.parts():
             part.start()
         self._watch_links()
@@ -112,6 +114,8 @@ class Supervisor:
             self._exits.callback(part.stop)
         for port_io in self.plant.port_ios:
             self._exits.callback(port_io.close)
+        for tlvs in self.plant.announce_tlvs:
+            self._exits.callback(tlvs.stop)
         for instance in self.plant.drivers():
             self._exits.callback(instance.stop)
 

@@ -40,6 +40,11 @@ SECOND = GOOD.replace("instance.main", "instance.second")
 
 BROKEN = [
     Broken(
+        "time zone that tzdata does not know",
+        GOOD.replace("domain_number = 0", 'local_time = "Europe/Brelin"'),
+        ('ptp.toml:2: instance.main.local_time: no time zone "Europe/Brelin"', "tzdata has no such zone"),
+    ),
+    Broken(
         "transparent clock with one port",
         GOOD.replace("domain_number = 0", 'instance_type = "e2e-tc"'),
         ("ptp.toml:1: instance.main: has one port", "hands messages on from one port to another"),
@@ -154,7 +159,7 @@ BROKEN = [
         GOOD.replace("domain_number = 0", 'profile = "default_e2e"'),
         (
             'ptp.toml:2: instance.main.profile: no profile "default_e2e"',
-            "there are default-e2e, default-p2p",
+            "there are c37-238-2011, c37-238-2017, default-e2e, default-p2p, iec-61850-9-3",
             "did you mean default-e2e?",
         ),
     ),

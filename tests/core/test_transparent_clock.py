@@ -37,9 +37,16 @@ STAY = 5 * MICROSECOND
 class Relay:
     """A transparent clock on the bench, whose messages cross the codec."""
 
-    def __init__(self, mechanism: DelayMechanism = DelayMechanism.E2E, ports: int = 3, **port: Any) -> None:
+    def __init__(
+        self,
+        mechanism: DelayMechanism = DelayMechanism.E2E,
+        ports: int = 3,
+        *,
+        extends_inaccuracy_by_ns: int | None = None,
+        **port: Any,
+    ) -> None:
         self.clock = TransparentClock(
-            InstanceSettings(clock_identity=OWN),
+            InstanceSettings(clock_identity=OWN, extends_inaccuracy_by_ns=extends_inaccuracy_by_ns),
             [PortSettings(port_number=n, delay_mechanism=mechanism, **port) for n in range(1, ports + 1)],
             delay_filter=LastDelay,
         )

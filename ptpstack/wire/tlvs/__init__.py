@@ -1,6 +1,7 @@
 """The TLVs that are known by name. Importing this package registers them."""
 
 from ptpstack.wire.tlvs.alternate_time_offset_indicator import AlternateTimeOffsetIndicator
+from ptpstack.wire.tlvs.ieee_c37_238 import IeeeC37238, IeeeC37238Of2011
 from ptpstack.wire.tlvs.management import ManagementErrorStatus, ManagementTlv
 from ptpstack.wire.tlvs.organization_extension import OrganizationExtension
 from ptpstack.wire.tlvs.pad import Pad
@@ -17,6 +18,8 @@ __all__ = [
     "AlternateTimeOffsetIndicator",
     "CancelUnicastTransmission",
     "GrantUnicastTransmission",
+    "IeeeC37238",
+    "IeeeC37238Of2011",
     "ManagementErrorStatus",
     "ManagementTlv",
     "OrganizationExtension",
