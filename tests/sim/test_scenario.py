@@ -216,3 +216,51 @@ def test_the_timeline_does_what_it_says_when_it_says(tmp_path: Path) -> None:
     ]
     world.run(3.0)
     assert world.offset_ns(slave) == pytest.approx(100 * 3 + 2 * 10 * 3**2 / 2 / 60, rel=0.05)
+
+
+CHAIN = """\
+duration = "60 s"
+[stamping]
+jitter_ns = 10
+[host.gm]
+instance.main = {{ profile = "{profile}", priority1 = 10 }}
+[host.relay]
+count = 3
+start_offset_spread_ns = 1e6
+oscillator = {{ preset = "tcxo", frequency_spread_ppb = 4000 }}
+instance.main = {{ profile = "{profile}", {relay} }}
+[host.end]
+start_offset_ns = 1e6
+oscillator = {{ preset = "tcxo", frequency_error_ppb = 4000 }}
+instance.main = {{ profile = "{profile}", slave_only = true }}
+[[chain]]
+hosts = ["gm", "relay", "end"]
+[report]
+after = "45 s"
+"""
+
+
+@pytest.mark.parametrize(
+    ("profile", "relay", "steps_removed"),
+    [
+        ("default-e2e", "priority2 = 200", 4),
+        ("default-p2p", "priority2 = 200", 4),
+        ("default-e2e", 'instance_type = "e2e-tc"', 1),
+        ("default-p2p", 'instance_type = "p2p-tc"', 1),
+    ],
+)
+def test_time_goes_through_a_chain_of_boundary_or_transparent_clocks(
+    tmp_path: Path, profile: str, relay: str, steps_removed: int
+) -> None:
+    site = Site(scenario(tmp_path, CHAIN.format(profile=profile, relay=relay)), seed=1)
+    site.world.run(60)
+    end = site.world.hosts["end"]
+    assert end.instances[0].current_ds.steps_removed == steps_removed
+    assert site.world.max_ns(end, last_s=10) < 300
+    assert ("relay-1" in {host.name for host in site.steered}) == (steps_removed == 4)
+
+
+def test_the_daemons_rules_hold_for_instances(tmp_path: Path) -> None:
+    told = problems(tmp_path, CHAIN.format(profile="default-e2e", relay='instance_type = "p2p-tc"'))
+    assert len(told) == 1
+    assert 'host.relay.instance.main.port[0].delay_mechanism: "e2e" contradicts instance_type = "p2p-tc"' in told[0]
