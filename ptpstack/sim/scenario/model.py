@@ -163,7 +163,7 @@ class Star(Conditions, frozen=True, kw_only=True):
 
 
 class Chain(Conditions, frozen=True, kw_only=True):
-    """Hosts in a row, a wire between each and the next; those between the ends are boundary clocks of two ports."""
+    """Hosts in a row, a wire between each and the next; those between the ends have two ports."""
 
     hosts: Annotated[HostNames, Meta(description="From one end to the other.")]
     name: Annotated[str, Meta(description="What the timeline calls all of its wires.")] = ""
