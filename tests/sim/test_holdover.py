@@ -7,6 +7,7 @@ from ptpstack.arbiter.clock_discipline import HoldoverSettings
 from ptpstack.arbiter.clock_state import ClockState
 from ptpstack.arbiter.events import ClockStateChanged
 from ptpstack.arbiter.reentry import SLEW_PPB
+from ptpstack.arbiter.time_bound import TimeBound
 from ptpstack.servo.auto import AutoServo
 from ptpstack.sim.host import Host
 from ptpstack.sim.network import Link, LinkConditions
@@ -161,3 +162,32 @@ def test_two_sources_take_over_from_each_other_without_a_bump() -> None:
     rates_ppb = np.diff(offsets_ns[::100]) / np.diff(times_s[::100])
     assert np.abs(rates_ppb).max() < 2.6 * 2_000.0 / 10.0
     assert all(state is not ClockState.FREE_RUNNING for state in states(world, slave, 100.0))
+
+
+BUSY = LinkConditions(delay_ns=2_000, load=0.3, service_ns=1_000)
+LOPSIDED = LinkConditions(delay_ns=5_000, asymmetry_ns=-4_000, jitter_ns=50)
+LOSSY = LinkConditions(delay_ns=800, jitter_ns=20, loss=0.2)
+
+
+@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("kind", ["tcxo", "ocxo"])
+@pytest.mark.parametrize(
+    "conditions", [ASYMMETRIC, BUSY, LOPSIDED, LOSSY], ids=["asymmetric", "busy", "lopsided", "lossy"]
+)
+def test_true_time_is_between_the_bounds_that_applications_get(
+    kind: str, conditions: LinkConditions, seed: int
+) -> None:
+    """Locked, in holdover and locked again, on networks whose asymmetry nobody told the clock."""
+    world, master, slave, link = pair(kind, conditions, seed)
+    assert slave.discipline is not None
+    outside = 0
+    for second in range(400):
+        if second in (150, 300):
+            link.set_up(second == 300)
+        world.run(1)
+        measured_ns = slave.discipline.bound_ns(slave.monotonic())
+        assert measured_ns is not None
+        mean_delay_ns = abs(slave.measurements[-1][2].mean_delay) / 65536
+        bound = TimeBound(measured_ns, asymmetry_ns=mean_delay_ns, reference_ns=0.0)
+        outside += abs(world.offset_ns(slave, master)) > bound.total_ns
+    assert outside == 0  # of 400, where one in 100,000 may be
