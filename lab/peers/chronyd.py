@@ -21,7 +21,9 @@ class ChronydError(PtpstackError):
 
 
 class Chronyd:
-    """A chronyd in a node with *lines* of configuration; *keys* are lines of its key file."""
+    """A chronyd in a node with *lines* of configuration; *keys* are lines of its key file, *program* what runs it."""
+
+    program: Sequence[str] = ("chronyd",)
 
     def __init__(self, node: Node, directory: Path, lines: Sequence[str], keys: Sequence[str] = ()) -> None:
         self.node, self.directory = node, directory
@@ -49,7 +51,7 @@ class Chronyd:
 
     def start(self) -> None:
         """Start it and wait until it answers chronyc. Raises ``ChronydError`` with its own words."""
-        command = ["chronyd", "-x", "-d", "-u", "root", "-f", str(self.configuration)]
+        command = [*self.program, "-x", "-d", "-u", "root", "-f", str(self.configuration)]
         self._process = self.node.start(command, self.log)
         deadline = time.monotonic() + _START_TIMEOUT_S
         while True:

@@ -5,6 +5,7 @@ What lives here: fetching them once, and the commands that run them. What does n
 
 from __future__ import annotations
 
+import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +13,14 @@ from lab.vm.cache import cached
 from lab.vm.newer import SUITE, unpack
 
 PACKAGES = ("chrony", "ntpd-rs")
+
+_PRETENDED_CALLS = """
+int clock_adjtime(int clock, void *change) { return 0; }
+int ntp_adjtime(void *change) { return 0; }
+int adjtimex(void *change) { return 0; }
+int clock_settime(int clock, const void *instant) { return 0; }
+int settimeofday(const void *instant, const void *zone) { return 0; }
+"""
 
 
 @dataclass(frozen=True)
@@ -27,9 +36,13 @@ class NewerNtp:
 
     @property
     def ntp_daemon(self) -> list[str]:
-        """The command that runs ntpd-rs, without the right to touch a clock: it has no mode that leaves it alone."""
+        """The command that runs ntpd-rs, which has no mode that leaves the clock alone.
+
+        It runs without the right to touch a clock, and is made to believe that it did.
+        """
         forbid = ["setpriv", "--bounding-set", "-sys_time", "--inh-caps", "-sys_time"]
-        return [*forbid, *self._command("usr/bin/ntp-daemon")]
+        pretend = cached("no_clock.so", [_PRETENDED_CALLS.encode()], _compile)
+        return [*forbid, "env", f"LD_PRELOAD={pretend}", *self._command("usr/bin/ntp-daemon")]
 
     def _command(self, program: str) -> list[str]:
         libraries = self.root / "usr/lib/x86_64-linux-gnu"
@@ -44,3 +57,8 @@ class NewerNtp:
 def newer_ntp() -> NewerNtp:
     """The tree, fetched when it is not in the cache (some 30 MB). Raises NewerDebianError where that cannot be."""
     return NewerNtp(cached("ntp", [" ".join((SUITE, *PACKAGES)).encode()], lambda target: unpack(target, PACKAGES)))
+
+
+def _compile(target: Path) -> None:
+    command = ["gcc", "-shared", "-fPIC", "-nostdlib", "-x", "c", "-", "-o", str(target)]
+    subprocess.run(command, input=_PRETENDED_CALLS.encode(), check=True)

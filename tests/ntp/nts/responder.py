@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import Self
 
 from lab.namespaces import Node
+from ntp.nts.aead import Algorithm
 from ntp.nts.key_keeper import KeyKeeper
 from ntp.nts.server_side import ServerSide, UnverifiedRequest
 from ntp.wire.packet import Leap, Mode, Packet, decode, encode
@@ -38,6 +39,7 @@ class Responder:
         self._thread = threading.Thread(target=self._serve)
         self.answered: list[str] = []
         """``NTS``, ``NAK`` or ``plain`` of each answer."""
+        self.algorithms: set[Algorithm] = set()
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -87,4 +89,5 @@ class Responder:
             header.stratum, header.leap, header.reference_id = 0, Leap.UNSYNCHRONIZED, b"NTSN"
             return self._server.nak(found, encode(header))
         self.answered.append("NTS")
+        self.algorithms.add(found.keys.algorithm)
         return self._server.reply(found, encode(header))

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-import random
 import re
-import select
 import shutil
 import statistics
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,18 +18,15 @@ import pytest
 
 from hw.soft_clock import SoftClock
 from lab import namespaces
-from lab.namespaces import Network, Node
+from lab.namespaces import Node
 from lab.peers.chronyd import Chronyd
 from ntp.client.packet_tests import Rejected
 from ntp.nts.aead import Algorithm
-from ntp.nts.authenticator import NtsAuthenticator
 from ntp.nts.errors import KeyEstablishmentError
-from ntp.nts.ke_server import KeServerSettings
-from ntp.nts.key_exchange import ExchangeRequest, Grant, KeyExchange
 from ptpstack.time import interval_to_ns
 from tests.ntp.interop.client import LiveClient
 
-from .pair import at
+from .bed import FAST, OURS, THEIRS, OurServer, ask, asked_with, authenticator, wait_until
 from .pki import Authority
 from .responder import Responder
 
@@ -40,58 +34,7 @@ pytestmark = [pytest.mark.peer, pytest.mark.namespaces]
 
 AHEAD_NS = 12_345_678
 LAN_ERROR_NS = 150_000
-FAST = {"min_poll": -2, "max_poll": -2, "iburst": False}
-OURS, THEIRS = "10.0.0.1", "10.0.0.2"
 SIV_256 = Algorithm.AES_SIV_CMAC_256
-
-
-@pytest.fixture(scope="module")
-def nodes() -> Iterator[tuple[Node, Node]]:
-    if shutil.which("chronyd") is None:
-        pytest.skip("chronyd is not installed (package chrony)")
-    if why := namespaces.why_unavailable():
-        pytest.skip(why)
-    with Network() as net:
-        ours, theirs = net.node("ours"), net.node("theirs")
-        net.cable(ours, "eth0", theirs, "eth0")
-        ours.add_address("eth0", f"{OURS}/24")
-        theirs.add_address("eth0", f"{THEIRS}/24")
-        net.settle()
-        yield ours, theirs
-
-
-@pytest.fixture
-def authority(tmp_path: Path) -> Authority:
-    for parent in (tmp_path, *tmp_path.parents[:2]):
-        parent.chmod(0o755)
-    return Authority(tmp_path / "pki")
-
-
-def wait_until(true: Callable[[], bool], within_s: float = 40) -> None:
-    end = time.monotonic() + within_s
-    while not true():
-        assert time.monotonic() < end, "it did not come about"
-        time.sleep(0.3)
-
-
-def ask(node: Node, authority: Authority, **settings: object) -> Grant:
-    values: dict[str, object] = {"host": THEIRS, "ca_file": str(authority.file), "timeout_s": 20}
-    request = ExchangeRequest(**values | settings)  # type: ignore[arg-type]
-    exchange = node.inside(lambda: KeyExchange(request))
-    try:
-        while True:
-            select.select([exchange], [], [], exchange.give_up_after_s)
-            if grant := exchange.read():
-                return grant
-    finally:
-        exchange.close()
-
-
-def authenticator(grant: Grant) -> NtsAuthenticator:
-    found = NtsAuthenticator("theirs", random_octets=os.urandom, random=random.Random(1).random)
-    found.begin_exchange(at(0))
-    found.granted(grant, at(0))
-    return found
 
 
 # ---- our client, their server
@@ -151,32 +94,6 @@ def test_chronyd_refuses_who_offers_nothing_that_it_knows(nodes: tuple[Node, Nod
 
 
 # ---- their client, our server
-
-
-class OurServer:
-    """The server of NTS-KE as a process in a node, and a responder there."""
-
-    def __init__(self, node: Node, folder: Path, certificate: tuple[Path, Path]) -> None:
-        folder.mkdir()
-        self.master_key_file = folder / "master.json"
-        settings = KeServerSettings(
-            certificate_file=str(certificate[0]),
-            key_file=str(certificate[1]),
-            master_key_file=str(self.master_key_file),
-            listen=(OURS,),
-        )
-        file = folder / "ke.json"
-        file.write_bytes(msgspec.json.encode(settings))
-        self.log = folder / "ke.log"
-        self.process = node.start([sys.executable, "-m", "ntp.nts.ke_server", str(file)], self.log)
-        wait_until(lambda: "ServerListening" in self.log.read_text())
-
-
-@pytest.fixture
-def our_server(nodes: tuple[Node, Node], authority: Authority, tmp_path: Path) -> Iterator[OurServer]:
-    server = OurServer(nodes[0], tmp_path / "ours", authority.issue(OURS))
-    yield server
-    namespaces.stop([server.process])
 
 
 def chronyd_client(node: Node, folder: Path, authority: Authority) -> Chronyd:
@@ -239,10 +156,7 @@ def test_our_client_and_our_servers_agree_over_the_wire(
     with Responder(nodes[0], our_server.master_key_file) as responder:
         for algorithm in Algorithm:
             grant = ask(nodes[1], authority, host=OURS, algorithms=(algorithm,))
-            proof = authenticator(grant)
-            client = LiveClient(nodes[1], OURS, SoftClock("soft"), authenticator=proof, **FAST)
-            client.run(20, enough=10)
-            assert len(client.samples) >= 10
+            assert len(asked_with(grant, nodes[1], OURS).samples) >= 10
     assert set(responder.answered) == {"NTS"}
 
 
