@@ -103,7 +103,7 @@ def _simulate(name: str, scenario: Scenario, args: argparse.Namespace) -> int:
         text = "\n".join(sim_table.as_text(name, scenario, runs, everything=args.all))
     sys.stdout.write(f"{text}\n")
     if args.png:
-        report_figure.draw(_reports(name, runs[0]), args.png)
+        report_figure.draw(_reports(Path(name).name, runs[0]), args.png)
     return _exit_code(scenario, runs)
 
 

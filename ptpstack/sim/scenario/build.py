@@ -91,8 +91,8 @@ class Site:
             name,
             frequency_error_ppb=oscillator.frequency_error_ppb + _spread(own, oscillator.frequency_spread_ppb),
             model=oscillator_model(oscillator),
-            temperature_steps=self._changes(name, "temperature_change_k"),
-            frequency_steps=self._changes(name, "frequency_change_ppb"),
+            temperature_steps=self._changes({name, template}, "temperature_change_k"),
+            frequency_steps=self._changes({name, template}, "frequency_change_ppb"),
             offset_ns=table.start_offset_ns + _spread(own, table.start_offset_spread_ns),
             servo=_make_servo(servo, table, resolved) if steering else None,
             clock_domains=[instance.values.domain_number or 0 for instance in steering],
@@ -117,12 +117,10 @@ class Site:
     def _resolve(self, template: str, ports: int) -> list[ResolvedInstance]:
         return resolve(Config(instance={**instances_of(self.scenario, template, ports)}))
 
-    def _changes(self, name: str, key: str) -> list[tuple[float, float]]:
-        return [
-            (seconds_of(at.time), getattr(at, key))
-            for at in self.scenario.at
-            if getattr(at, key) is not UNSET and name in host_names(self.scenario, at.host)
-        ]
+    def _changes(self, names: set[str], key: str) -> list[tuple[float, float]]:
+        """Return when and by how much *key* changes for a host of these *names*."""
+        changes = [at for at in self.scenario.at if at.host in names and getattr(at, key) is not UNSET]
+        return [(seconds_of(at.time), getattr(at, key)) for at in changes]
 
     def _take(self, recorded: Recorded) -> None:
         match recorded.event:
