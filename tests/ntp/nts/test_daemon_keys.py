@@ -1,0 +1,130 @@
+"""The daemon's keys of NTS sources, on its own loop, with a server of NTS-KE on the loopback."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from ntp.nts.certificates import Window
+from ntp.nts.events import KeyEstablishmentFailed, KeysEstablished
+from ntp.resolver import FamilyName, Resolved
+from ptpstack.config.ntp_table import NtpSource
+from ptpstack.daemon.loop import Loop, monotonic_now
+from ptpstack.daemon.nts_keys import NamesAndKeys, NtsKeys, installed_s, window_of_an_unset_clock
+from ptpstack.events import Event
+from ptpstack.time import SECOND
+
+from .ke_process import KeServerProcess
+from .pki import Authority
+
+
+class Recorder:
+    def __init__(self) -> None:
+        self.events: list[Event] = []
+
+    def record(self, event: Event) -> None:
+        self.events.append(event)
+
+
+class PlainNames:
+    """Answers nothing, notes what is asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+        self._ours, self._theirs = os.pipe()
+
+    def fileno(self) -> int:
+        return self._ours
+
+    def ask(self, name: str, port: int, family: FamilyName) -> None:
+        del port, family
+        self.asked.append(name)
+
+    def results(self) -> list[Resolved]:
+        return []
+
+    def close(self) -> None:
+        os.close(self._ours)
+        os.close(self._theirs)
+
+
+class Bed:
+    """Names and keys on a loop of their own, and what is answered."""
+
+    def __init__(self, config: NtpSource, floor_s: int = 0) -> None:
+        self.loop = Loop()
+        self.recorder = Recorder()
+        self.plain = PlainNames()
+        self.keys = NtsKeys(config, self.loop, self.recorder, floor_s)  # type: ignore[arg-type]
+        self.names = NamesAndKeys(self.plain, [self.keys], self.loop)
+        self.answers: list[Resolved] = []
+        self.loop.watch(self.names.fileno(), self._take)
+
+    def _take(self) -> None:
+        self.answers += self.names.results()
+
+    def run_until(self, true: Callable[[], bool], within_s: float = 30) -> None:
+        wake = self.loop.timer(lambda: None)
+        end = time.monotonic() + within_s
+        while not true():
+            assert time.monotonic() < end, self.recorder.events
+            wake.set(monotonic_now() + SECOND // 10)
+            self.loop.run_once()
+
+    def close(self) -> None:
+        self.loop.unwatch(self.names.fileno())
+        self.names.close()
+        self.loop.close()
+
+
+def test_keys_come_with_the_address_to_ask(tmp_path: Path) -> None:
+    for parent in (tmp_path, *tmp_path.parents[:2]):
+        parent.chmod(0o755)
+    authority = Authority(tmp_path / "pki")
+    with KeServerProcess(tmp_path, authority.issue("127.0.0.1"), ntp_port=1123) as server:
+        bed = Bed(NtpSource(address="127.0.0.1", nts=True, nts_port=server.port, ca_file=str(authority.file)))
+        bed.names.ask("127.0.0.1", 123, "any")
+        bed.run_until(lambda: bool(bed.answers))
+        bed.names.ask("127.0.0.1", 123, "any")  # as when the driver wants to know again
+        bed.run_until(lambda: len(bed.answers) == 2)
+        bed.close()
+    for answer in bed.answers:
+        assert [address.sockaddr for address in answer.addresses] == [("127.0.0.1", 1123)]
+    assert [type(event) for event in bed.recorder.events] == [KeysEstablished]
+    assert bed.keys.authenticator.cookies == 8
+
+
+def test_a_server_that_is_not_there_is_told_and_asked_again_later() -> None:
+    bed = Bed(NtpSource(address="127.0.0.1", nts=True, nts_port=1))
+    bed.names.ask("127.0.0.1", 123, "any")
+    bed.run_until(lambda: bool(bed.recorder.events))
+    due = bed.keys.authenticator.next_exchange()
+    assert due is not None
+    assert 5 * SECOND < due - monotonic_now() < 13 * SECOND
+    bed.close()
+    (event,) = bed.recorder.events
+    assert isinstance(event, KeyEstablishmentFailed)
+    assert "Connection refused" in str(event)
+    assert not bed.answers
+
+
+def test_other_names_are_looked_up_as_ever() -> None:
+    bed = Bed(NtpSource(address="nts.test", nts=True))
+    bed.names.ask("plain.test", 123, "any")
+    bed.close()
+    assert bed.plain.asked == ["plain.test"]
+
+
+@pytest.mark.parametrize(("now_s", "window"), [(999, Window(1000, 1000 + 10 * 365 * 86_400)), (1000, None)])
+def test_a_clock_that_reads_a_time_before_the_program_was_installed_is_not_set(
+    now_s: int, window: Window | None
+) -> None:
+    assert window_of_an_unset_clock(now_s, floor_s=1000) == window
+
+
+def test_this_program_was_installed_before_now() -> None:
+    assert 1_700_000_000 < installed_s() <= time.time()
