@@ -9,7 +9,7 @@ from ptpstack.sim.plan.result import Outcome, simulate
 from ptpstack.stability.mask import Verdict, judge, load_mask
 from tests.sim.plan.plans import plan
 
-SEEDS = 20
+SEEDS = 10
 
 
 def alone(mask: str) -> Outcome:
