@@ -153,6 +153,7 @@ class Ensemble:
             leap=association.leap,
             reachable=association.reachable,
             stopped_by=association.stopped_by,
+            trouble=association.trouble,
             authenticated=association.authenticated,
             prefer=options.prefer,
             trust=options.trust,

@@ -73,6 +73,7 @@ class Candidate:
     leap: Leap = Leap.NONE
     reachable: bool = True
     stopped_by: str = ""
+    trouble: str = "no reply"
     authenticated: bool = False
     prefer: bool = False
     trust: bool = False
@@ -181,9 +182,9 @@ class _Judgement:
             (c.noselect, Reason.NOT_TO_BE_SELECTED, ()),
             (bool(c.stopped_by), Reason.SENT_AWAY, (c.stopped_by,)),
             (self._unauthenticated_is_out(c), Reason.NOT_AUTHENTICATED, (policy.authentication.value,)),
-            (c.offset is None and not c.reachable, Reason.NEVER_ANSWERED, ()),
-            (c.offset is None, Reason.NO_SAMPLES, ()),
-            (c.age > limit, Reason.TOO_OLD, (seconds(c.age), seconds(limit))),
+            (c.offset is None and not c.reachable, Reason.NEVER_ANSWERED, (c.trouble,)),
+            (c.offset is None, Reason.NO_SAMPLES, (c.trouble,)),
+            (c.age > limit, Reason.TOO_OLD, (seconds(c.age), seconds(limit), c.trouble)),
             (c.leap is Leap.UNSYNCHRONIZED or c.stratum > HIGHEST_STRATUM, Reason.UNSYNCHRONIZED, ()),
             (
                 c.root_distance > policy.max_distance,

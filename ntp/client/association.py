@@ -104,7 +104,8 @@ class Association:
         self._burst_left = 0
         self._burst_good = 0
         self._next_request: MonotonicTime | None = None
-        self._last_reason = "no reply"
+        self.trouble = "no reply"
+        """Why the last request gave no sample, should it have given none."""
         self._delayed_in_a_row = 0
 
     # ---- state for others
@@ -199,7 +200,7 @@ class Association:
 
     def refused(self, reason: str) -> None:
         """Take in that the network says the server is not there (no port, no route)."""
-        self._last_reason = reason
+        self.trouble = reason
 
     def clock_stepped(self, delta: TimeInterval) -> None:
         """Take in that the local clock was moved by *delta*: everything known moves along, the open request is void."""
@@ -236,8 +237,8 @@ class Association:
         was_reachable = self.reachable
         self.reach = self.reach << 1 & 0xFF
         if was_reachable and not self.reachable:
-            outputs.append(SourceUnreachable(source=self.settings.name, reason=self._last_reason))
-            self._last_reason = "no reply"
+            outputs.append(SourceUnreachable(source=self.settings.name, reason=self.trouble))
+            self.trouble = "no reply"
         self._burst_left = max(self._burst_left - 1, 0)
         self._next_request = now + self.poll.next_interval(burst=self._burst_left > 0)
         self.requests += 1
@@ -251,7 +252,7 @@ class Association:
         octets = encode(request) if self._authenticator is None else self._authenticator.protect(request)
         if octets is None:
             assert self._authenticator is not None
-            self._last_reason = self._authenticator.lacks
+            self.trouble = self._authenticator.lacks
         else:
             self._open = exchange
             outputs.append(Send(octets, exchange.context))
@@ -347,6 +348,7 @@ class Association:
         before = self.poll.exponent
         error = self.samples.prediction_error(sample)
         self.samples.add(sample)
+        self.trouble = "no reply"
         if self._burst_left:
             self._burst_good += 1
             if self._burst_good >= BURST_ENOUGH:
@@ -374,7 +376,7 @@ class Association:
     def _reject(self, reason: Rejected, detail: str = "") -> list[Output]:
         self.rejected[reason] += 1
         if reason is not Rejected.NOT_OURS:  # anybody can send those
-            self._last_reason = f"the last reply was not used: {reason.value}"
+            self.trouble = f"the last reply was not used: {reason.value}"
         if reason in packet_tests.AUTHENTICATION_FAILURES:
             return [AuthenticationFailed(source=self.settings.name, reason=reason.value)]
         return [ReplyRejected(source=self.settings.name, reason=detail or reason.value)]

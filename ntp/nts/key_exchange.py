@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -29,7 +30,13 @@ _MOST_OCTETS = 65_536
 _ENVIRONMENT: Final = ("SSL_CERT_FILE", "SSL_CERT_DIR", "OPENSSL_CONF", "LD_LIBRARY_PATH")
 """What of our environment the child gets."""
 
-_CHILD: Final = "import sys; sys.path.insert(0, sys.argv[1]); from ntp.nts.key_exchange_child import main; main()"
+_CHILD: Final = """
+import os, sys
+os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
+sys.path.insert(0, sys.argv[1])
+from ntp.nts.key_exchange_child import main
+main()
+"""
 _CODE: Final = str(Path(__file__).resolve().parents[2])
 """The child runs the code that its parent runs, whatever else is installed, and nothing from the current folder."""
 
@@ -107,7 +114,7 @@ class KeyExchange:
         environment = {name: os.environ[name] for name in _ENVIRONMENT if name in os.environ}
         try:
             self._child = subprocess.Popen(  # noqa: S603 (our own interpreter with our own code)
-                [sys.executable, "-I", "-c", _CHILD, _CODE],
+                _command(),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 env=environment,
@@ -169,3 +176,10 @@ class KeyExchange:
 
     def _error(self, cause: Cause, why: str) -> KeyEstablishmentError:
         return KeyEstablishmentError(cause, where=self.request.where, why=why)
+
+
+def _command() -> list[str]:
+    """Return what runs the child: never for longer than it takes to say so at a real-time priority of its parent."""
+    command = [sys.executable, "-I", "-c", _CHILD, _CODE]
+    chrt = None if os.sched_getscheduler(0) == os.SCHED_OTHER else shutil.which("chrt")
+    return [chrt, "--other", "0", *command] if chrt else command

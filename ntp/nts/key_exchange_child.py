@@ -185,12 +185,11 @@ def _resolve(host: str) -> list[str]:
 
 
 def _confine(user: str) -> None:
-    """Give up what is not needed to speak with one server: scheduling, rights, memory, files.
+    """Give up what is not needed to speak with one server: rights, memory, files.
 
     Raises ``KeyEstablishmentError`` where root cannot become *user*.
     """
     "".encode("idna")  # imports what resolving a name wants, which *user* may not be allowed to read
-    os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
     for limit, value in (
         (resource.RLIMIT_CORE, 0),
         (resource.RLIMIT_FSIZE, 0),

@@ -52,6 +52,7 @@ def build_ntp(config: Ntp, driver: ClockDriver, loop: Loop, recorder: Recorder) 
         settings_of=partial(_settings, needed, keys=keys, proofs=proofs, stamps=_stamp_source(clock)),
         open_socket=partial(ClientSocket, timestamping=clock.stamping, interface=config.interface, dscp=config.dscp),
         names=names,
+        after_others=bool(driver.users),
         kernel_tai_offset_s=RealtimeClock(tai_offset_s=0).kernel_tai_offset_s,
         loop=loop,
         recorder=recorder,

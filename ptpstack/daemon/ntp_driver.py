@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 from hw.realtime import RealtimeClock
 from hw.timestamping import Timestamping
-from ntp.client.association import Association, AssociationState, reference_name
+from ntp.client.association import Association
 from ntp.client.outputs import Output, Send
 from ntp.client.sample import Sample, StampSource
 from ntp.client.settings import AssociationSettings
@@ -30,6 +30,7 @@ from ptpstack.daemon.clock_driver import ClockDriver
 from ptpstack.daemon.events import ClockFailed
 from ptpstack.daemon.loop import Loop, monotonic_now
 from ptpstack.daemon.ntp_source import NtpSourceState, SourceResolved
+from ptpstack.daemon.ntp_status import ensemble_dict
 from ptpstack.daemon.utc_keeper import choose_tai_offset
 from ptpstack.errors import HardwareError
 from ptpstack.observe.recorder import Recorder
@@ -40,10 +41,11 @@ from ptpstack.time import (
     PtpTime,
     TimeInterval,
     UtcTime,
-    interval_to_ns,
-    interval_to_seconds,
 )
 from ptpstack.wire.types import ClockIdentity, PortIdentity
+
+FIRST_CHANCE: TimeInterval = 30 * SECOND
+"""So long after the start NTP leaves a clock to those who steer it first, who may also know its timescale."""
 
 LONGEST_DELAY: TimeInterval = SECOND
 """What the arbiter takes as a delay at most; a bound beyond it is a second and more anyway."""
@@ -77,7 +79,10 @@ class _Request:
 
 
 class NtpDriver:
-    """Lets *driver*'s clock follow what the servers of *ensemble* say together."""
+    """Lets *driver*'s clock follow what the servers of *ensemble* say together.
+
+    *after_others*: others may steer the clock, and have the first chance.
+    """
 
     name = NTP
 
@@ -90,6 +95,7 @@ class NtpDriver:
         settings_of: Callable[[NtpSource, str], AssociationSettings],
         open_socket: Callable[[Address], ClientSocket],
         names: Names,
+        after_others: bool = False,
         kernel_tai_offset_s: Callable[[], int],
         loop: Loop,
         recorder: Recorder,
@@ -108,6 +114,8 @@ class NtpDriver:
         self._frequency_ppb: float | None = None
         self._last_properties: TimeProperties | None = None
         self._tai_offset_s = 0
+        self._after_others = after_others
+        self._started = monotonic_now()
         self._stamp_keeper = StampKeeper()
 
     @property
@@ -306,11 +314,14 @@ class NtpDriver:
         self._follow_clock()
         selection = self._judge(now)
         combined = selection.combined if selection else None
-        if combined is None or not self.ensemble.is_due(combined, name, now):
+        if combined is None or self._leaves_it_to_others(now) or not self.ensemble.is_due(combined, name, now):
             return
         local = self._driver.clock.time()
         self._driver.take(self, self._measurement(combined, local))
         self._follow_clock()
+
+    def _leaves_it_to_others(self, now: MonotonicTime) -> bool:
+        return self._after_others and now - self._started < FIRST_CHANCE and self._driver.arbiter.writer is None
 
     def _judge(self, now: MonotonicTime) -> Selection | None:
         try:
@@ -341,49 +352,9 @@ class NtpDriver:
 
     def as_dict(self) -> dict[str, Any]:
         """Return what `ptpstack status` shows; offsets are local - server."""
-        now = monotonic_now()
         local = self._utc(self._driver.clock.time())
-        selection = self.ensemble.select(local, now)
-        combined = selection.combined
         return {
             "clock": self._driver.clock.name,
-            "offset_ns": combined and round(interval_to_ns(combined.offset), 1),
-            "bound_ns": combined and round(interval_to_ns(combined.bound), 1),
-            "best": combined and combined.best,
-            "sources": {
-                verdict.name: {
-                    "symbol": verdict.reason.symbol,
-                    "used": verdict.used,
-                    "reason": verdict.reason.name,
-                    "why": verdict.text,
-                    **self._association_dict(verdict.name, local, now),
-                }
-                for verdict in selection.verdicts
-            },
+            **ensemble_dict(self.ensemble, lambda name: self._address_of(name).host, local, monotonic_now()),
             "unresolved": [source.name for source in self._sources if not source.addresses],
-        }
-
-    def _association_dict(self, name: str, local: UtcTime, now: MonotonicTime) -> dict[str, Any]:
-        association = self.ensemble.associations[name]
-        estimate, age = association.estimate(local), association.age(now)
-        newest = association.samples.newest
-        return {
-            "address": self._address_of(name).host,
-            "stratum": association.stratum,
-            "reference": reference_name(association.reference_id, association.stratum),
-            "reach": f"{association.reach:03o}",
-            "poll_s": interval_to_seconds(association.poll.interval),
-            "age_s": None if age is None else round(interval_to_seconds(age), 1),
-            "offset_ns": None if estimate is None else round(interval_to_ns(estimate.offset), 1),
-            "deviation_ns": None if estimate is None else round(interval_to_ns(estimate.deviation), 1),
-            "root_distance_ns": None if estimate is None else round(interval_to_ns(estimate.root_distance), 1),
-            "frequency_ppb": None if estimate is None else round(estimate.frequency_ppb, 3),
-            "delay_ns": None if estimate is None else round(interval_to_ns(estimate.delay), 1),
-            "samples": len(association.samples),
-            "stamps": None if newest is None else newest.stamps.label,
-            "interleaved": None if newest is None else newest.interleaved,
-            "authenticated": association.authenticated,
-            "stopped": association.state is AssociationState.STOPPED,
-            "requests": association.requests,
-            "rejected": {reason.name: count for reason, count in association.rejected.items()},
         }

@@ -65,7 +65,7 @@ def test_what_is_wrong_with_a_source_by_itself(alone: Candidate, reason: Reason)
 def test_a_verdict_is_one_line_for_people() -> None:
     old = candidate("ntp.example", age=600 * SECOND, interval=64 * SECOND)
     (verdict,) = select([old], Policy()).verdicts
-    assert str(verdict) == "o ntp.example: not used: the newest sample is 600 s old, 512 s are allowed"
+    assert str(verdict) == "o ntp.example: not used: the newest sample is 600 s old, 512 s are allowed (no reply)"
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,8 @@ import math
 from collections.abc import Callable
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ntp.client.association import AssociationState
 from ntp.client.events import KissOfDeath
@@ -13,6 +15,7 @@ from ntp.selection import Candidate, Combined, Policy, Selection, select
 from ntp.selection_reasons import Reason
 from ptpstack.time import MICROSECOND, MILLISECOND, SECOND
 
+from .wire.strategies import packet_like_octets
 from .world import Server, SimulatedClock, World, constant, ms, queues, us
 
 LAN = {"there": queues(50 * MICROSECOND, 20 * MICROSECOND), "back": queues(50 * MICROSECOND, 20 * MICROSECOND)}
@@ -227,3 +230,24 @@ def test_a_flood_from_others_changes_nothing(make: Callable[[World], bytes]) -> 
                 world.random.setstate(state)
         results.append([sample.offset for sample in world.samples("a")])
     assert results[1] == pytest.approx(results[0], abs=100)  # the clock is read more often, and rounds
+
+
+def test_a_pool_that_is_half_falsetickers_is_not_followed() -> None:
+    servers = [Server(name, **LAN) for name in "ab"] + [Server(name, offset=SECOND, **LAN) for name in "xy"]
+    world = World(SimulatedClock(), servers, settings={"min_poll": 4, "max_poll": 4})
+    world.start()
+    world.run(300)
+    selection = selection_of(world)
+    assert selection.combined is None
+    assert {verdict.reason for verdict in selection.verdicts} == {Reason.NO_MAJORITY}
+
+
+@given(st.lists(st.binary(max_size=120) | packet_like_octets(), min_size=1, max_size=10))
+def test_no_octets_whatever_disturb_an_association(flood: list[bytes]) -> None:
+    world = World(SimulatedClock(), [Server("a", interleaved=True)], settings={"min_poll": 2, "interleaved": True})
+    world.start()
+    for octets in flood:
+        world.run(1.005)
+        world.deliver("a", octets)
+    world.run(60)
+    assert abs(us(combined_of(world).offset)) < 1

@@ -212,7 +212,7 @@ def test_a_port_where_nothing_listens_is_no_defect() -> None:
     bench = Bench(nobody)
     bench.ntp.start()
     bench.run_for(1)
-    assert bench.source_dict()["why"] == "not used: no answer yet"
+    assert bench.source_dict()["why"] == "not used: no answer yet (nothing listens on the server's port)"
     assert bench.source_dict()["requests"] > 3
     bench.ntp.stop()
 

@@ -168,4 +168,4 @@ def test_a_host_without_a_server_says_so(wire: tuple[Network, Node, Node]) -> No
     client = LiveClient(ours, "10.0.0.2", clock(), **FAST)
     client.run(3)
     assert not client.samples
-    assert client.association._last_reason == "nothing listens on the server's port"
+    assert client.association.trouble == "nothing listens on the server's port"
