@@ -152,7 +152,6 @@ class Host:
 
     def start(self) -> None:
         """Start every instance now."""
-        self._armed_for.clear()
         for domain, instance in self.instances.items():
             self._carry_out(domain, instance.start(self.monotonic()))
 
@@ -266,11 +265,12 @@ class Host:
         """
         asleep = self.discipline if domain is None else self.instances.get(domain)
         deadline = asleep.next_deadline() if asleep is not None else None
-        if deadline is None or self._armed_for.get(domain) == deadline:
+        if deadline is None:
             return
-        self._armed_for[domain] = deadline
-        due = ((int(deadline) - self._monotonic_start) << 64) // self._monotonic_rate + 1
-        if self._woken_at.get(domain, due + 1) > due:
+        armed_for = self._armed_for.get(domain)
+        if armed_for is None or deadline < armed_for:
+            self._armed_for[domain] = deadline
+            due = ((int(deadline) - self._monotonic_start) << 64) // self._monotonic_rate + 1
             self._woken_at[domain] = due
             self._scheduler.at(due, self._wake, domain, due)
 
@@ -278,7 +278,7 @@ class Host:
         if self._woken_at.get(domain) != due:
             return  # an earlier alarm took its place
         del self._woken_at[domain]
-        self._armed_for.pop(domain, None)
+        del self._armed_for[domain]
         if domain is None:
             if self.discipline is not None:
                 self._obey(self.discipline, self.discipline.handle_deadline(self.monotonic()))
@@ -288,11 +288,15 @@ class Host:
     # -- what the discipline asks for --------------------------------------------------------------------
 
     def _obey(self, discipline: ClockDiscipline, outputs: Sequence[Decided]) -> None:
+        self._follow(discipline, outputs)
+        self._arm(None)
+
+    def _follow(self, discipline: ClockDiscipline, outputs: Sequence[Decided]) -> None:
         for output in outputs:
             match output:
                 case Steer():
                     self._steer(output)
-                    self._obey(discipline, discipline.steered(output, self.monotonic(), done=True))
+                    self._follow(discipline, discipline.steered(output, self.monotonic(), done=True))
                 case ClockMoved():
                     self._tell_step(output.delta)
                 case ServoLocked():
@@ -303,7 +307,6 @@ class Host:
                         self._on_sample(self, output)
                 case _:
                     self._record(self.name, None, output)
-        self._arm(None)
 
     def _steer(self, command: Steer) -> None:
         if command.frequency_ppb != self.clock.frequency_ppb:
