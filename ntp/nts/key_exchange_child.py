@@ -16,6 +16,7 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import msgspec
 from OpenSSL import SSL
@@ -198,15 +199,27 @@ def _confine(user: str) -> None:
     ):
         resource.setrlimit(limit, (value, value))
     if os.geteuid() == 0:
-        try:
-            entry = pwd.getpwnam(user)
-            os.setgroups([])
-            os.setresgid(entry.pw_gid, entry.pw_gid, entry.pw_gid)
-            os.setresuid(entry.pw_uid, entry.pw_uid, entry.pw_uid)
-        except (KeyError, OSError) as error:
-            why = f"root cannot become {user}: {error}"
-            raise KeyEstablishmentError(Cause.LOCAL, why=why, next_step="name a user that exists") from None
+        _become(user)
     ctypes.CDLL(None).prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+
+
+def _become(user: str) -> None:
+    try:
+        entry = pwd.getpwnam(user)
+        if not _exists_here(entry.pw_uid):
+            return  # in a user namespace that knows root alone, who has no rights outside
+        os.setgroups([])
+        os.setresgid(entry.pw_gid, entry.pw_gid, entry.pw_gid)
+        os.setresuid(entry.pw_uid, entry.pw_uid, entry.pw_uid)
+    except (KeyError, OSError) as error:
+        why = f"root cannot become {user}: {error}"
+        raise KeyEstablishmentError(Cause.LOCAL, why=why, next_step="name a user that exists") from None
+
+
+def _exists_here(uid: int) -> bool:
+    """Tell whether this user namespace has a user of that number."""
+    lines = (line.split() for line in Path("/proc/self/uid_map").read_text(encoding="ascii").splitlines())
+    return any(int(first) <= uid < int(first) + int(count) for first, _, count in lines)
 
 
 if __name__ == "__main__":

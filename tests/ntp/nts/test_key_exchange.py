@@ -7,6 +7,7 @@ import select
 import socket
 import ssl
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -15,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from ntp.nts import key_exchange
+from ntp.nts import key_exchange, key_exchange_child
 from ntp.nts.aead import Algorithm
 from ntp.nts.cookies import CookieJar, SessionKeys
 from ntp.nts.errors import Cause, KeyEstablishmentError
@@ -26,6 +27,8 @@ from .ke_process import KeServerProcess
 from .pki import DAY, NOW, Authority
 
 NOW_S = int(NOW.timestamp())
+ROOT = Path(__file__).parents[3]
+PATHS = os.environ | {"PYTHONPATH": str(ROOT)}
 
 
 @pytest.fixture(scope="module")
@@ -135,6 +138,7 @@ def test_a_user_that_does_not_exist_is_told(authority: Authority, server: KeServ
         ask(request(authority, server.port, user="nobody-at-all"))
 
 
+@pytest.mark.skipif(not key_exchange_child._exists_here(65_534), reason="this user namespace has no other user")
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root has rights to give up")
 def test_the_child_of_root_is_somebody_without_rights_while_it_speaks(authority: Authority) -> None:
     said: list[str] = []
@@ -297,3 +301,24 @@ def test_secrets_do_not_stand_in_the_arguments_or_environment_of_the_child(autho
         arguments = subprocess.list2cmdline(exchange._child.args)
         exchange.close()
     assert "127.0.0.1" not in arguments
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may schedule in real time")
+def test_the_child_of_a_real_time_process_is_an_ordinary_one(tmp_path: Path) -> None:
+    """Else it would hold up, for as long as it computes, the clock that its parent steers."""
+    script = tmp_path / "parent.py"
+    script.write_text(
+        """
+import os, select, sys, time
+os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))
+from ntp.nts import key_exchange
+key_exchange._CHILD = "import os; print(os.sched_getscheduler(0), flush=True)"
+exchange = key_exchange.KeyExchange(key_exchange.ExchangeRequest(host="127.0.0.1"))
+select.select([exchange], [], [], 20)
+print(os.sched_getscheduler(0), os.read(exchange.fileno(), 10).decode().strip())
+"""
+    )
+    done = subprocess.run([sys.executable, script], capture_output=True, text=True, check=False, cwd=ROOT, env=PATHS)
+    if "Operation not permitted" in done.stderr:
+        pytest.skip("this kernel has no real-time scheduling for us")
+    assert done.stdout.split() == [str(os.SCHED_FIFO), str(os.SCHED_OTHER)], done.stderr
