@@ -14,8 +14,8 @@ from ptpstack.errors import ConfigError
 
 FOLDER = Path(__file__).parent
 
-BMCA_VARIANTS = frozenset({"default"})
-"""The best master clock algorithms that ``ptpstack.core`` has code for."""
+BMCA_VARIANTS = frozenset({"default", "g8275"})
+"""The best master clock algorithms that ``ptpstack.core`` has code for; g8275 needs the attribute local_priority."""
 
 Part: TypeAlias = Literal["default", "range"]
 PARTS: tuple[Part, ...] = get_args(Part)
@@ -27,6 +27,7 @@ AttributeName: TypeAlias = Literal[
     "priority1",
     "priority2",
     "grandmaster_id",
+    "local_priority",
     "max_steps_removed",
     "log_announce_interval",
     "announce_receipt_timeout",
@@ -78,6 +79,8 @@ class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     def __post_init__(self) -> None:
         if self.bmca not in BMCA_VARIANTS:
             raise ValueError(f"bmca {self.bmca!r} is not registered (registered: {', '.join(sorted(BMCA_VARIANTS))})")
+        if (self.bmca == "g8275") != ("local_priority" in self.attributes):
+            raise ValueError("local_priority belongs to bmca g8275, and that needs it")
         known = {*self.__struct_fields__, *self.attributes}
         for mark in self.unverified:
             name, _, part = mark.partition(".")

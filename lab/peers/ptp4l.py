@@ -77,6 +77,7 @@ class Ptp4l:
         self.node, self.directory = node, directory
         self.log = directory / "ptp4l.log"
         self._socket = directory / "ptp4l.sock"
+        self._domain = str(options.get("domainNumber", 0))
         self._process: subprocess.Popen[bytes] | None = None
         directory.mkdir(parents=True, exist_ok=True)
         settings = _QUIET | {"uds_address": str(self._socket)} | options
@@ -142,6 +143,8 @@ class Ptp4l:
             "-u",
             "-b",
             "0",
+            "-d",
+            self._domain,
             "-s",
             str(self._socket),
             "-i",

@@ -67,8 +67,10 @@ def _fill_port(port: Port, profile: Profile) -> Port:
 
 def _attributes_of(table: type[Instance | Port], profile: Profile) -> dict[str, int]:
     return {
-        name: attribute.default if (attribute := profile.attributes.get(name)) else standard
-        for name, standard in STANDARD.items()
+        name: value
+        for name, value in (
+            STANDARD | {name: attribute.default for name, attribute in profile.attributes.items()}
+        ).items()
         if name in table.__struct_fields__
     }
 

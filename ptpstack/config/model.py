@@ -16,11 +16,13 @@ from msgspec import UNSET, Meta, Struct, UnsetType, field
 from profiles.loader import DelayMechanismName, TransportName
 from ptpstack.config.holdover_table import Holdover, Time
 from ptpstack.config.ntp_table import Ntp, NtpSource
+from ptpstack.config.process_tables import Control, Log, Realtime, State
 from ptpstack.config.servo_table import Servo
 from ptpstack.config.table import Table
 
 LogInterval: TypeAlias = Annotated[int, Meta(ge=-10, le=10)]
 Octet: TypeAlias = Annotated[int, Meta(ge=0, le=0xFF)]
+LocalPriority: TypeAlias = Annotated[int, Meta(ge=1, le=0xFF)]
 Nanoseconds: TypeAlias = Annotated[int, Meta(ge=-1_000_000_000, le=1_000_000_000)]
 Dscp: TypeAlias = Annotated[int, Meta(ge=0, le=63)]
 InstanceTypeName: TypeAlias = Literal["auto", "e2e-tc", "p2p-tc"]
@@ -71,6 +73,10 @@ class Port(Table, frozen=True):
         TimestampingName, Meta(description="Who stamps frames: the NIC, the kernel, or the NIC where it can (auto).")
     ] = "auto"
     master_only: Annotated[bool, Meta(description="Never follow a master on this port (timeTransmitterOnly).")] = False
+    local_priority: Annotated[
+        LocalPriority | UnsetType,
+        Meta(description="Rank of the masters on this port among those of others, here only (telecom profiles)."),
+    ] = UNSET
     two_step: Annotated[
         bool,
         Meta(description="Send Syncs with Follow_Ups; false: the NIC writes the time into the Sync, if it can."),
@@ -135,6 +141,9 @@ class Instance(Table, frozen=True):
         Octet | UnsetType, Meta(description="First rank in the choice of the grandmaster; lower wins.")
     ] = UNSET
     priority2: Annotated[Octet | UnsetType, Meta(description="Rank among clocks of equal quality; lower wins.")] = UNSET
+    local_priority: Annotated[
+        LocalPriority | UnsetType, Meta(description="Rank of this clock among others, here only (telecom profiles).")
+    ] = UNSET
     slave_only: Annotated[bool, Meta(description="Never be a master (timeReceiverOnly).")] = False
     clock_class: Annotated[
         Octet | UnsetType, Meta(description="clockClass when grandmaster: 248, or 255 with slave_only.")
@@ -312,45 +321,6 @@ class PulseOutput(Table, frozen=True):
         1_000_000_000
     )
     width_ns: Annotated[int, Meta(ge=0, le=10**12, description="Length of a pulse; 0 leaves it to the hardware.")] = 0
-
-
-class Log(Table, frozen=True):
-    """What is written about decisions."""
-
-    format: Annotated[
-        Literal["text", "json", "linuxptp"], Meta(description="Lines for people, JSON objects, or ptp4l's lines.")
-    ] = "text"
-    level: Annotated[
-        Literal["error", "warning", "notice", "info", "debug"], Meta(description="The least severity written.")
-    ] = "info"
-    event_file: Annotated[
-        str,
-        Meta(description="Also append every event to this file as JSON lines; SIGHUP opens it again; empty: no."),
-    ] = ""
-
-
-class Control(Table, frozen=True):
-    """The socket of `ptpstack status`."""
-
-    socket: Annotated[str, Meta(description="Path of the UNIX socket; empty: none.")] = "/run/ptpstack/control.sock"
-    mode: Annotated[int, Meta(ge=0, le=0o777, description="Its file mode (0o660: owner and group).")] = 0o660
-
-
-class State(Table, frozen=True):
-    """What is kept over restarts."""
-
-    directory: Annotated[str, Meta(description="Where learnt frequencies are kept; empty: nowhere.")] = (
-        "/var/lib/ptpstack"
-    )
-
-
-class Realtime(Table, frozen=True):
-    """How the timing process is scheduled."""
-
-    priority: Annotated[
-        int, Meta(ge=0, le=99, description="SCHED_FIFO priority of the timing loop; 0: normal scheduling.")
-    ] = 0
-    lock_memory: Annotated[bool, Meta(description="Lock the process in memory (mlockall).")] = False
 
 
 class Config(Table, frozen=True):

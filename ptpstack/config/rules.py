@@ -107,6 +107,7 @@ def _within_instance(instance: Instance, path: Path, source: Source) -> Iterator
     if instance.local_time and not is_time_zone(instance.local_time):
         why = "tzdata has no such zone on this machine"
         yield source.problem((*path, "local_time"), f'no time zone "{instance.local_time}"', why=why)
+    yield from _local_priorities(instance, path, source)
     if is_transparent(instance):
         yield from _within_transparent_clock(instance, path, source)
     clock_class = instance.clock_class or 0
@@ -117,6 +118,17 @@ def _within_instance(instance: Instance, path: Path, source: Source) -> Iterator
             why=f"a clock of class {LAST_CLOCK_CLASS_OF_MASTERS} or less is never a slave, IEEE 1588-2019 Table 4",
             next_step="leave clock_class out: it is 255 then",
         )
+
+
+def _local_priorities(instance: Instance, path: Path, source: Source) -> Iterator[Problem]:
+    """They belong to the alternate algorithm, whose profiles have them as an attribute."""
+    if "local_priority" in load_profile(instance.profile).attributes:
+        return
+    given = [path, *((*path, "port", index) for index in range(len(instance.port)))]
+    for table in given:
+        if source.gives((*table, "local_priority")):
+            why = f"profile {instance.profile} chooses the master by IEEE 1588-2019 9.3.4"
+            yield source.problem((*table, "local_priority"), "has no effect", why=why)
 
 
 def _within_transparent_clock(instance: Instance, path: Path, source: Source) -> Iterator[Problem]:

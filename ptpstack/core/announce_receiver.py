@@ -30,7 +30,7 @@ class AnnounceReceiver:
     def __init__(self, context: PortContext, *, path_trace_enabled: bool) -> None:
         self._context = context
         self._path_trace_enabled = path_trace_enabled
-        self._foreign_masters = ForeignMasters(context.port_ds.port_identity)
+        self._foreign_masters = ForeignMasters(context.port_ds.port_identity, context.settings.local_priority)
         self.receipt_timeout: TimeInterval = 0
 
     # -- intervals -----------------------------------------------------------------------------------

@@ -6,13 +6,16 @@ Every result carries the rule that decided, with both values, so that an operato
 from __future__ import annotations
 
 from enum import IntEnum
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import msgspec
 
 from ptpstack.core.datasets import DefaultDS
 from ptpstack.wire.messages.announce import Announce
 from ptpstack.wire.types import ClockIdentity, ClockQuality, PortIdentity
+
+LAST_CLASS_OF_PRIMARY_REFERENCES = 127
+"""clockClass up to which several grandmasters may be active (ITU-T G.8275)."""
 
 
 class Ordering(IntEnum):
@@ -47,6 +50,8 @@ class ComparisonSet(msgspec.Struct, frozen=True, kw_only=True):
     steps_removed: int
     sender: PortIdentity
     receiver: PortIdentity
+    local_priority: int | None = None
+    """Both sides have one where the alternate algorithm of ITU-T G.8275 is used, else none has."""
 
     @classmethod
     def of_default_ds(cls, default: DefaultDS) -> ComparisonSet:
@@ -60,10 +65,13 @@ class ComparisonSet(msgspec.Struct, frozen=True, kw_only=True):
             steps_removed=0,
             sender=own,
             receiver=own,
+            local_priority=default.local_priority,
         )
 
     @classmethod
-    def of_announce(cls, announce: Announce, receiver: PortIdentity) -> ComparisonSet:
+    def of_announce(
+        cls, announce: Announce, receiver: PortIdentity, local_priority: int | None = None
+    ) -> ComparisonSet:
         """Return the data set that *announce* describes, received on *receiver*."""
         return cls(
             grandmaster_priority1=announce.grandmaster_priority1,
@@ -73,29 +81,61 @@ class ComparisonSet(msgspec.Struct, frozen=True, kw_only=True):
             steps_removed=announce.steps_removed,
             sender=announce.source_port_identity,
             receiver=receiver,
+            local_priority=local_priority,
         )
 
 
 def compare(a: ComparisonSet, b: ComparisonSet) -> Comparison:
-    """Compare A with B: Figure 35 for the same grandmaster, else Figure 34."""
+    """Compare A with B: Figure 35 for the same grandmaster, else Figure 34; with localPriority, as ITU-T G.8275."""
+    if a.local_priority is not None and b.local_priority is not None:
+        return _compare_by_g8275(a, b, a.local_priority, b.local_priority)
     if a.grandmaster_identity == b.grandmaster_identity:
         return _compare_topology(a, b)
     return _compare_grandmasters(a, b)
 
 
+Attribute: TypeAlias = tuple[str, int, int, str]
+"""Its name, its value in A and in B, and how to write that."""
+
+
 def _compare_grandmasters(a: ComparisonSet, b: ComparisonSet) -> Comparison:
     """Figure 34: the first attribute that differs decides; the lower value wins."""
+    priority1 = ("priority1", a.grandmaster_priority1, b.grandmaster_priority1, "d")
+    return _first_that_differs(priority1, *_quality_and_priority2(a, b)) or _lower_identity(a, b)
+
+
+def _compare_by_g8275(a: ComparisonSet, b: ComparisonSet, priority_a: int, priority_b: int) -> Comparison:
+    """The alternate algorithm (ITU-T G.8275): no priority1, and of equal primary references the nearest.
+
+    So several grandmasters may be active, each for those around it.
+    """
+    local_priority = ("localPriority", priority_a, priority_b, "d")
+    if decision := _first_that_differs(*_quality_and_priority2(a, b), local_priority):
+        return decision
+    is_primary = a.grandmaster_clock_quality.clock_class <= LAST_CLASS_OF_PRIMARY_REFERENCES
+    if is_primary or a.grandmaster_identity == b.grandmaster_identity:
+        return _compare_topology(a, b)
+    return _lower_identity(a, b)
+
+
+def _quality_and_priority2(a: ComparisonSet, b: ComparisonSet) -> tuple[Attribute, ...]:
     quality_a, quality_b = a.grandmaster_clock_quality, b.grandmaster_clock_quality
-    attributes: tuple[tuple[str, int, int, str], ...] = (
-        ("priority1", a.grandmaster_priority1, b.grandmaster_priority1, "d"),
+    return (
         ("clockClass", quality_a.clock_class, quality_b.clock_class, "d"),
         ("clockAccuracy", quality_a.clock_accuracy, quality_b.clock_accuracy, "#04x"),
         ("offsetScaledLogVariance", quality_a.offset_scaled_log_variance, quality_b.offset_scaled_log_variance, "#06x"),
         ("priority2", a.grandmaster_priority2, b.grandmaster_priority2, "d"),
     )
+
+
+def _first_that_differs(*attributes: Attribute) -> Comparison | None:
     for name, value_a, value_b, spec in attributes:
         if value_a != value_b:
             return _lower_wins(f"{name} {value_a:{spec}}", f"{value_b:{spec}}", a_is_lower=value_a < value_b)
+    return None
+
+
+def _lower_identity(a: ComparisonSet, b: ComparisonSet) -> Comparison:
     return _lower_wins(
         f"grandmasterIdentity {a.grandmaster_identity}",
         str(b.grandmaster_identity),

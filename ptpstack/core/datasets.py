@@ -34,6 +34,7 @@ class DefaultDS(msgspec.Struct, kw_only=True):
     sdo_id: int
     slave_only: bool
     max_steps_removed: int
+    local_priority: int | None = None
     two_step_flag: bool = True
 
     @classmethod
@@ -52,6 +53,7 @@ class DefaultDS(msgspec.Struct, kw_only=True):
             sdo_id=settings.sdo_id,
             slave_only=settings.slave_only,
             max_steps_removed=settings.max_steps_removed,
+            local_priority=settings.local_priority,
         )
 
 

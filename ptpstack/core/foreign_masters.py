@@ -36,8 +36,9 @@ class ForeignMaster(msgspec.Struct):
 class ForeignMasters:
     """The records of one port."""
 
-    def __init__(self, receiver: PortIdentity) -> None:
+    def __init__(self, receiver: PortIdentity, local_priority: int | None = None) -> None:
         self._receiver = receiver
+        self._local_priority = local_priority
         self._records: dict[PortIdentity, ForeignMaster] = {}
 
     def __contains__(self, sender: PortIdentity) -> bool:
@@ -98,7 +99,7 @@ class ForeignMasters:
 
     def comparison_set(self, record: ForeignMaster) -> ComparisonSet:
         """Return *record* as a side of the data set comparison."""
-        return ComparisonSet.of_announce(record.announce, self._receiver)
+        return ComparisonSet.of_announce(record.announce, self._receiver, self._local_priority)
 
     def qualified(self) -> list[ComparisonSet]:
         """Return every record that may be compared (9.3.2.5)."""

@@ -48,6 +48,8 @@ class InstanceSettings(msgspec.Struct, frozen=True, kw_only=True):
     time_properties: TimeProperties = msgspec.field(default_factory=TimeProperties)
     path_trace_enabled: bool = False
     sync_while_uncalibrated: bool = False
+    local_priority: int | None = None
+    """defaultDS.localPriority of ITU-T G.8275; with it masters are compared by the alternate algorithm."""
     extends_inaccuracy_by_ns: int | None = None
     """What a clock adds to IEEE_C37_238 TLVs on their way; None: it is no clock of that profile."""
     required_announce_tlvs: tuple[type[Tlv], ...] = ()
@@ -60,6 +62,7 @@ class PortSettings(msgspec.Struct, frozen=True, kw_only=True):
     port_number: int
     delay_mechanism: DelayMechanism = DelayMechanism.E2E
     master_only: bool = False
+    local_priority: int | None = None
     two_step_flag: bool = True
     minor_version_number: int = 1
     log_announce_interval: int = 1

@@ -6,7 +6,7 @@ import ctypes
 import gc
 import os
 
-from ptpstack.config.model import Realtime
+from ptpstack.config.process_tables import Realtime
 from ptpstack.daemon.events import Unavailable
 
 _MCL_CURRENT, _MCL_FUTURE = 1, 2

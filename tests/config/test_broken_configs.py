@@ -40,6 +40,11 @@ SECOND = GOOD.replace("instance.main", "instance.second")
 
 BROKEN = [
     Broken(
+        "localPriority in a profile that does not know it",
+        GOOD + "local_priority = 1\n",
+        ("ptp.toml:6: instance.main.port[0].local_priority: has no effect", "by IEEE 1588-2019 9.3.4"),
+    ),
+    Broken(
         "time zone that tzdata does not know",
         GOOD.replace("domain_number = 0", 'local_time = "Europe/Brelin"'),
         ('ptp.toml:2: instance.main.local_time: no time zone "Europe/Brelin"', "tzdata has no such zone"),
@@ -159,7 +164,7 @@ BROKEN = [
         GOOD.replace("domain_number = 0", 'profile = "default_e2e"'),
         (
             'ptp.toml:2: instance.main.profile: no profile "default_e2e"',
-            "there are c37-238-2011, c37-238-2017, default-e2e, default-p2p, iec-61850-9-3",
+            "there are c37-238-2011, c37-238-2017, default-e2e, default-p2p, g8275-1, iec-61850-9-3",
             "did you mean default-e2e?",
         ),
     ),
