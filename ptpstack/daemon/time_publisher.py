@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import UNSET
 
+from hw.clock import Clock
 from hw.phc import Phc
 from hw.realtime import RealtimeClock
 from hw.soft_clock import SoftClock
@@ -21,7 +22,7 @@ from ptpstack.daemon.time_bounds import TimeBounds
 from ptpstack.errors import HardwareError
 from ptpstack.observe.recorder import Recorder
 from ptpstack.servo.holdover import OUTSIDE_PROBABILITY
-from ptpstack.time import NANOSECOND, SECOND, TimeInterval
+from ptpstack.time import MICROSECOND, NANOSECOND, SECOND, MonotonicTime, TimeInterval
 
 if TYPE_CHECKING:
     from ptpstack.daemon.clock_driver import ClockDriver
@@ -31,6 +32,8 @@ FRESH_S = 5.0
 """So long what was written holds as it stands; a daemon that is alive writes again before."""
 KNOWN_S = 600.0
 """A daemon that did not write for so long is dead, and somebody else may keep the clock."""
+TRIES, TOGETHER = 5, 100 * MICROSECOND
+"""A clock and CLOCK_MONOTONIC are read within this time, or else again."""
 SOFT_UNREST_PPB = 1000.0
 """A soft clock is a line over another clock, which may have been bent since it was written."""
 
@@ -92,11 +95,11 @@ class TimePublisher:
     def _publication(self, word: str, *, ended: bool = False) -> Publication:
         driver = self._drivers[word]
         clock = driver.clock
-        now = monotonic_now()
         try:
-            reading_ns, utc_offset_s = int(clock.time()) // NANOSECOND, driver.utc_offset_s()
+            now, reading_ns = _read_together(clock)
+            utc_offset_s = driver.utc_offset_s()
         except HardwareError:
-            reading_ns, utc_offset_s, ended = 0, None, True
+            now, reading_ns, utc_offset_s, ended = monotonic_now(), 0, None, True
         bound = None if ended else self._bounds.of(word, now)
         later = None if ended else self._bounds.of(word, now, FRESH_S)
         # The system clock's own kind of time needs the number, so that nothing is known without it.
@@ -122,6 +125,18 @@ class TimePublisher:
             known_s=KNOWN_S,
             outside_probability=OUTSIDE_PROBABILITY,
         )
+
+
+def _read_together(clock: Clock) -> tuple[MonotonicTime, int]:
+    """Return CLOCK_MONOTONIC and what *clock* read then, in ns: of some tries the one that was not put off."""
+    tries = []
+    for _ in range(TRIES):
+        now = monotonic_now()
+        reading_ns = int(clock.time()) // NANOSECOND
+        tries.append((monotonic_now() - now, now, reading_ns))
+        if tries[-1][0] < TOGETHER:
+            break
+    return min(tries)[1:]
 
 
 def _mapped(path: Path) -> mmap.mmap:
