@@ -11,15 +11,11 @@ from typing import ClassVar
 
 from ntp.client.association import Association
 from ntp.client.outputs import Output
-from ntp.client.poll import BURST_INTERVAL
 from ntp.client.sample import Sample
 from ntp.selection import Candidate, Combined, Policy, Selection, Verdict, select
 from ntp.selection_reasons import Reason
 from ptpstack.events import Event, Severity
 from ptpstack.time import MonotonicTime, TimeInterval, UtcTime
-
-QUICK_FOLLOWED = 4
-"""A servo needs two or three offsets before it steps or locks."""
 
 
 class SourceJudged(Event, frozen=True, kw_only=True):
@@ -57,7 +53,6 @@ class Ensemble:
         self._sampled: dict[str, tuple[Sample | None, TimeInterval]] = {}
         self._best: str | None = None
         self._combined_at: MonotonicTime | None = None
-        self._followed = 0
 
     def add(self, name: str, association: Association, options: SourceOptions) -> None:
         """Take *association* in, under a *name* that no other has."""
@@ -97,17 +92,14 @@ class Ensemble:
     def is_due(self, combined: Combined, source: str, now: MonotonicTime) -> bool:
         """Tell whether what is *combined* after a sample of *source* should be followed: once an interval of the best.
 
-        Without the best source's samples any other's will do after a while; the first few are followed as they come in
-        a burst, so that a clock need not wait for its first step.
+        Without the best source's samples any other's will do after a while.
         """
-        interval = self.associations[combined.best].poll.interval
-        if self._followed < QUICK_FOLLOWED:
-            interval = min(interval, BURST_INTERVAL)
+        poll = self.associations[combined.best].poll
+        interval = poll.spacing or poll.interval
         passed = None if self._combined_at is None else now - self._combined_at
         due = passed is None or (2 * passed > interval if source == combined.best else 2 * passed > 3 * interval)
         if due:
             self._combined_at = now
-            self._followed += 1
         return due
 
     def clock_stepped(self, delta: TimeInterval) -> None:

@@ -32,6 +32,8 @@ class Poll:
         self._target = target
         self._random = random
         self._score = 0.0
+        self.spacing: TimeInterval | None = None
+        """How far apart requests are now, while that is less than the poll interval."""
 
     @property
     def interval(self) -> TimeInterval:
@@ -39,8 +41,18 @@ class Poll:
         return interval_from_log2(self.exponent)
 
     def next_interval(self, *, burst: bool) -> TimeInterval:
-        """Return how long to wait from one request to the next."""
-        interval = min(BURST_INTERVAL, self.interval) if burst else self.interval
+        """Return how long to wait from one request to the next.
+
+        After a burst intervals double up to the poll interval: the line through a burst alone tells the frequency of
+        the clock too badly to leave it alone for long.
+        """
+        if burst:
+            interval = min(BURST_INTERVAL, self.interval)
+        elif self.spacing is None:
+            interval = self.interval
+        else:
+            interval = min(2 * self.spacing, self.interval)
+        self.spacing = interval if burst or interval < self.interval else None
         return interval + round(interval * _JITTER * (2 * self._random() - 1))
 
     def good_sample(self, used: int, prediction_error: TimeInterval | None, distance: TimeInterval) -> None:

@@ -292,25 +292,25 @@ def test_a_kiss_nobody_knows_changes_nothing() -> None:
     assert samples(bench.measure())
 
 
-def test_a_burst_ends_when_enough_is_measured() -> None:
+def test_a_burst_ends_when_enough_is_measured_and_intervals_double_from_then_on() -> None:
     bench = Bench(min_poll=6)
     times = []
-    for _ in range(6):
+    for _ in range(12):
         bench.measure()
         times.append(bench.elapsed / SECOND)
     gaps = [later - earlier for earlier, later in pairwise(times)]
     assert gaps[:3] == pytest.approx([2, 2, 2], abs=0.2)
-    assert gaps[3:] == pytest.approx([2, 64], abs=0.2)
+    assert gaps[3:] == pytest.approx([2, 4, 8, 16, 32, 64, 64, 64], abs=0.2)
 
 
 def test_a_burst_nobody_answers_ends_too() -> None:
     bench = Bench(min_poll=6)
     times = []
-    for _ in range(8):
+    for _ in range(14):
         bench.request()
         times.append(bench.elapsed / SECOND)
     assert times[5] == pytest.approx(10, abs=0.1)
-    assert times[6] - times[5] > 60
+    assert times[11] - times[10] > 60
 
 
 def test_eight_requests_without_an_answer_are_unreachable_and_the_reason_is_told() -> None:
