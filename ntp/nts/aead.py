@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import IntEnum
 from typing import Final
 
-from cryptography.exceptions import InvalidTag, UnsupportedAlgorithm
+from cryptography.exceptions import InternalError, InvalidTag, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.ciphers.aead import AESGCMSIV, AESSIV
 
 from ntp.nts.errors import AuthenticationError
@@ -78,7 +78,7 @@ def usable(algorithms: tuple[Algorithm, ...] = PREFERRED) -> tuple[Algorithm, ..
 
 def _works(algorithm: Algorithm) -> bool:
     try:
-        Aead(algorithm, bytes(range(KEY_OCTETS[algorithm])))
-    except UnsupportedAlgorithm:
+        Aead(algorithm, bytes(range(KEY_OCTETS[algorithm]))).seal(bytes(NONCE_OCTETS[algorithm]), b"", b"")
+    except (UnsupportedAlgorithm, InternalError):
         return False
     return True

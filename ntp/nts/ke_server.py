@@ -9,6 +9,7 @@ answered (``establishment``), TLS (``tls``), and the keys of cookies (``key_keep
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
 import os
 import signal
@@ -40,6 +41,7 @@ from ptpstack.events import Event
 
 _LOOK_EVERY_S = 1.0
 _BACKLOG = 256
+_EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104 (a server is there to be reached)
 
 
 class KeServerSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,7 +50,8 @@ class KeServerSettings(msgspec.Struct, frozen=True, kw_only=True):
     certificate_file: str
     key_file: str
     master_key_file: str
-    listen: tuple[str, ...] = ("::", "0.0.0.0")  # noqa: S104 (a server is there to be reached)
+    listen: tuple[str, ...] = ()
+    """Addresses; none: all of them, of IPv4 and IPv6 where the kernel has them."""
     port: int = KE_PORT
     algorithms: tuple[int, ...] = PREFERRED
     ntp_server: str = ""
@@ -89,12 +92,14 @@ class KeServer:
         self.record(CertificateLoaded(path=self.settings.certificate_file))
         for event in self._keeper.events:
             self.record(event)
-        for address in self.settings.listen:
+        for address in self.settings.listen or _EVERYWHERE:
             try:
                 server = await loop.create_server(
                     lambda: _Connection(self), address, self.settings.port, backlog=_BACKLOG, reuse_port=True
                 )
             except OSError as error:
+                if not self.settings.listen and error.errno in (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL):
+                    continue
                 raise ConfigError(
                     "cannot listen",
                     where=f"NTS-KE {address} port {self.settings.port}",

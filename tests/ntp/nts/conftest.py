@@ -1,4 +1,4 @@
-"""Two nodes with a cable, an authority whose certificate anybody may read, and our server of NTS-KE in one of them."""
+"""Two nodes with a cable, an authority, and our server of NTS-KE in one of them."""
 
 from __future__ import annotations
 
@@ -32,8 +32,6 @@ def nodes() -> Iterator[tuple[Node, Node]]:
 
 @pytest.fixture
 def authority(tmp_path: Path) -> Authority:
-    for parent in (tmp_path, *tmp_path.parents[:2]):
-        parent.chmod(0o755)
     return Authority(tmp_path / "pki")
 
 

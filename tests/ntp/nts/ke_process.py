@@ -37,7 +37,7 @@ class KeServerProcess:
         )
         self._rest = b""
         listening = self.wait_for("ServerListening")
-        self.port = int(listening["addresses"][0].rpartition(" ")[2])
+        self.port = int(min(listening["addresses"]).rpartition(" ")[2])
         return self
 
     def __exit__(

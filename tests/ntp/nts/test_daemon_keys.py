@@ -82,8 +82,6 @@ class Bed:
 
 
 def test_keys_come_with_the_address_to_ask(tmp_path: Path) -> None:
-    for parent in (tmp_path, *tmp_path.parents[:2]):
-        parent.chmod(0o755)
     authority = Authority(tmp_path / "pki")
     with KeServerProcess(tmp_path, authority.issue("127.0.0.1"), ntp_port=1123) as server:
         bed = Bed(NtpSource(address="127.0.0.1", nts=True, nts_port=server.port, ca_file=str(authority.file)))

@@ -233,3 +233,12 @@ def test_settings_that_are_wrong_are_named(tmp_path: Path) -> None:
     )
     assert done.returncode == 1
     assert "certificate_file" in done.stderr
+
+
+def test_without_addresses_it_listens_on_all_families_that_there_are(authority: Authority, tmp_path: Path) -> None:
+    with KeServerProcess(tmp_path, authority.issue("127.0.0.1"), listen=()) as server:
+        (listening,) = (event for event in server.events if event["event"] == "ServerListening")
+        addresses = {address.partition(" ")[0] for address in listening["addresses"]}
+        assert ask(authority, server).cookies
+    assert "0.0.0.0" in addresses
+    assert addresses <= {"0.0.0.0", "::"}

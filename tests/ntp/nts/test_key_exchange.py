@@ -33,11 +33,7 @@ PATHS = os.environ | {"PYTHONPATH": str(ROOT)}
 
 @pytest.fixture(scope="module")
 def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
-    """An authority whose file anybody may read: the child gives up root."""
-    folder = tmp_path_factory.mktemp("ke")
-    for parent in (folder, *folder.parents[:2]):
-        parent.chmod(0o755)
-    return Authority(folder)
+    return Authority(tmp_path_factory.mktemp("ke"))
 
 
 @pytest.fixture(scope="module")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shutil
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -15,6 +17,7 @@ from ntp.nts.server_side import ServerSide, UnverifiedRequest, VerifiedRequest
 from ntp.wire.extension_field import UnknownField, encode_fields
 from ntp.wire.packet import Packet, decode, encode
 from ptpstack.errors import WireError
+from tests.ntp.wire.test_agreement import dissect, values_of
 
 from .pair import Pair, new_jar, reply_header
 
@@ -227,3 +230,15 @@ def test_other_fields_of_a_request_come_through_with_proof() -> None:
     assert pair.client.check(decode(reply), reply) is None
     assert fields_of(reply, UnknownField) == [UnknownField(0x4321, b"\7" * 12)]
     assert isinstance(decode(reply).extension_fields[-1], Authenticator)
+
+
+@pytest.mark.peer
+@pytest.mark.skipif(shutil.which("tshark") is None, reason="tshark is not installed")
+def test_tshark_finds_the_fields_of_request_and_reply_and_nothing_malformed(tmp_path: Path) -> None:
+    pair = Pair(cookies=7)
+    request = pair.request()
+    packets = [decode(request), decode(pair.reply(request))]
+    types = [["0x0104", "0x0204", "0x0304", "0x0404"], ["0x0104", "0x0404"]]
+    for layers, expected in zip(dissect(packets, tmp_path / "nts.pcap"), types, strict=True):
+        assert "_ws.malformed" not in layers
+        assert values_of(layers["ntp"], "ntp.ext.type") == expected
