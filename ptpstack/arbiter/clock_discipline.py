@@ -264,6 +264,16 @@ class ClockDiscipline:
         self._lose_phase()
         return [ClockMoved(delta), *self._lost("another hand moved it")]
 
+    def frequency_set_by_others(self, frequency_ppb: float, now: MonotonicTime) -> list[Output]:
+        """Take that another hand set the clock to *frequency_ppb*, some time ago: a servo sees what that does."""
+        self._commanded_ppb = frequency_ppb
+        self.prediction.commanded(frequency_ppb, now)
+        self.prediction.forget_phase()
+        if not self.arbiter.state.is_holdover or self.arbiter.writer is not None:
+            return []
+        self._lose_phase()
+        return self._lost("another hand set its frequency")
+
     def clock_replaced(self, clock: str) -> list[Output]:
         """Take that another device, called *clock*, stands where the clock was; it may show any time."""
         self.arbiter.clock = clock

@@ -341,7 +341,10 @@ class ClockDriver:
                 self._look()
             if self._sensor is not None:
                 self.discipline.prediction.temperature_c = self._sensor.celsius()
+            before_ppb = self.frequency_ppb
             self._steered.read_back()
+            if self.frequency_ppb != before_ppb:
+                self._carry_out(self.discipline.frequency_set_by_others(self.frequency_ppb, monotonic_now()))
         except HardwareError as error:
             self._steered.failed(error)
 

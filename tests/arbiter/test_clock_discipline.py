@@ -13,7 +13,7 @@ from ptpstack.arbiter.clock_discipline import (
     Steer,
 )
 from ptpstack.arbiter.clock_state import ClockState
-from ptpstack.arbiter.events import ClockHeld, FrequencyRestored, MeasurementRejected, WriterChosen
+from ptpstack.arbiter.events import ClockHeld, ClockStateChanged, FrequencyRestored, MeasurementRejected, WriterChosen
 from ptpstack.core.outputs import Measurement
 from ptpstack.servo.interface import ClockCommand, ServoState
 from ptpstack.time import SECOND, LocalTime, MonotonicTime, PtpTime, interval_from_ns
@@ -28,9 +28,11 @@ JUMP, LOCKED, UNLOCKED = ServoState.JUMP, ServoState.LOCKED, ServoState.UNLOCKED
 class Bench:
     """A discipline whose commands are done by a clock that is only a number."""
 
-    def __init__(self, *candidates: str, learnt_ppb: float | None = None) -> None:
+    def __init__(self, *candidates: str, learnt_ppb: float | None = None, step_threshold: int = 0) -> None:
         self.servo = ScriptedServo()
-        self.discipline = ClockDiscipline(self.servo, ClockArbiter("it", candidates or ["main"]), learnt_ppb=learnt_ppb)
+        self.discipline = ClockDiscipline(
+            self.servo, ClockArbiter("it", candidates or ["main"]), learnt_ppb=learnt_ppb, step_threshold=step_threshold
+        )
         self.now = MonotonicTime(0)
         self.does = True
         self.frequency_ppb: float | None = None
@@ -224,3 +226,64 @@ def test_another_device_in_the_clocks_place_begins_at_the_frequency_learnt() -> 
     assert of(Steer, bench.discipline.clock_replaced("that")) == [Steer(Purpose.RESTORE, 5.0)]
     assert bench.servo.resets[-1] is True
     assert bench.discipline.arbiter.clock == "that"
+
+
+def hold(bench: Bench, kept_s: int = 200) -> None:
+    """Keep the clock for long enough to be known, then let everybody fall silent."""
+    for _ in range(kept_s):
+        bench.sample(ClockCommand(LOCKED, 5.0), offset_from_master=0)
+    bench.wait(20)
+    assert bench.discipline.arbiter.state is ClockState.HOLDOVER_IN_SPEC
+
+
+def test_in_holdover_the_clock_is_steered_anew_only_where_the_prediction_changes() -> None:
+    bench = Bench()
+    hold(bench)
+    assert bench.frequency_ppb == pytest.approx(5.0, abs=1e-6)
+    assert of(Steer, bench.wait(300)) == []
+    assert bench.discipline.holdover_seconds(bench.now) == pytest.approx(320.0)
+
+
+def test_the_states_of_holdover_are_told_with_bound_and_time() -> None:
+    bench = Bench()
+    hold(bench)
+    changes = of(ClockStateChanged, bench.wait(15_000))
+    assert [change.state for change in changes] == [ClockState.HOLDOVER_OUT_OF_SPEC]
+    assert "the limit is" in changes[0].rule
+
+
+@pytest.mark.parametrize("hand", ["moved", "set"])
+def test_after_another_hand_in_holdover_nobody_knows_where_the_clock_is(hand: str) -> None:
+    bench = Bench()
+    hold(bench)
+    assert bench.discipline.bound_ns(bench.now) is not None
+    if hand == "moved":
+        bench.do(bench.discipline.moved_by_others(SECOND))
+    else:
+        bench.do(bench.discipline.frequency_set_by_others(555.0, bench.now))
+    assert bench.discipline.arbiter.state is ClockState.FREE_RUNNING
+    assert bench.discipline.bound_ns(bench.now) is None
+
+
+def test_after_holdover_five_offsets_say_where_the_clock_is_and_the_servo_is_shown_none_of_that_at_first() -> None:
+    bench = Bench()
+    hold(bench)
+    bench.servo.samples.clear()
+    found = [interval_from_ns(ns) for ns in (1000, 1010, 500_000, 990, 1000)]
+    for offset in found:
+        assert bench.servo.samples == []
+        bench.sample(ClockCommand(LOCKED, 5.0), offset_from_master=offset)
+    for _ in range(20):
+        bench.sample(ClockCommand(LOCKED, 5.0), offset_from_master=found[0])
+    shown = [offset / interval_from_ns(1) for offset, _ in bench.servo.samples]
+    assert shown[0] == pytest.approx(0.0, abs=1.0)
+    assert shown[5] == pytest.approx(500.0, abs=1.0)
+    assert shown[-1] == pytest.approx(1000.0)
+
+
+def test_an_offset_beyond_the_step_threshold_is_shown_at_once() -> None:
+    bench = Bench(step_threshold=interval_from_ns(1e6))
+    hold(bench)
+    bench.servo.samples.clear()
+    bench.sample(ClockCommand(LOCKED, 5.0), offset_from_master=interval_from_ns(2e6))
+    assert [offset for offset, _ in bench.servo.samples] == [interval_from_ns(2e6)]
