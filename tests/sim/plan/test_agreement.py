@@ -1,4 +1,4 @@
-"""The array level and the message level say the same of the same clocks, one link long and over boundary clocks."""
+"""The array level and the message level say the same of the same clocks, one link long, over boundary clocks, and behind transparent ones."""
 
 from itertools import pairwise
 from typing import NamedTuple
@@ -15,7 +15,9 @@ from ptpstack.sim.plan.model import Grandmaster, Hop
 from ptpstack.sim.stamping import Stamping
 from ptpstack.sim.world import World
 from ptpstack.time import SECOND
+from tests.sim.clocks import HARDWARE
 from tests.sim.plan.plans import errors_ns, plan
+from tests.sim.test_transparent_clock import line
 
 SEEDS = 4
 SETTLE_S, JUDGED_S = 300.0, 600.0
@@ -119,3 +121,24 @@ def test_both_levels_agree_within_a_tenth_in_rms_at_every_hop(scenario: Scenario
 def test_the_steady_state_of_a_servo_that_adapts_is_a_fair_guess(scenario: Scenario) -> None:
     # It neither blends filters nor mistakes one noise for another, which the servo does in its ten minutes.
     assert array_level_rms_ns(scenario) == pytest.approx(message_level_rms_ns(scenario), rel=0.25)
+
+
+def test_both_levels_agree_behind_transparent_clocks() -> None:
+    squares = []
+    for seed in range(1, SEEDS + 1):
+        world, grandmaster, _, slave, _ = line(DelayMechanism.P2P, 3, seed=seed)
+        world.run(480)
+        at_syncs = np.array([true for true, _, _ in slave.measurements if true > 80 * SECOND])
+        squares.append(np.mean((slave.clock.offsets_ns(at_syncs) - grandmaster.clock.offsets_ns(at_syncs)) ** 2))
+    file = plan(
+        Hop(kind="transparent", count=3, jitter_ns=HARDWARE.jitter_ns, syntonized=True),
+        Hop(kind="ordinary", oscillator="tcxo", jitter_ns=HARDWARE.jitter_ns, servo="pi"),
+        grandmaster=Grandmaster(jitter_ns=HARDWARE.jitter_ns),
+        delay_mechanism="p2p",
+        log_sync_interval=-3,
+        settle_s=80,
+        seconds=400,
+        seeds=50,
+    )
+    array_level_ns = np.sqrt(np.mean(errors_ns(file)[:, -1] ** 2))
+    assert array_level_ns == pytest.approx(np.sqrt(np.mean(squares)), rel=0.1)
