@@ -1,4 +1,4 @@
-"""The array level and the message level say the same of the same clocks, one link long, over boundary clocks, and behind transparent ones."""
+"""The array level and the message level agree: over one link, boundary clocks, and behind transparent ones."""
 
 from itertools import pairwise
 from typing import NamedTuple
