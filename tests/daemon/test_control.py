@@ -29,7 +29,14 @@ class Served:
         self.path = path
         self.loop = Loop()
         self.recorder = Recorder(monotonic_now, lambda: UtcTime(0))
-        self.server = ControlServer(self.loop, str(path), mode=0o600, status=lambda: STATUS, recorder=self.recorder)
+        self.server = ControlServer(
+            self.loop,
+            str(path),
+            mode=0o600,
+            status=lambda: STATUS,
+            recorder=self.recorder,
+            times=lambda clock: {"of": clock},
+        )
         self.loop.timer(lambda: None).set(monotonic_now() + LIMIT)
 
     def connect(self) -> socket.socket:
@@ -279,3 +286,17 @@ def test_many_clients_at_once_all_get_their_answers(served: Served) -> None:
     for thread in threads:
         thread.join()
     assert {json.loads(answer)["status"]["pid"] for answer in answers} == {1}
+
+
+@pytest.mark.parametrize(
+    ("request_line", "clock"),
+    [
+        (b'{"get": "time"}', None),
+        (b'{"get": "time", "clock": "system"}', "system"),
+        (b'{"get":"time","clock":[1]}', None),
+    ],
+)
+def test_time_is_asked_for_by_clock_or_for_all(served: Served, request_line: bytes, clock: str | None) -> None:
+    with served.connect() as client:
+        client.send(request_line + b"\n")
+        assert served.read(client, 1) == [{"time": {"of": clock}}]
