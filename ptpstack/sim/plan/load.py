@@ -17,6 +17,9 @@ from ptpstack.stability.mask import mask_names
 KEPT_SAMPLES = 100_000_000
 """Time errors of the last clock that are kept for MTIE and TDEV: 0.8 GB."""
 
+VALUES_AT_ONCE = 20_000_000
+"""Numbers in one array: 0.2 GB, of which there are some ten."""
+
 ONLY_OF = {
     "frequency_error_ppm": ("transparent",),
     "syntonized": ("transparent",),
@@ -124,6 +127,15 @@ def _in_plan(plan: PlanFile, source: Source) -> Iterator[Problem]:
                 why=f"there are {', '.join(mask_names())}",
                 next_step=nearest(name, mask_names()),
             )
+    nodes = sum(hop.count for hop in plan.hop)
+    syncs_a_delay = 2.0 ** (general.log_delay_interval - general.log_sync_interval)
+    if nodes * general.seeds * max(1.0, syncs_a_delay) > VALUES_AT_ONCE:
+        yield source.problem(
+            ("plan", "seeds"),
+            f"{general.seeds} seeds of {nodes} nodes with {syncs_a_delay:g} Syncs to a delay are too many at once",
+            why=f"their product may be {VALUES_AT_ONCE:.0e}",
+            next_step="take fewer seeds",
+        )
     samples = general.seconds * 2.0**-general.log_sync_interval * general.seeds
     if samples > KEPT_SAMPLES:
         yield source.problem(

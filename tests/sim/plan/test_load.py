@@ -62,6 +62,10 @@ def test_a_good_plan_has_defaults_for_what_it_leaves_out(tmp_path: Path) -> None
         ),
         (("seconds = 60", 'masks = ["g8271.1-d"]'), "next: did you mean g8271.1-e?"),
         (("seconds = 60", "seconds = 2e6\nseeds = 100"), "plan.seeds: 100 seeds of 2e+06 s are 3.2e+09 samples"),
+        (
+            ("seconds = 60", "seconds = 60\nseeds = 9000\nlog_delay_interval = 6"),
+            "plan.toml:3: plan.seeds: 9000 seeds of 3 nodes with 1024 Syncs to a delay are too many at once",
+        ),
         (("[[hop]]", "[[hops]]"), "hops: unknown key"),
         (('kind = "ordinary"', ""), "plan.toml:9: hop[1].kind: is missing"),
     ],
