@@ -9,9 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 
-from msgspec.structs import replace
-
-from ptpstack.core.sync_receiver import CORRECTION_OVERFLOW
+from ptpstack.core.transparent_clock_correction import corrected
 from ptpstack.core.transparent_clock_memory import Memory
 from ptpstack.core.transparent_clock_port import TransparentPort
 from ptpstack.core.transparent_clock_rate import RateRatio
@@ -52,11 +50,8 @@ class ForwardedRequest:
         if residence is None:
             self._waiting.append((port, response))
             return
-        if response.correction_field != CORRECTION_OVERFLOW:
-            correction = response.correction_field + self._rate_ratio.to_master(residence)
-            response = replace(response, correction_field=min(correction, CORRECTION_OVERFLOW))
         if self.origin.is_open:
-            self.origin.context.send_general(response)
+            self.origin.context.send_general(corrected(response, self._rate_ratio.to_master(residence)))
 
 
 class DelayRequestRelay:
@@ -87,7 +82,7 @@ class DelayRequestRelay:
         self._requests.put(key, forwarded, now)
         for other in others:
             asymmetry = other.context.settings.delay_asymmetry
-            leaving = replace(request, correction_field=request.correction_field - asymmetry) if asymmetry else request
+            leaving = corrected(request, -asymmetry) if asymmetry else request
             other.context.send_event(leaving, partial(forwarded.left, other))
 
     def receive_response(self, port: TransparentPort, response: DelayResp, now: MonotonicTime) -> None:

@@ -13,6 +13,7 @@ from typing import TypeAlias
 from msgspec.structs import replace
 
 from ptpstack.core.sync_receiver import CORRECTION_OVERFLOW
+from ptpstack.core.transparent_clock_correction import corrected
 from ptpstack.core.transparent_clock_memory import Memory
 from ptpstack.core.transparent_clock_port import TransparentPort
 from ptpstack.core.transparent_clock_rate import RateRatio
@@ -140,10 +141,3 @@ def follow_up_of(sync: Sync) -> FollowUp:
         log_message_interval=sync.log_message_interval,
         precise_origin_timestamp=sync.origin_timestamp,
     )
-
-
-def corrected(message: FollowUp, correction: TimeInterval) -> FollowUp:
-    """Return *message* with *correction* added; a field that says "too big" goes on saying so (13.3.2.9)."""
-    if message.correction_field == CORRECTION_OVERFLOW:
-        return message
-    return replace(message, correction_field=min(message.correction_field + correction, CORRECTION_OVERFLOW))
