@@ -26,6 +26,7 @@ from ptpstack.arbiter.clock_discipline import (
     Steer,
 )
 from ptpstack.arbiter.clock_prediction import ClockPrediction
+from ptpstack.arbiter.clock_state import ClockState
 from ptpstack.core.outputs import Measurement
 from ptpstack.core.settings import TimeProperties
 from ptpstack.daemon.events import ClockFailed
@@ -113,6 +114,9 @@ class ClockDriver:
         )
         self._sensor = sensor
         self.users: list[StepListener] = []
+        self.on_state: list[Callable[[ClockState], None]] = []
+        """To be called when the clock is worth something else: who announces it need not ask."""
+        self._told_state = arbiter.state
         self.last_sample: OffsetSample | None = None
         self._utc = UtcKeeper(clock) if isinstance(clock, RealtimeClock) else None
         self._measuring: dict[str, MeasuringUser] = {}
@@ -231,6 +235,10 @@ class ClockDriver:
                 case _:
                     self._recorder.record(output, name)
         self._deadline_timer.set(self.discipline.next_deadline())
+        if (state := self.arbiter.state) is not self._told_state:
+            self._told_state = state
+            for listener in self.on_state:
+                listener(state)
 
     def _steer(self, command: Steer) -> list[Output]:
         """Do *command*; return what follows from what the clock did."""

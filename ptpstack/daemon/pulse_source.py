@@ -140,6 +140,7 @@ class PulseSource:
         self._watch_pulses()
         self._watch_time_of_day()
         self._say_quality()
+        self._driver.on_state.append(self._announce_worth)
         self._check_timer.set(monotonic_now() + CHECK_INTERVAL)
 
     def stop(self) -> None:
@@ -284,6 +285,10 @@ class PulseSource:
         self._check_timer.set(now + CHECK_INTERVAL)
         if self._inputs is None or self._clock is not self._driver.clock:
             self._watch_pulses_again()
+        self._announce_worth()
+
+    def _announce_worth(self, _state: ClockState | None = None) -> None:
+        now = monotonic_now()
         arbiter = self._driver.arbiter
         holdover = self._config.holdover_seconds * SECOND
         if arbiter.writer == self.name and arbiter.state is ClockState.LOCKED:

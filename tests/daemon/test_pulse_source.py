@@ -276,6 +276,14 @@ def test_when_the_pulses_stop_it_is_holdover_for_a_while_and_then_what_is_config
     assert bench.source.as_dict()["clock_class"] is None
 
 
+def test_a_new_state_of_the_clock_is_announced_at_once(bench: Bench) -> None:
+    lock(bench)
+    said = len(bench.grandmaster.said)
+    bench.driver.discipline.arbiter.check_silence(monotonic_now() + 20 * SECOND)
+    bench.driver._carry_out([])
+    assert [quality.clock_class for quality, _ in bench.grandmaster.said[said:]] == [7]
+
+
 def test_holdover_out_of_spec_is_announced_as_no_holdover(bench: Bench) -> None:
     lock(bench)
     late = monotonic_now() + 20 * SECOND
