@@ -9,7 +9,6 @@ What lives here: fetching that tree. What does not: booting it (``machine``), bu
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -74,7 +73,6 @@ def unpack(target: Path, packages_wanted: Sequence[str], suites: Sequence[str] =
         environment = {**os.environ, "TMPDIR": scratch}
         done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     if done.returncode != 0:
-        shutil.rmtree(target, ignore_errors=True)
         raise NewerDebianError("mmdebstrap failed", why=done.stderr.strip()[-1000:])
 
 

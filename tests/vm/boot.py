@@ -33,7 +33,7 @@ class Boot:
         names = " ".join(module.__name__ for module in modules)
         try:
             result = run_in_vm(
-                f"exec python3 -m tests.vm.guest.run {names}", timeout=1500, guest=guest, results=results
+                f"exec python3 -m tests.vm.guest.run {names}", timeout=2800, guest=guest, results=results
             )
         except GuestError as error:
             pytest.fail(str(error), pytrace=False)

@@ -9,7 +9,7 @@ from tests.vm.guest import bed, clocks, host_clocks, peers, phc_command, ports, 
 CARD = (clocks, ports, peers, reload)
 MODULES = (clocks, ports, peers, phc_command, host_clocks, reload)
 
-pytestmark = [pytest.mark.vm, pytest.mark.timeout(1500)]  # the first waits for the whole boot
+pytestmark = [pytest.mark.vm, pytest.mark.timeout(3000)]  # the first waits for the whole boot
 
 
 @pytest.fixture(scope="module")

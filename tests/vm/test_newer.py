@@ -17,7 +17,7 @@ MODULES = (nic, netlink_stamping, clocks, ports, reload)
 KNOWN = (7, 3)
 """The newest series that the module has been made for; a later one may have changed its interfaces."""
 
-pytestmark = [pytest.mark.vm, pytest.mark.timeout(1500)]  # the first waits for the whole boot
+pytestmark = [pytest.mark.vm, pytest.mark.timeout(3000)]  # the first waits for the whole boot
 
 
 def give_up_on_newer() -> Callable[[], None] | None:

@@ -8,7 +8,7 @@ from tests.vm.guest import robust_master, robust_slave, robust_stamps
 
 WORLDS = (robust_slave, robust_master, robust_stamps)
 
-pytestmark = [pytest.mark.vm, pytest.mark.timeout(1500)]  # the first waits for the whole boot
+pytestmark = [pytest.mark.vm, pytest.mark.timeout(3000)]  # the first waits for the whole boot
 
 
 @pytest.fixture(scope="module")
