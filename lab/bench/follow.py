@@ -35,5 +35,5 @@ def _round(cable: bed.Cable, program: AbstractContextManager[int]) -> float:
         before_s = bed.cpu_s(pid)
         bed.settle(SECONDS - SETTLE_S - 1)
         used_s = bed.cpu_s(pid) - before_s
-        sent_per_s: float = bed.traffic_result(cable, traffic)["sent"] / SECONDS  # fewer than asked for on a busy machine
+        sent_per_s: float = bed.traffic_result(cable, traffic)["sent"] / SECONDS  # fewer on a busy machine
     return used_s / (sent_per_s * (SECONDS - SETTLE_S - 1)) * 1e6
