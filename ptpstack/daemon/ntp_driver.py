@@ -147,7 +147,10 @@ class NtpDriver:
 
     def clock_stepped(self, delta: TimeInterval, _local: LocalTime) -> None:
         """Carry what was measured over a step of the clock."""
-        self.ensemble.clock_stepped(delta)
+        try:
+            self._follow_timescale(delta)
+        except HardwareError as error:
+            self._failed(error)
 
     # -- names ---------------------------------------------------------------------------------------------
 
@@ -294,15 +297,23 @@ class NtpDriver:
             self._last_properties = self._driver.time_properties
         return choose_tai_offset(self._last_properties, self._kernel_tai_offset_s()).seconds
 
+    def _follow_timescale(self, stepped: TimeInterval = 0) -> None:
+        """Re-express what was measured as the clock shows UTC now, after a step of the clock itself.
+
+        A leap second moves the servers' time too: no offset changes by it. Raises ``HardwareError``.
+        """
+        before_s, self._tai_offset_s = self._tai_offset_s, self._choose_tai_offset_s()
+        change = (before_s - self._tai_offset_s) * SECOND
+        is_leap_second = not stepped and abs(change) == SECOND
+        if stepped or change:
+            self.ensemble.clock_stepped(0 if is_leap_second else stepped + change)
+
     def _follow_clock(self) -> None:
         """Re-express what was measured when the clock got another timescale, or was told to run at another speed.
 
         Raises ``HardwareError``.
         """
-        tai_offset_s = self._choose_tai_offset_s()
-        if tai_offset_s != self._tai_offset_s:
-            self.ensemble.clock_stepped((self._tai_offset_s - tai_offset_s) * SECOND)
-            self._tai_offset_s = tai_offset_s
+        self._follow_timescale()
         frequency_ppb = self._driver.frequency_ppb
         before, self._frequency_ppb = self._frequency_ppb, frequency_ppb
         if before is not None and before != frequency_ppb:
