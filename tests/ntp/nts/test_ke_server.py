@@ -50,12 +50,12 @@ def secure(server: KeServerProcess) -> ssl.SSLSocket:
 def test_a_client_that_says_nothing_is_dropped_and_others_are_served_meanwhile(
     authority: Authority, tmp_path: Path
 ) -> None:
-    with KeServerProcess(tmp_path, authority.issue("127.0.0.1"), timeout_s=2.0) as server:
+    with KeServerProcess(tmp_path, authority.issue("127.0.0.1"), timeout_s=5.0) as server:
         silent = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(5)]
         assert ask(authority, server).cookies
         assert all(closed_by_peer(connection) for connection in silent)
         failed = server.wait_for("ClientFailed")
-        assert failed["reason"] == "it took more than 2 s"
+        assert failed["reason"] == "it took more than 5 s"
         for connection in silent:
             connection.close()
 
@@ -114,7 +114,7 @@ def test_there_is_a_limit_for_all_together(authority: Authority, tmp_path: Path)
 
 @pytest.mark.parametrize("octets", [b"GET / HTTP/1.1\r\n\r\n", b"\x16\x03\x01\xff\xff" + bytes(200_000), bytes(5)])
 def test_nonsense_ends_a_connection_and_nothing_else(authority: Authority, tmp_path: Path, octets: bytes) -> None:
-    with KeServerProcess(tmp_path, authority.issue("127.0.0.1"), timeout_s=2.0) as server:
+    with KeServerProcess(tmp_path, authority.issue("127.0.0.1"), timeout_s=5.0) as server:
         with socket.create_connection(("127.0.0.1", server.port)) as connection:
             try:
                 connection.sendall(octets)
