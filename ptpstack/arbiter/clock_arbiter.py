@@ -20,6 +20,7 @@ from ptpstack.arbiter.events import (
     TimescaleTaken,
     WriterChosen,
 )
+from ptpstack.arbiter.majority_watch import MajorityWatch
 from ptpstack.arbiter.sanity import implausible, is_timescale_mismatch
 from ptpstack.core.outputs import Measurement
 from ptpstack.events import Event
@@ -50,12 +51,21 @@ class ClockArbiter:
     """The decisions about *clock*; *candidates* may steer it, the preferred one first.
 
     *refuses_timescale_mismatch*: a clock that other programs read as UTC is never taken to what looks like TAI.
+    *watch*: who compares what steers with a majority of others.
     """
 
-    def __init__(self, clock: str, candidates: Sequence[str], *, refuses_timescale_mismatch: bool = False) -> None:
+    def __init__(
+        self,
+        clock: str,
+        candidates: Sequence[str],
+        *,
+        refuses_timescale_mismatch: bool = False,
+        watch: MajorityWatch | None = None,
+    ) -> None:
         self.clock = clock
         self._candidates = tuple(candidates)
         self._refuses_timescale_mismatch = refuses_timescale_mismatch
+        self._watch = watch
         self._mismatched = False
         self._silent_after: dict[str, MonotonicTime] = {}
         self.state = ClockState.FREE_RUNNING
@@ -71,6 +81,10 @@ class ClockArbiter:
         """Whether *instance* is one that may steer the clock at all."""
         return instance in self._candidates
 
+    def is_refused(self, instance: str) -> bool:
+        """Whether *instance* may not steer now, as it departs from a majority of others."""
+        return self._watch is not None and self._watch.refused == instance
+
     def judge(
         self, instance: str, measurement: Measurement, local_now: LocalTime, now: MonotonicTime
     ) -> tuple[Verdict, list[Event]]:
@@ -85,9 +99,10 @@ class ClockArbiter:
                     reason=reason,
                 )
             ]
+        events = self._watch.take(self.clock, instance, measurement, self.writer) if self._watch else []
         if not self.may_steer(instance):
-            return Verdict.MEASURE, []
-        events = self._watch_timescale(measurement)
+            return Verdict.MEASURE, events + (self._choose(now) if events else [])
+        events += self._watch_timescale(measurement)
         if self._mismatched and self._refuses_timescale_mismatch:
             return Verdict.REJECT, events
         silence = max(SILENCE_MIN, SILENCE_INTERVALS * interval_from_log2_seconds(measurement.log_sync_interval))
@@ -140,11 +155,13 @@ class ClockArbiter:
 
     def _choose(self, now: MonotonicTime) -> list[Event]:
         heard = [name for name in self._candidates if self._silent_after.get(name, now) > now]
-        writer = heard[0] if heard else None
+        writer = next((name for name in heard if not self.is_refused(name)), None)
         if writer == self.writer:
             return []
         previous, self.writer = self.writer, writer
-        if writer is None:
+        if previous is not None and self.is_refused(previous):
+            self.rule = f"{previous} departs from the majority and is refused"
+        elif writer is None:
             self.rule = f"no usable measurement of {previous}, and no other has one"
         elif len(self._candidates) == 1:
             self.rule = "nothing else may steer this clock"

@@ -163,7 +163,8 @@ class ClockDiscipline:
         if verdict is Verdict.REJECT:
             return [*events]
         if verdict is Verdict.MEASURE:
-            return [*events, Sampled(measurement, steering=False, state=ServoState.UNLOCKED)]
+            told = [ServoLocked(name, locked=False)] if self.arbiter.is_refused(name) else []
+            return [*events, *told, Sampled(measurement, steering=False, state=ServoState.UNLOCKED)]
         if self.servo_state in LOCKED_STATES:
             if self._hold_at is not None or self.steered_by != name:
                 self._reentry.begin()

@@ -55,6 +55,52 @@ class MeasurementRejected(Event, frozen=True, kw_only=True):
         )
 
 
+class SourceDeparted(Event, frozen=True, kw_only=True):
+    """The alarm that what steers a clock tells another time than the majority of the servers that watch it."""
+
+    severity: ClassVar[Severity] = Severity.ERROR
+
+    clock: str
+    source: str
+    watcher: str
+    departure_ns: float
+    """The time of *source* minus that of the majority."""
+    bound_ns: float
+    limit_ns: float
+    refused: bool
+
+    def __str__(self) -> str:
+        follows = (
+            "it is refused until it agrees again" if self.refused else "it is followed nevertheless, as configured"
+        )
+        return (
+            f"{self.clock}: {self.source} departs from what {self.watcher} says: {self.departure_ns:+.0f} ns "
+            f"(source - majority, known within {self.bound_ns:.0f} ns), beyond {self.limit_ns:.0f} ns: {follows}; "
+            "next: check the grandmaster's reference, and that nobody else plays grandmaster"
+        )
+
+
+class SourceAgreesAgain(Event, frozen=True, kw_only=True):
+    """What had departed from the majority of the servers tells the same time again."""
+
+    severity: ClassVar[Severity] = Severity.NOTICE
+
+    clock: str
+    source: str
+    watcher: str
+    departure_ns: float
+    bound_ns: float
+    limit_ns: float
+    refused: bool
+
+    def __str__(self) -> str:
+        may = ", and may steer" if self.refused else ""
+        return (
+            f"{self.clock}: {self.source} agrees with what {self.watcher} says again{may}: {self.departure_ns:+.0f} ns "
+            f"(source - majority), within {self.limit_ns:.0f} ns"
+        )
+
+
 class TimescaleMismatch(Event, frozen=True, kw_only=True):
     """The alarm that a clock is as far off as TAI is from UTC: one of the two is read on the wrong timescale."""
 

@@ -37,9 +37,13 @@ def ntp_problems(config: Config, source: Source) -> Iterator[Problem]:
         yield source.problem(("ntp", "clock"), '"auto" is no clock here', next_step='write "system" or name the clock')
     else:
         yield from unknown_clock(ntp.clock, config.clock, ("ntp", "clock"), source)
+    if ntp.refuse_departed and not ntp.watch:
+        yield source.problem(
+            ("ntp", "refuse_departed"), "nothing is watched", next_step='write watch = "10ms" beside it'
+        )
     seen: dict[tuple[str, int], int] = {}
     for index, server in enumerate(ntp.source):
-        path: Path = ("ntp", "source", index)
+        path = ("ntp", "source", index)
         first = seen.setdefault((server.address, server.port), index)
         if first != index:
             yield source.problem(

@@ -86,6 +86,20 @@ class Ntp(Table, frozen=True):
         ),
     ] = "prefer"
     key_file: Annotated[str, Meta(description="Keys, `ID KIND HEX:secret` a line; MD5 and SHA1 are refused.")] = ""
+    watch: Annotated[
+        str,
+        Meta(
+            pattern=rf"^({_ACCURACY.pattern})?$",
+            title="a number and ns, us, ms or s",
+            description=(
+                "How far what steers the clock otherwise (a grandmaster) may be from what the servers say together "
+                "before it is an alarm; empty: they do not watch."
+            ),
+        ),
+    ] = ""
+    refuse_departed: Annotated[
+        bool, Meta(description="Do not follow what departs so, until it agrees again (with watch).")
+    ] = False
     min_sources: Annotated[int, Meta(ge=1, le=64, description="Steer only while so many sources agree.")] = 1
     max_distance_ms: Annotated[
         float, Meta(gt=0, le=16_000, description="A source that may be wrong by more is not used.")

@@ -15,8 +15,11 @@ from hw.timestamping import Timestamping
 from profiles.loader import TransportName
 from ptpstack.arbiter.clock_arbiter import ClockArbiter
 from ptpstack.arbiter.clock_discipline import HoldoverSettings
+from ptpstack.arbiter.majority_watch import MajorityWatch
+from ptpstack.config.clock_rules import real_clock
 from ptpstack.config.model import Config
-from ptpstack.config.ntp_rules import ntp_writers
+from ptpstack.config.ntp_rules import NTP, ntp_writers
+from ptpstack.config.ntp_table import accuracy_of
 from ptpstack.config.resolve import ResolvedInstance, ResolvedPort
 from ptpstack.config.rules import is_transparent, steers
 from ptpstack.config.servo_table import Servo as ServoConfig
@@ -90,7 +93,10 @@ def build(config: Config, resolved: Sequence[ResolvedInstance], loop: Loop, reco
             clock,
             servo_for(config.servo, clock, begins_at_ppb, by_host=word in host),
             ClockArbiter(
-                clock.name, steered_by, refuses_timescale_mismatch=refuses_timescale_mismatch(word, config.clock)
+                clock.name,
+                steered_by,
+                refuses_timescale_mismatch=refuses_timescale_mismatch(word, config.clock),
+                watch=_majority_watch(config, word),
             ),
             ClockCheck(config.servo.sanity_freq_limit_ppb),
             store=store,
@@ -130,6 +136,14 @@ def build(config: Config, resolved: Sequence[ResolvedInstance], loop: Loop, reco
         plant.time_bounds, plant.clocks, config.time, beside=config.control.socket, loop=loop, recorder=recorder
     )
     return plant
+
+
+def _majority_watch(config: Config, word: str) -> MajorityWatch | None:
+    """Return what compares whoever steers clock *word* with the NTP servers, if that is wanted."""
+    ntp = config.ntp
+    if not ntp.watch or not ntp.source or real_clock(ntp.clock, config.clock) != word:
+        return None
+    return MajorityWatch(NTP, accuracy_of(ntp.watch), refuses=ntp.refuse_departed)
 
 
 def _instance_driver(

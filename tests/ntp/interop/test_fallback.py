@@ -1,4 +1,4 @@
-"""The grandmaster goes, NTP takes over, the grandmaster comes back: without a step, each decision told."""
+"""The grandmaster goes, or goes astray, NTP takes over, and gives back: without a step, each decision told."""
 
 from __future__ import annotations
 
@@ -114,3 +114,68 @@ def test_ntp_takes_over_from_a_grandmaster_and_gives_back(tmp_path: Path) -> Non
     assert steps_before  # half a second, at the start
     assert steps == steps_before
     assert status["ntp"]["sources"]["10.0.0.2"]["used"]
+
+
+GRANDMASTER = """
+[clock.soft]
+type = "soft"
+offset_ns = {offset_ns}
+
+[instance.main]
+clock = "soft"
+clock_class = 6
+ptp_timescale = false
+enforce_profile = false
+
+[[instance.main.port]]
+interface = "eth0"
+timestamping = "software"
+transport = "udpv4"
+log_sync_interval = -3
+log_min_delay_req_interval = -3
+log_announce_interval = -2
+"""
+ASTRAY_NS = 4_000_000
+
+
+@pytest.mark.timeout(900)  # 4 ms are slewed, at 80 ppm
+def test_a_grandmaster_that_departs_from_the_servers_is_refused_until_it_agrees(tmp_path: Path) -> None:
+    if shutil.which("chronyd") is None:
+        pytest.skip("chronyd is not installed")
+    if why := namespaces.why_unavailable():
+        pytest.skip(why)
+    configuration = CONFIGURATION.replace("slave_only", "enforce_profile = false\nslave_only").replace(
+        'accuracy = "100us"', 'accuracy = "100us"\nwatch = "1ms"\nrefuse_departed = true'
+    )
+    with Network() as net:
+        ours, theirs = net.node("ours"), net.node("theirs")
+        net.cable(ours, "eth0", theirs, "eth0")
+        for number, node in enumerate((ours, theirs), 1):
+            node.add_address("eth0", f"10.0.0.{number}/24")
+        net.settle()
+        chronyd = Chronyd.server(theirs, tmp_path / "chronyd")
+        chronyd.start()
+        astray = Daemon(theirs, tmp_path / "astray", GRANDMASTER.format(offset_ns=ASTRAY_NS))
+        right = Daemon(theirs, tmp_path / "right", GRANDMASTER.format(offset_ns=0))
+        astray.start()
+        daemon = Daemon(ours, tmp_path / "ours", configuration)
+        daemon.start()
+        try:
+            daemon.wait_until_ready()
+            daemon.wait_until(lambda: bool(decisions(daemon, "SourceDeparted")), 120, "saw the grandmaster go astray")
+            followed = writer(daemon)
+            daemon.wait_until(lambda: abs(errors_ns(daemon, 1)[0]) < 2 * LIMIT_NS, 240, "came to the servers' time")
+            still = writer(daemon)
+            astray.stop()
+            right.start()
+            daemon.wait_until(lambda: writer(daemon) == "main", 120, "followed the grandmaster that agrees")
+            back = errors_ns(daemon, 20)
+            (departed,) = decisions(daemon, "SourceDeparted")
+        finally:
+            for each in (daemon, astray, right):
+                each.stop()
+            chronyd.stop()
+    assert (followed, still) == ("ntp", "ntp")
+    assert departed["departure_ns"] == pytest.approx(ASTRAY_NS, abs=2 * LIMIT_NS)
+    assert departed["refused"]
+    assert abs(statistics.median(back)) < 2 * LIMIT_NS
