@@ -274,6 +274,7 @@ def check_pulses_make_a_primary_reference_and_their_end_is_announced() -> None:
         source = ours.status()["sources"]["gnss"]
         assert (source["doubt"], source["clock_class"]) == ("", 6)
 
+        time.sleep(120)  # until the oscillator is known well enough for a holdover in spec
         set_knob("clock1/pps_from", -1)
         wait_for_class("7", 30)
         assert announced()[1] == "0xfe"
