@@ -154,9 +154,7 @@ class _Client:
                 last = request.get("last", 0)
                 yield from self._events(last if isinstance(last, int) else 0, follow=request.get("follow") is True)
             case _:
-                yield {
-                    "error": 'not a request: send {"get": "status"}, {"get": "events"} or {"get": "time"} as a line'
-                }
+                yield {"error": 'not a request: send {"get": "status"}, {"get": "events"} or {"get": "time"} as a line'}
 
     def _events(self, last: int, *, follow: bool) -> Iterator[dict[str, Any]]:
         recorder = self._server.recorder

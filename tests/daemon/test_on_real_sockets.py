@@ -134,7 +134,9 @@ def test_status_and_its_exit_code_follow_the_daemon(network: Network, tmp_path: 
     as_json = json.loads(command("status", "--json", "--socket", path).stdout)
     assert as_json["instances"]["main"]["currentDS"]["stepsRemoved"] == 1
     pair.master.stop()
-    pair.slave.wait_until(lambda: verdict(pair.slave.status()).startswith("holdover"), LOCKED_WITHIN_S, "went into holdover")
+    pair.slave.wait_until(
+        lambda: verdict(pair.slave.status()).startswith("holdover"), LOCKED_WITHIN_S, "went into holdover"
+    )
     assert command("status", "--socket", path).returncode == 1
 
 
