@@ -25,11 +25,17 @@ MOST_COOKIES = 8
 _LENGTHS = Struct(">HH")
 
 
+@dataclass(frozen=True, slots=True)
 class _Octets(ExtensionField):
     """A field whose value is octets that only one side understands."""
 
-    __slots__ = ()
     octets: bytes
+
+    @classmethod
+    def from_value(cls, field_type: int, value: bytes) -> Self:
+        """Take the octets as they are."""
+        del field_type
+        return cls(value)
 
     def to_value(self) -> bytes:
         return self.octets
@@ -41,13 +47,6 @@ class UniqueIdentifier(_Octets):
     """Random octets that the reply repeats: a reply to this request, not to an earlier one (RFC 8915 5.3)."""
 
     field_type = FieldType.NTS_UNIQUE_IDENTIFIER
-    octets: bytes
-
-    @classmethod
-    def from_value(cls, field_type: int, value: bytes) -> Self:
-        """Take the octets as they are."""
-        del field_type
-        return cls(value)
 
 
 @register
@@ -56,13 +55,6 @@ class Cookie(_Octets):
     """What the server needs to know of the client, sealed by the server for itself (RFC 8915 5.4)."""
 
     field_type = FieldType.NTS_COOKIE
-    octets: bytes
-
-    @classmethod
-    def from_value(cls, field_type: int, value: bytes) -> Self:
-        """Take the octets as they are."""
-        del field_type
-        return cls(value)
 
 
 @register
@@ -71,13 +63,6 @@ class CookiePlaceholder(_Octets):
     """Room for one more cookie in the reply, as long as a cookie: no reply is longer than its request (5.5)."""
 
     field_type = FieldType.NTS_COOKIE_PLACEHOLDER
-    octets: bytes
-
-    @classmethod
-    def from_value(cls, field_type: int, value: bytes) -> Self:
-        """Take the octets as they are; they should be zeros."""
-        del field_type
-        return cls(value)
 
 
 @register

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from ntp.wire.extension_field import FieldType, NetworkCorrection, UnknownField
+from ntp.wire.extension_field import NetworkCorrection, UnknownField
 from ntp.wire.packet import Leap, Mac, Mode, Packet
 
 
@@ -98,7 +98,7 @@ VECTORS = [
     ),
     Vector(
         "a field whose reading nobody here registered",
-        reply(extension_fields=(UnknownField(FieldType.NTS_COOKIE, b"\x5a" * 100),)),
-        octets(*HEADER, "0204 0068", "5a" * 100),
+        reply(extension_fields=(UnknownField(0x7E04, b"\x5a" * 100),)),
+        octets(*HEADER, "7e04 0068", "5a" * 100),
     ),
 ]
