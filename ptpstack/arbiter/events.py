@@ -71,7 +71,7 @@ class SourceDeparted(Event, frozen=True, kw_only=True):
 
     def __str__(self) -> str:
         follows = (
-            "it is refused until it agrees again" if self.refused else "it is followed nevertheless, as configured"
+            "it is refused until it agrees again" if self.refused else "it is followed all the same, as configured"
         )
         return (
             f"{self.clock}: {self.source} departs from what {self.watcher} says: {self.departure_ns:+.0f} ns "

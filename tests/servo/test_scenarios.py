@@ -8,8 +8,10 @@ from ptpstack.sim.network import LinkConditions
 BY_NAME = {scenario.name: scenario for scenario in SCENARIOS}
 
 
-def under(servo: str, name: str, *, delay_filter: str = "auto", packet_selection: bool = False) -> Result:
-    return judge(*play(BY_NAME[name], servo, delay_filter=delay_filter, packet_selection=packet_selection))
+def under(
+    servo: str, name: str, *, delay_filter: str = "auto", packet_selection: bool = False, seed: int = 1
+) -> Result:
+    return judge(*play(BY_NAME[name], servo, delay_filter=delay_filter, packet_selection=packet_selection, seed=seed))
 
 
 @pytest.mark.parametrize(
@@ -37,8 +39,9 @@ def test_auto_is_closer_to_the_truth_than_linuxptps_pi(name: str, rms_ns: float,
 def test_packet_selection_is_for_networks_that_queue_half_of_the_time() -> None:
     name = "queues at 50 % load, 8/s"
     assert BY_NAME[name].conditions == LinkConditions(load=0.5, service_ns=10_000)
-    selecting = under("auto", name, delay_filter="lucky", packet_selection=True)
-    assert selecting.rms_ns < 0.5 * under("auto", name).rms_ns
+    seeds = (1, 2, 3)  # one alone is luck in such a queue
+    selecting = [under("auto", name, delay_filter="lucky", packet_selection=True, seed=seed).rms_ns for seed in seeds]
+    assert sum(selecting) < 0.5 * sum(under("auto", name, seed=seed).rms_ns for seed in seeds)
 
 
 def test_the_same_seed_gives_the_same_figures() -> None:
