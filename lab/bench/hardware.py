@@ -1,9 +1,10 @@
 """Hardware stamps on the virtual NIC: ours beside ptp4l in one boot, on equal links and oscillators, against the truth.
 
-And the system clock kept on a hardware clock, by us and by phc2sys one after the other.
+And the system clock kept on a hardware clock, by us and by phc2sys one after the other; and hardware clocks kept by
+pulses, by us and by ts2phc.
 
 What lives here: the scenarios, what is computed from the truth, the picture. What does not: what runs in the guest
-(``hardware_guest.py``, ``system_clock_guest.py``), the machine (``lab.vm``).
+(``hardware_guest.py``, ``system_clock_guest.py``, ``pulse_guest.py``), the machine (``lab.vm``).
 """
 
 from __future__ import annotations
@@ -82,17 +83,40 @@ class SystemClockScenario:
     seconds: int = SECONDS
 
 
-SCENARIOS: tuple[Scenario | SystemClockScenario, ...] = (
+@dataclass(frozen=True)
+class PulseScenario:
+    """Hardware clocks on a pulse per second of a perfect one, the programs side by side."""
+
+    guest: ClassVar[str] = "lab.bench.pulse_guest"
+    comparisons: ClassVar[Sequence[Comparison]] = (
+        Comparison("", "ptpstack auto", "ts2phc pi"),
+        Comparison(" pi", "ptpstack pi", "ts2phc pi"),
+    )
+
+    name: str
+    walk_ppt: int = 0
+    error_ppb: int = 20_000
+    jitter_ns: int = 20
+    seconds: int = SECONDS
+
+
+SCENARIOS: tuple[Scenario | SystemClockScenario | PulseScenario, ...] = (
     *(Scenario(f"{m}-{2**-log}", m, log) for m in ("e2e", "p2p") for log in (0, -3, -4)),
     *(Scenario(f"{m}-8-walk", m, -3, walk_ppt=1000) for m in ("e2e", "p2p")),
     Scenario("e2e-8-tcxo", "e2e", -3, walk_ppt=100),
     Scenario("e2e-8-wild", "e2e", -3, walk_ppt=10_000),
     SystemClockScenario("system-1", 0),
     SystemClockScenario("system-8-walk", -3, walk_ppt=1000),
+    PulseScenario("pulses"),
+    PulseScenario("pulses-walk", walk_ppt=100),
 )
 
 
-WARM_UP = (Scenario("warm-up-ptp", "e2e", -3, seconds=15), SystemClockScenario("warm-up-system", -3, seconds=15))
+WARM_UP = (
+    Scenario("warm-up-ptp", "e2e", -3, seconds=15),
+    SystemClockScenario("warm-up-system", -3, seconds=15),
+    PulseScenario("warm-up-pulses", seconds=15),
+)
 """Forgotten: all programs start once, so that later starts wait for no file of the host, which is idle time there."""
 
 
@@ -185,7 +209,7 @@ METRICS: tuple[tuple[str, str, Callable[[Track], float]], ...] = (
     ("CPU time before the first Sync", "s", lambda x: float(x.cpu_s[math.ceil(x.measuring_from / SAMPLES_PER_S)])),
     ("CPU time of 120 s at work", "s", lambda x: float(x.cpu_s[-1] - x.cpu_s[SETTLED_S])),
 )
-"""The first Sync is that of the chosen master; for the system clock, the first comparison of the clocks.
+"""The first Sync is that of the chosen master, or the first comparison of the clocks; of pulses, the first step.
 
 The time from a program's start is left out: in there it tells how busy the host is, whose files are waited for. What
 the start takes of the processor is told, and `lab.bench.start` measures it where files are near.
