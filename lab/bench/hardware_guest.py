@@ -187,7 +187,7 @@ def align(slave: int, master: int) -> None:
     """Let the slave's clock start a millisecond away from its master's, unsteered."""
     clocks = read_truth().clocks
     away_s = clocks[master].minus_ns(clocks[slave]) * 1e-9 + INITIAL_OFFSET_S
-    command = ["phc_ctl", "-q", clocks[slave].device, "freq", "0", "adj", f"{away_s:.9f}"]
+    command = ["phc_ctl", "-q", "--", clocks[slave].device, "freq", "0", "adj", f"{away_s:.9f}"]  # it may be negative
     subprocess.run(command, check=True, capture_output=True)
 
 
