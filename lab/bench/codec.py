@@ -6,6 +6,8 @@ import time
 from collections.abc import Callable, Iterator
 
 from lab.bench.rows import Row
+from ptpstack.arbiter.clock_arbiter import ClockArbiter
+from ptpstack.arbiter.clock_discipline import ClockDiscipline, Steer
 from ptpstack.core.instance import PtpInstance
 from ptpstack.core.outputs import Measurement
 from ptpstack.core.settings import DelayMechanism, InstanceSettings, PortSettings
@@ -40,7 +42,7 @@ def _per_call_us(function: Callable[[], object]) -> float:
 
 
 def _path_us(servo_name: str) -> float:
-    """Return the CPU time from the two messages' bytes to the servo's command, engine and filters included."""
+    """Return the CPU time from the two messages' bytes to the clock's command: engine, arbiter, servo and holdover."""
     instance = PtpInstance(
         InstanceSettings(clock_identity=ClockIdentity.from_text("0000aa.fffe.000001"), slave_only=True),
         [PortSettings(port_number=1, delay_mechanism=DelayMechanism.NO_MECHANISM)],
@@ -57,10 +59,8 @@ def _path_us(servo_name: str) -> float:
             grandmaster_clock_quality=ClockQuality(6, 0x21, 0x4E5D),
         )
         instance.receive(1, announce, None, now)
-    servo = make_servo(servo_name)
-    servo.set_sync_interval(125 * MILLISECOND)
+    discipline = ClockDiscipline(make_servo(servo_name), ClockArbiter("clock", ["main"]))
     frames = [_frames(number) for number in range(2000)]
-    commands = 0
     start = time.process_time_ns()
     for number, (sync, follow_up) in enumerate(frames):
         now = MonotonicTime(number * 125 * MILLISECOND)
@@ -68,11 +68,12 @@ def _path_us(servo_name: str) -> float:
         instance.receive(1, decode(sync), ingress, now)
         for output in instance.receive(1, decode(follow_up), None, now):
             if isinstance(output, Measurement):
-                servo.sample(output.offset_from_master, output.t2)
-                commands += 1
+                for decided in discipline.take("main", output, ingress, now):
+                    if isinstance(decided, Steer):
+                        discipline.steered(decided, now, done=True)
     elapsed_ns = time.process_time_ns() - start
-    assert commands == len(frames), "every Sync must make a command"
-    return elapsed_ns / commands / 1000
+    assert discipline.commands == len(frames), "every Sync must lead to a decision about the clock"
+    return elapsed_ns / len(frames) / 1000
 
 
 def _frames(number: int) -> tuple[bytes, bytes]:
