@@ -9,8 +9,8 @@ from lab.bench.rows import Row
 from ptpstack.arbiter.clock_arbiter import ClockArbiter
 from ptpstack.arbiter.clock_discipline import ClockDiscipline, Steer
 from ptpstack.core.instance import PtpInstance
-from ptpstack.core.outputs import Measurement
 from ptpstack.core.settings import DelayMechanism, InstanceSettings, PortSettings
+from ptpstack.engine.outputs import Measurement
 from ptpstack.servo.filters import MovingMedian
 from ptpstack.servo.registry import make_servo
 from ptpstack.time import MILLISECOND, SECOND, LocalTime, MonotonicTime, PtpTime

@@ -22,7 +22,7 @@ from ptpstack.arbiter.events import (
 )
 from ptpstack.arbiter.majority_watch import MajorityWatch
 from ptpstack.arbiter.sanity import implausible, is_timescale_mismatch
-from ptpstack.core.outputs import Measurement
+from ptpstack.engine.outputs import Measurement
 from ptpstack.events import Event
 from ptpstack.servo.interface import ServoState
 from ptpstack.time import (

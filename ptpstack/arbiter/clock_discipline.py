@@ -28,7 +28,7 @@ from ptpstack.arbiter.clock_state import ClockState
 from ptpstack.arbiter.events import ClockHeld, FrequencyRestored
 from ptpstack.arbiter.learnt_frequency import LearntFrequency
 from ptpstack.arbiter.reentry import Reentry
-from ptpstack.core.outputs import Measurement
+from ptpstack.engine.outputs import Measurement
 from ptpstack.events import Event
 from ptpstack.servo.interface import Servo, ServoState
 from ptpstack.time import (

@@ -7,7 +7,7 @@ servers choose among themselves, ``ntp.selection``), and who steers instead (``c
 from __future__ import annotations
 
 from ptpstack.arbiter.events import SourceAgreesAgain, SourceDeparted
-from ptpstack.core.outputs import Measurement
+from ptpstack.engine.outputs import Measurement
 from ptpstack.events import Event
 from ptpstack.time import TimeInterval, interval_to_ns
 

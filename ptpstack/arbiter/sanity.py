@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ptpstack.core.outputs import Measurement
+from ptpstack.engine.outputs import Measurement
 from ptpstack.time import MILLISECOND, SECOND, LocalTime, TimeInterval, interval_to_seconds
 
 MAX_AGE: TimeInterval = SECOND

@@ -10,7 +10,8 @@ from msgspec import UNSET, Struct
 from profiles.loader import Profile, TransportName, load_profile
 from ptpstack.config.fill import fill_instance
 from ptpstack.config.model import Config, Instance, Port, TimestampingName
-from ptpstack.core.settings import DelayMechanism, InstanceSettings, PortSettings, TimeProperties
+from ptpstack.core.settings import DelayMechanism, InstanceSettings, PortSettings
+from ptpstack.engine.time_properties import TimeProperties
 from ptpstack.time import interval_from_ns
 from ptpstack.wire.tlvs import AlternateTimeOffsetIndicator, IeeeC37238Of2011
 from ptpstack.wire.types import ClockIdentity, ClockQuality, TimeSource

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ptpstack.core.context import PortContext
-from ptpstack.core.settings import TimeProperties
 from ptpstack.core.timers import Timer, following
+from ptpstack.engine.time_properties import TimeProperties
 from ptpstack.time import MonotonicTime, interval_from_log2_seconds
 from ptpstack.wire.message import Flag
 from ptpstack.wire.messages.announce import Announce

@@ -13,8 +13,8 @@ from ptpstack.core.events import (
     ForeignMasterSeen,
 )
 from ptpstack.core.foreign_masters import FOREIGN_MASTER_TIME_WINDOW, ForeignMasters
-from ptpstack.core.port_states import RECEIVING_STATES, PortState
 from ptpstack.core.timers import Timer
+from ptpstack.engine.port_state import RECEIVING_STATES, PortState
 from ptpstack.time import MonotonicTime, TimeInterval, interval_from_log2_seconds
 from ptpstack.wire.messages.announce import Announce
 from ptpstack.wire.tlvs.path_trace import PathTrace

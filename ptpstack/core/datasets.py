@@ -5,12 +5,11 @@ They hold what *is*; what was *set* is in ``settings.py``. Only the instance and
 
 from __future__ import annotations
 
-from collections import Counter
-
 import msgspec
 
-from ptpstack.core.port_states import PortState
-from ptpstack.core.settings import DelayMechanism, InstanceSettings, PortSettings, TimeProperties
+from ptpstack.core.settings import DelayMechanism, InstanceSettings, PortSettings
+from ptpstack.engine.port_state import PortState
+from ptpstack.engine.time_properties import TimeProperties
 from ptpstack.time import MILLISECOND, TimeInterval
 from ptpstack.wire.tlv import Tlv
 from ptpstack.wire.types import ClockIdentity, ClockQuality, PortIdentity
@@ -85,14 +84,6 @@ class ParentDS(msgspec.Struct, kw_only=True):
             grandmaster_priority1=default.priority1,
             grandmaster_priority2=default.priority2,
         )
-
-
-class PortCounters(msgspec.Struct, kw_only=True):
-    """What passed through a port, by the name of the message, and what was dropped, by reason."""
-
-    received: Counter[str] = msgspec.field(default_factory=Counter)
-    sent: Counter[str] = msgspec.field(default_factory=Counter)
-    discarded: Counter[str] = msgspec.field(default_factory=Counter)
 
 
 class PortDS(msgspec.Struct, kw_only=True):

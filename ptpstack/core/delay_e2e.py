@@ -13,10 +13,12 @@ from itertools import pairwise
 
 import msgspec
 
-from ptpstack.core.context import LOG_INTERVAL_UNSPECIFIED, DelayFilter, PortContext
+from ptpstack.core.context import PortContext
 from ptpstack.core.events import DelayKnown, DelayMissing, IntervalChanged
 from ptpstack.core.sync_receiver import CORRECTION_OVERFLOW, SyncPoint
 from ptpstack.core.timers import Timer
+from ptpstack.engine.delay_filter import DelayFilter
+from ptpstack.engine.port_messages import LOG_INTERVAL_UNSPECIFIED
 from ptpstack.time import (
     SECOND,
     LocalTime,

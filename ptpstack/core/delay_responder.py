@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import struct
 
-from ptpstack.core.context import NANOSECOND_FRACTION, PortContext
+from ptpstack.core.context import PortContext
+from ptpstack.engine.port_messages import NANOSECOND_FRACTION
 from ptpstack.time import NANOSECOND, SECOND, LocalTime, MonotonicTime, ptp_from_local
 from ptpstack.wire.messages import DelayReq, DelayResp
 

@@ -1,6 +1,6 @@
 """A PTP instance: the data sets, the ports, and the best master clock algorithm over them.
 
-The driver calls the input methods and carries out what each returns (``outputs.py``). ``now`` is always the
+The driver calls the input methods and carries out what each returns (``engine.outputs``). ``now`` is always the
 host's monotonic time; instants of frames are on the instance's local clock. Nothing here blocks or waits.
 """
 
@@ -13,15 +13,19 @@ from msgspec.structs import replace
 from ptpstack.core.announce_receiver import path_of
 from ptpstack.core.announce_tlvs import handed_on
 from ptpstack.core.comparison import ComparisonSet, compare
-from ptpstack.core.context import DelayFilter, PortContext
+from ptpstack.core.context import PortContext
 from ptpstack.core.datasets import SLAVE_ONLY_CLOCK_CLASS, CurrentDS, DataSets, DefaultDS, ParentDS
 from ptpstack.core.delay_responder import DelayResponder
-from ptpstack.core.events import BestMasterSelected, LocalQualityChanged
-from ptpstack.core.outputs import Output
+from ptpstack.core.events import BestMasterSelected
 from ptpstack.core.port import Port
-from ptpstack.core.port_states import ACTIVE_STATES, RECEIVING_STATES, PortEvent, PortState
-from ptpstack.core.settings import InstanceSettings, PortSettings, TimeProperties
+from ptpstack.core.port_states import ACTIVE_STATES, PortEvent
+from ptpstack.core.settings import InstanceSettings, PortSettings
 from ptpstack.core.state_decision import Decision, DecisionCode, best_of, decide, reason_for
+from ptpstack.engine.delay_filter import DelayFilter
+from ptpstack.engine.events import LocalQualityChanged
+from ptpstack.engine.outputs import Output
+from ptpstack.engine.port_state import RECEIVING_STATES, PortState
+from ptpstack.engine.time_properties import TimeProperties
 from ptpstack.time import LocalTime, MonotonicTime, TimeInterval
 from ptpstack.wire.message import Message
 from ptpstack.wire.messages.announce import Announce

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Hashable
 from functools import partial
 
-from ptpstack.core.context import NANOSECOND_FRACTION, PortContext
+from ptpstack.core.context import PortContext
 from ptpstack.core.events import SyncsResumed, SyncsWithheld
 from ptpstack.core.timers import Timer, following
+from ptpstack.engine.port_messages import NANOSECOND_FRACTION
 from ptpstack.time import LocalTime, MonotonicTime, interval_from_log2_seconds, ptp_from_local
 from ptpstack.wire.message import Flag
 from ptpstack.wire.messages.delay_req import DelayReq

@@ -12,17 +12,20 @@ from typing import Any, TypeAlias
 
 from ptpstack.core.announce import AnnounceTransmitter
 from ptpstack.core.announce_receiver import AnnounceReceiver
-from ptpstack.core.context import DelayFilter, PortContext
-from ptpstack.core.datasets import PortCounters, PortDS
+from ptpstack.core.context import PortContext
+from ptpstack.core.datasets import PortDS
 from ptpstack.core.delay_e2e import EndToEndDelay
 from ptpstack.core.delay_p2p import PeerDelay
 from ptpstack.core.delay_responder import DelayResponder
 from ptpstack.core.events import AnnounceReceiptTimeout, PortStateChanged
 from ptpstack.core.master import SyncTransmitter, answer_delay_req
-from ptpstack.core.port_states import ACTIVE_STATES, RECEIVING_STATES, PortEvent, PortState, next_state
+from ptpstack.core.port_states import ACTIVE_STATES, PortEvent, next_state
 from ptpstack.core.settings import DelayMechanism
 from ptpstack.core.slave import Slave
 from ptpstack.core.timers import Timer
+from ptpstack.engine.delay_filter import DelayFilter
+from ptpstack.engine.port_messages import PortCounters
+from ptpstack.engine.port_state import RECEIVING_STATES, PortState
 from ptpstack.time import LocalTime, MonotonicTime, TimeInterval, interval_from_log2_seconds, interval_to_seconds
 from ptpstack.wire.message import Message
 from ptpstack.wire.messages import (

@@ -11,19 +11,7 @@ from __future__ import annotations
 
 from enum import IntEnum, auto
 
-
-class PortState(IntEnum):
-    """portDS.portState (IEEE 1588-2019 Table 20)."""
-
-    INITIALIZING = 1
-    FAULTY = 2
-    DISABLED = 3
-    LISTENING = 4
-    PRE_MASTER = 5
-    MASTER = 6
-    PASSIVE = 7
-    UNCALIBRATED = 8
-    SLAVE = 9
+from ptpstack.engine.port_state import PortState
 
 
 class PortEvent(IntEnum):
@@ -92,9 +80,6 @@ _MASTER_STATES = frozenset({_S.PRE_MASTER, _S.MASTER, _S.PASSIVE})
 
 ACTIVE_STATES = frozenset(set(PortState) - {_S.INITIALIZING, _S.FAULTY, _S.DISABLED})
 """The states in which a port sends and receives at all."""
-
-RECEIVING_STATES = frozenset({_S.UNCALIBRATED, _S.SLAVE})
-"""The states in which a port follows a parent."""
 
 
 def next_state(state: PortState, event: PortEvent, *, slave_only: bool = False) -> PortState:

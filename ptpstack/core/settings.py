@@ -9,9 +9,10 @@ from enum import IntEnum
 
 import msgspec
 
+from ptpstack.engine.time_properties import TimeProperties
 from ptpstack.time import TimeInterval
 from ptpstack.wire.tlv import Tlv
-from ptpstack.wire.types import ClockIdentity, ClockQuality, TimeSource
+from ptpstack.wire.types import ClockIdentity, ClockQuality
 
 
 class DelayMechanism(IntEnum):
@@ -20,19 +21,6 @@ class DelayMechanism(IntEnum):
     E2E = 0x01
     P2P = 0x02
     NO_MECHANISM = 0xFE
-
-
-class TimeProperties(msgspec.Struct, frozen=True, kw_only=True):
-    """The members of timePropertiesDS that a grandmaster announces (IEEE 1588-2019 8.2.4)."""
-
-    current_utc_offset: int = 37
-    current_utc_offset_valid: bool = False
-    leap59: bool = False
-    leap61: bool = False
-    time_traceable: bool = False
-    frequency_traceable: bool = False
-    ptp_timescale: bool = True
-    time_source: TimeSource = TimeSource.INTERNAL_OSCILLATOR
 
 
 class InstanceSettings(msgspec.Struct, frozen=True, kw_only=True):

@@ -9,9 +9,9 @@ from ptpstack.core.context import PortContext
 from ptpstack.core.delay_e2e import EndToEndDelay
 from ptpstack.core.delay_p2p import PeerDelay
 from ptpstack.core.events import SynchronizationLost
-from ptpstack.core.outputs import Measurement
 from ptpstack.core.sync_receiver import SyncPoint, SyncReceiver
 from ptpstack.core.timers import Timer
+from ptpstack.engine.outputs import Measurement
 from ptpstack.time import (
     SECOND,
     LocalTime,

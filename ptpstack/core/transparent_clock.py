@@ -13,15 +13,15 @@ from collections.abc import Callable, Hashable, Sequence
 from typing import TypeAlias
 
 from ptpstack.core.announce_tlvs import passed_on
-from ptpstack.core.context import DelayFilter
 from ptpstack.core.datasets import CurrentDS, DataSets, DefaultDS, ParentDS
-from ptpstack.core.outputs import Output
 from ptpstack.core.settings import DelayMechanism, InstanceSettings, PortSettings
 from ptpstack.core.transparent_clock_delay import DelayRequestRelay
 from ptpstack.core.transparent_clock_memory import Memory
 from ptpstack.core.transparent_clock_port import TransparentPort
 from ptpstack.core.transparent_clock_rate import RateRatio
 from ptpstack.core.transparent_clock_sync import SyncRelay
+from ptpstack.engine.delay_filter import DelayFilter
+from ptpstack.engine.outputs import Output
 from ptpstack.time import SECOND, LocalTime, MonotonicTime, TimeInterval
 from ptpstack.wire.message import Message
 from ptpstack.wire.messages import (

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from ptpstack.core.context import DelayFilter, PortContext
-from ptpstack.core.datasets import DataSets, PortCounters
+from ptpstack.core.context import PortContext
+from ptpstack.core.datasets import DataSets
 from ptpstack.core.delay_p2p import PeerDelay
 from ptpstack.core.events import ForwardingChanged
-from ptpstack.core.outputs import Output
 from ptpstack.core.settings import DelayMechanism, PortSettings
 from ptpstack.core.timers import Timer
+from ptpstack.engine.delay_filter import DelayFilter
+from ptpstack.engine.outputs import Output
+from ptpstack.engine.port_messages import PortCounters
 from ptpstack.time import LocalTime, MonotonicTime, TimeInterval
 from ptpstack.wire.types import PortIdentity
 

@@ -27,13 +27,13 @@ from ptpstack.arbiter.clock_discipline import (
 )
 from ptpstack.arbiter.clock_prediction import ClockPrediction
 from ptpstack.arbiter.clock_state import ClockState
-from ptpstack.core.outputs import Measurement
-from ptpstack.core.settings import TimeProperties
 from ptpstack.daemon.events import ClockFailed
 from ptpstack.daemon.loop import Loop, monotonic_now
 from ptpstack.daemon.state_store import StateStore
 from ptpstack.daemon.steered_clock import SteeredClock
 from ptpstack.daemon.utc_keeper import UtcKeeper, choose_tai_offset
+from ptpstack.engine.outputs import Measurement
+from ptpstack.engine.time_properties import TimeProperties
 from ptpstack.errors import HardwareError
 from ptpstack.events import Event
 from ptpstack.observe.events import OffsetSample

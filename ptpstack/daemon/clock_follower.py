@@ -12,12 +12,12 @@ from typing import Any, ClassVar
 
 from hw.realtime import RealtimeClock
 from ptpstack.arbiter.clock_state import ClockState
-from ptpstack.core.outputs import Measurement
-from ptpstack.core.settings import TimeProperties
 from ptpstack.daemon.clock_comparison import Comparison, compare
 from ptpstack.daemon.clock_driver import ClockDriver
 from ptpstack.daemon.events import ClockFailed
 from ptpstack.daemon.loop import Loop, monotonic_now
+from ptpstack.engine.outputs import Measurement
+from ptpstack.engine.time_properties import TimeProperties
 from ptpstack.errors import HardwareError
 from ptpstack.events import Event, Severity
 from ptpstack.observe.recorder import Recorder

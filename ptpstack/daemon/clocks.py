@@ -18,9 +18,9 @@ from hw.time_daemons import PHC, SYSTEM_CLOCK, find_time_daemons
 from ptpstack.config.clock_rules import SYSTEM, real_clock
 from ptpstack.config.model import Clock as ClockConfig
 from ptpstack.config.resolve import ResolvedInstance
-from ptpstack.core.settings import TimeProperties
 from ptpstack.daemon.events import ClockContested
 from ptpstack.daemon.state_store import StateStore
+from ptpstack.engine.time_properties import TimeProperties
 from ptpstack.errors import ConfigError, HardwareError
 
 

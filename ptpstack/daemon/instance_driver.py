@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from hw.sockets import Received
-from ptpstack.core.events import PortStateChanged
 from ptpstack.core.instance import PtpInstance
-from ptpstack.core.outputs import Measurement, Output
-from ptpstack.core.port_states import RECEIVING_STATES
-from ptpstack.core.settings import TimeProperties
 from ptpstack.daemon.loop import Loop, monotonic_now
 from ptpstack.daemon.protocol_driver import ProtocolDriver, StampingClock
+from ptpstack.engine.events import PortStateChanged
+from ptpstack.engine.outputs import Measurement, Output
+from ptpstack.engine.port_state import RECEIVING_STATES
+from ptpstack.engine.time_properties import TimeProperties
 from ptpstack.observe.recorder import Recorder
 from ptpstack.wire.types import ClockQuality
 

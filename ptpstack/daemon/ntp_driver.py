@@ -24,14 +24,14 @@ from ntp.selection import Combined, Selection
 from ntp.transport import Address, ClientSocket, NotSentError, StampKeeper
 from ptpstack.config.ntp_rules import NTP
 from ptpstack.config.ntp_table import NtpSource
-from ptpstack.core.outputs import Measurement
-from ptpstack.core.settings import TimeProperties
 from ptpstack.daemon.clock_driver import ClockDriver
 from ptpstack.daemon.events import ClockFailed
 from ptpstack.daemon.loop import Loop, monotonic_now
 from ptpstack.daemon.ntp_source import NtpSourceState, SourceResolved
 from ptpstack.daemon.ntp_status import ensemble_dict
 from ptpstack.daemon.utc_keeper import choose_tai_offset
+from ptpstack.engine.outputs import Measurement
+from ptpstack.engine.time_properties import TimeProperties
 from ptpstack.errors import HardwareError
 from ptpstack.observe.recorder import Recorder
 from ptpstack.time import (

@@ -17,7 +17,6 @@ from hw.sockets import InterfaceDown, InterfaceGone, PortSocket, Received
 from hw.sockets.frame_filter import GENERAL_BIT
 from hw.timestamping import Timestamping
 from profiles.loader import TransportName
-from ptpstack.core.outputs import Destination, Send
 from ptpstack.daemon.events import (
     InterfaceLost,
     InternalError,
@@ -30,6 +29,7 @@ from ptpstack.daemon.events import (
 from ptpstack.daemon.loop import Loop, monotonic_now
 from ptpstack.daemon.stamp_latency import StampLatency
 from ptpstack.daemon.transports import GROUPS
+from ptpstack.engine.outputs import Destination, Send
 from ptpstack.errors import HardwareError, WireError
 from ptpstack.observe.recorder import Recorder
 from ptpstack.time import MILLISECOND, SECOND, MonotonicTime, TimeInterval

@@ -13,10 +13,10 @@ from typing import Generic, Protocol, TypeVar
 
 from hw.sockets import Received
 from ptpstack.core.instance import PtpInstance
-from ptpstack.core.outputs import Output, Send
 from ptpstack.core.transparent_clock import TransparentClock
 from ptpstack.daemon.loop import Loop, monotonic_now
 from ptpstack.daemon.port_io import Attachment, PortIo
+from ptpstack.engine.outputs import Output, Send
 from ptpstack.events import Event
 from ptpstack.observe.recorder import Recorder
 from ptpstack.time import SECOND, LocalTime, TimeInterval

@@ -19,12 +19,12 @@ from hw.external_timestamps import ExternalTimestamp
 from hw.time_of_day import TimeOfDay
 from ptpstack.arbiter.clock_state import ClockState
 from ptpstack.config.model import PulseSource as PulseSourceConfig
-from ptpstack.core.outputs import Measurement
-from ptpstack.core.settings import TimeProperties
 from ptpstack.daemon.clock_driver import ClockDriver
 from ptpstack.daemon.events import ClockFailed
 from ptpstack.daemon.loop import Loop, monotonic_now
 from ptpstack.daemon.utc_keeper import TaiOffsetAssumed, choose_tai_offset
+from ptpstack.engine.outputs import Measurement
+from ptpstack.engine.time_properties import TimeProperties
 from ptpstack.errors import HardwareError
 from ptpstack.events import Event, Severity
 from ptpstack.observe.recorder import Recorder

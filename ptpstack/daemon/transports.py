@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from hw.sockets import PortSocket, Transport, open_socket
 from hw.timestamping import Timestamping
 from profiles.loader import TransportName
-from ptpstack.core.outputs import Destination
+from ptpstack.engine.outputs import Destination
 from ptpstack.wire import addresses
 
 TRANSPORTS: Mapping[TransportName, Transport] = {

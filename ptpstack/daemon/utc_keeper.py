@@ -11,7 +11,7 @@ from typing import ClassVar
 
 from hw.realtime import Leap, RealtimeClock
 from ptpstack.arbiter.clock_state import ClockState
-from ptpstack.core.settings import TimeProperties
+from ptpstack.engine.time_properties import TimeProperties
 from ptpstack.events import Event, Severity
 from ptpstack.observe.events import OffsetSample
 from ptpstack.time import SECOND, MonotonicTime, TimeInterval, UtcTime

@@ -15,8 +15,8 @@ from msgspec import Struct
 
 from ptpstack.arbiter.clock_state import ClockState
 from ptpstack.core.instance import PtpInstance
-from ptpstack.core.port_states import PortState
 from ptpstack.core.transparent_clock import TransparentClock
+from ptpstack.engine.port_state import PortState
 from ptpstack.time import interval_to_ns
 
 TIME_INTERVALS = frozenset({"offset_from_master", "mean_delay", "mean_link_delay", "delay_asymmetry"})

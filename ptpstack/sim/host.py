@@ -14,12 +14,12 @@ from random import Random
 from ptpstack.arbiter.clock_arbiter import ClockArbiter
 from ptpstack.arbiter.clock_discipline import ClockDiscipline, ClockMoved, Sampled, ServoLocked, Steer
 from ptpstack.arbiter.clock_discipline import Output as Decided
-from ptpstack.core.context import DelayFilter
-from ptpstack.core.events import PortStateChanged
 from ptpstack.core.instance import PtpInstance
-from ptpstack.core.outputs import Measurement, Output, Send
-from ptpstack.core.port_states import RECEIVING_STATES, PortState
 from ptpstack.core.settings import InstanceSettings, PortSettings
+from ptpstack.engine.delay_filter import DelayFilter
+from ptpstack.engine.events import PortStateChanged
+from ptpstack.engine.outputs import Measurement, Output, Send
+from ptpstack.engine.port_state import RECEIVING_STATES, PortState
 from ptpstack.errors import WireError
 from ptpstack.events import Event
 from ptpstack.servo.filters import MovingMedian

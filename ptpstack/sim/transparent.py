@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import cast
 
-from ptpstack.core.context import DelayFilter
 from ptpstack.core.instance import PtpInstance
 from ptpstack.core.settings import InstanceSettings, PortSettings
 from ptpstack.core.transparent_clock import TransparentClock
+from ptpstack.engine.delay_filter import DelayFilter
 from ptpstack.servo.filters import MovingMedian
 from ptpstack.sim.host import Host
 

@@ -11,7 +11,7 @@ from ptpstack.arbiter.events import (
     TimescaleTaken,
     WriterChosen,
 )
-from ptpstack.core.outputs import Measurement
+from ptpstack.engine.outputs import Measurement
 from ptpstack.servo.interface import ServoState
 from ptpstack.time import MILLISECOND, SECOND, LocalTime, MonotonicTime, PtpTime, TimeInterval
 from ptpstack.wire.types import ClockIdentity, PortIdentity

@@ -14,7 +14,7 @@ from ptpstack.arbiter.clock_discipline import (
 )
 from ptpstack.arbiter.clock_state import ClockState
 from ptpstack.arbiter.events import ClockHeld, ClockStateChanged, FrequencyRestored, MeasurementRejected, WriterChosen
-from ptpstack.core.outputs import Measurement
+from ptpstack.engine.outputs import Measurement
 from ptpstack.servo.interface import ClockCommand, ServoState
 from ptpstack.time import SECOND, LocalTime, MonotonicTime, PtpTime, interval_from_ns
 from ptpstack.wire.types import ClockIdentity, PortIdentity

@@ -5,7 +5,7 @@ import pytest
 from ptpstack.arbiter.clock_arbiter import ClockArbiter, Verdict
 from ptpstack.arbiter.events import SourceAgreesAgain, SourceDeparted, WriterChosen
 from ptpstack.arbiter.majority_watch import CONFIRMATIONS, MajorityWatch
-from ptpstack.core.outputs import Measurement
+from ptpstack.engine.outputs import Measurement
 from ptpstack.events import Event
 from ptpstack.time import MILLISECOND, SECOND, LocalTime, MonotonicTime, PtpTime, TimeInterval, interval_from_ns
 from ptpstack.wire.types import ClockIdentity, PortIdentity

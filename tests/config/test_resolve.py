@@ -7,7 +7,8 @@ import pytest
 from ptpstack.config import ResolvedInstance, from_dict, resolve
 from ptpstack.config.effective import effective
 from ptpstack.config.load import command_line, from_source
-from ptpstack.core.settings import DelayMechanism, InstanceSettings, PortSettings, TimeProperties
+from ptpstack.core.settings import DelayMechanism, InstanceSettings, PortSettings
+from ptpstack.engine.time_properties import TimeProperties
 from ptpstack.time import NANOSECOND
 from ptpstack.wire.types import ClockIdentity, ClockQuality, TimeSource
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any, TypeVar
 
 from ptpstack.core.instance import PtpInstance
-from ptpstack.core.outputs import Measurement, Output, Send
-from ptpstack.core.port_states import PortState
 from ptpstack.core.settings import InstanceSettings, PortSettings
+from ptpstack.engine.outputs import Measurement, Output, Send
+from ptpstack.engine.port_state import PortState
 from ptpstack.events import Event
 from ptpstack.time import SECOND, LocalTime, MonotonicTime, PtpTime, TimeInterval, interval_from_seconds
 from ptpstack.wire import messages

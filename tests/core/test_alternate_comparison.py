@@ -10,8 +10,8 @@ from msgspec.structs import replace
 from ptpstack.core.comparison import Comparison, ComparisonSet, Ordering, compare
 from ptpstack.core.events import BestMasterSelected
 from ptpstack.core.instance import PtpInstance
-from ptpstack.core.port_states import PortState
 from ptpstack.core.settings import InstanceSettings, PortSettings
+from ptpstack.engine.port_state import PortState
 from ptpstack.wire.types import ClockIdentity, ClockQuality, PortIdentity
 from tests.core.bench import GM, OTHER, OWN, Bench, LastDelay
 

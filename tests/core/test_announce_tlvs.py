@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ptpstack.core.port_states import PortState
+from ptpstack.engine.port_state import PortState
 from ptpstack.wire import messages
 from ptpstack.wire.tlv import Tlv, UnknownTlv
 from ptpstack.wire.tlvs import AlternateTimeOffsetIndicator, IeeeC37238, IeeeC37238Of2011, PathTrace

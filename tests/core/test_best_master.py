@@ -13,7 +13,8 @@ from ptpstack.core.events import (
     PortStateChanged,
 )
 from ptpstack.core.foreign_masters import CAPACITY
-from ptpstack.core.port_states import PortEvent, PortState
+from ptpstack.core.port_states import PortEvent
+from ptpstack.engine.port_state import PortState
 from ptpstack.time import LocalTime
 from ptpstack.wire import messages
 from ptpstack.wire.message import Flag

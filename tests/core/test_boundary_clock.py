@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from ptpstack.core.events import SynchronizationLost, SyncsResumed, SyncsWithheld
-from ptpstack.core.port_states import PortState
+from ptpstack.engine.port_state import PortState
 from ptpstack.time import MILLISECOND, SECOND, LocalTime
 from ptpstack.wire import messages
 from ptpstack.wire.message import Flag

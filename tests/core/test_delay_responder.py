@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ptpstack.core.outputs import Destination, Send
-from ptpstack.core.port_states import PortState
 from ptpstack.core.settings import DelayMechanism
+from ptpstack.engine.outputs import Destination, Send
+from ptpstack.engine.port_state import PortState
 from ptpstack.errors import WireError
 from ptpstack.time import MILLISECOND, SECOND, LocalTime, MonotonicTime
 from ptpstack.wire import messages

@@ -1,8 +1,8 @@
 """What the local clock is worth may change at run time: a reference is found or lost (IEEE 1588-2019 8.2.1.3.1)."""
 
-from ptpstack.core.events import LocalQualityChanged
-from ptpstack.core.port_states import PortState
-from ptpstack.core.settings import TimeProperties
+from ptpstack.engine.events import LocalQualityChanged
+from ptpstack.engine.port_state import PortState
+from ptpstack.engine.time_properties import TimeProperties
 from ptpstack.wire import messages
 from ptpstack.wire.types import ClockQuality, TimeSource
 from tests.core.bench import GM, OWN, Bench

@@ -6,9 +6,10 @@ from itertools import pairwise
 
 import pytest
 
-from ptpstack.core.events import BestMasterSelected, TransmitStampLost
-from ptpstack.core.port_states import PortState
-from ptpstack.core.settings import TimeProperties
+from ptpstack.core.events import BestMasterSelected
+from ptpstack.engine.events import TransmitStampLost
+from ptpstack.engine.port_state import PortState
+from ptpstack.engine.time_properties import TimeProperties
 from ptpstack.time import NANOSECOND, SECOND, interval_from_ns
 from ptpstack.wire import messages
 from ptpstack.wire.message import Flag

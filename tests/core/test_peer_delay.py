@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from ptpstack.core.events import DelayKnown, DelayMissing, MultiplePeers
-from ptpstack.core.outputs import Destination
-from ptpstack.core.port_states import PortState
 from ptpstack.core.settings import DelayMechanism
+from ptpstack.engine.outputs import Destination
+from ptpstack.engine.port_state import PortState
 from ptpstack.time import MICROSECOND, NANOSECOND, SECOND, PtpTime, interval_from_ns
 from ptpstack.wire import messages
 from ptpstack.wire.message import Flag

@@ -4,7 +4,8 @@ from itertools import product
 
 import pytest
 
-from ptpstack.core.port_states import PortEvent, PortState, next_state
+from ptpstack.core.port_states import PortEvent, next_state
+from ptpstack.engine.port_state import PortState
 
 S, E = PortState, PortEvent
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ptpstack.core.events import DelayKnown, DelayMissing, IntervalChanged, SynchronizationLost
-from ptpstack.core.port_states import PortState
+from ptpstack.engine.port_state import PortState
 from ptpstack.time import MICROSECOND, NANOSECOND, SECOND, LocalTime, PtpTime, interval_from_ns
 from ptpstack.wire import messages
 from ptpstack.wire.message import Flag

@@ -7,13 +7,14 @@ from typing import Any, TypeVar
 
 import pytest
 
-from ptpstack.core.events import ForwardingChanged, TransmitStampLost
-from ptpstack.core.outputs import Output, Send
+from ptpstack.core.events import ForwardingChanged
 from ptpstack.core.settings import DelayMechanism, InstanceSettings, PortSettings
 from ptpstack.core.sync_receiver import CORRECTION_OVERFLOW
 from ptpstack.core.transparent_clock import TransparentClock
 from ptpstack.core.transparent_clock_delay import REQUESTS_CAPACITY
 from ptpstack.core.transparent_clock_sync import SYNCS_CAPACITY
+from ptpstack.engine.events import TransmitStampLost
+from ptpstack.engine.outputs import Output, Send
 from ptpstack.events import Event
 from ptpstack.time import MICROSECOND, MILLISECOND, NANOSECOND, SECOND, LocalTime, MonotonicTime, PtpTime
 from ptpstack.wire import messages

@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from ptpstack.core.outputs import Output, Send
 from ptpstack.core.settings import DelayMechanism, InstanceSettings, PortSettings
 from ptpstack.core.transparent_clock import TransparentClock
+from ptpstack.engine.outputs import Output, Send
 from ptpstack.time import MILLISECOND, SECOND, LocalTime, MonotonicTime
 from ptpstack.wire import messages
 from ptpstack.wire.message import Message, decode, encode

@@ -5,8 +5,8 @@ from collections.abc import Hashable, Sequence
 
 from hw.sockets import PortSocket, Received, TransmitStamp
 from hw.timestamping import SOFTWARE_STAMPS, Granted, Timestamping
-from ptpstack.core.outputs import Measurement
 from ptpstack.daemon.loop import Loop, monotonic_now
+from ptpstack.engine.outputs import Measurement
 from ptpstack.errors import HardwareError
 from ptpstack.observe.recorder import Record, Recorder
 from ptpstack.time import NANOSECOND, SECOND, LocalTime, TimeInterval, UtcTime

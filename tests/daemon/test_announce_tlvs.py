@@ -9,8 +9,8 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from ptpstack.config.model import Instance
-from ptpstack.core.settings import TimeProperties
 from ptpstack.daemon.announce_tlvs import AnnounceTlvs
+from ptpstack.engine.time_properties import TimeProperties
 from ptpstack.errors import HardwareError
 from ptpstack.time import SECOND, LocalTime
 from ptpstack.wire.tlv import Tlv

@@ -10,7 +10,6 @@ from hw.timestamping import Timestamping
 from ptpstack.arbiter.clock_arbiter import ClockArbiter
 from ptpstack.arbiter.clock_state import ClockState
 from ptpstack.arbiter.events import ClockHeld, FrequencyRestored
-from ptpstack.core.outputs import Measurement
 from ptpstack.daemon import clock_driver as clock_driver_module
 from ptpstack.daemon.clock_driver import ClockDriver, kept_frequency_ppb
 from ptpstack.daemon.events import (
@@ -21,6 +20,7 @@ from ptpstack.daemon.events import (
 )
 from ptpstack.daemon.loop import monotonic_now
 from ptpstack.daemon.state_store import StateStore
+from ptpstack.engine.outputs import Measurement
 from ptpstack.errors import HardwareError
 from ptpstack.events import Event
 from ptpstack.observe.events import OffsetSample

@@ -11,13 +11,13 @@ from hw.timex import Status
 from ptpstack.arbiter.clock_arbiter import ClockArbiter
 from ptpstack.arbiter.clock_state import ClockState
 from ptpstack.arbiter.events import TimescaleMismatch, TimescaleTaken, WriterChosen
-from ptpstack.core.settings import TimeProperties
 from ptpstack.daemon import clock_driver as clock_driver_module
 from ptpstack.daemon.clock_driver import ClockDriver
 from ptpstack.daemon.clock_follower import ClockFollower, FollowedClock, FollowingChanged
 from ptpstack.daemon.events import ClockFailed
 from ptpstack.daemon.state_store import StateStore
 from ptpstack.daemon.utc_keeper import TaiOffsetAssumed
+from ptpstack.engine.time_properties import TimeProperties
 from ptpstack.errors import HardwareError
 from ptpstack.servo.pi import PiServo, PiSettings
 from ptpstack.servo.sanity import ClockCheck

@@ -7,10 +7,11 @@ import pytest
 
 from hw.sockets import Received
 from ptpstack.core.events import PortStateChanged
-from ptpstack.core.outputs import Measurement, Output, Send
-from ptpstack.core.port_states import PortEvent, PortState
+from ptpstack.core.port_states import PortEvent
 from ptpstack.daemon.instance_driver import InstanceDriver
 from ptpstack.daemon.loop import monotonic_now
+from ptpstack.engine.outputs import Measurement, Output, Send
+from ptpstack.engine.port_state import PortState
 from ptpstack.events import Event
 from ptpstack.time import MILLISECOND, NANOSECOND, SECOND, LocalTime, MonotonicTime, PtpTime
 from ptpstack.wire import messages

@@ -7,7 +7,6 @@ import pytest
 from hw.link import LinkChange
 from hw.sockets import InterfaceDown, InterfaceGone, Received, TransmitFailed, TransmitStamp
 from hw.timestamping import Granted, RxFilter, Timestamping, TxType
-from ptpstack.core.outputs import Destination, Send
 from ptpstack.daemon import port_io as port_io_module
 from ptpstack.daemon.events import (
     InterfaceLost,
@@ -20,6 +19,7 @@ from ptpstack.daemon.events import (
 )
 from ptpstack.daemon.loop import monotonic_now
 from ptpstack.daemon.port_io import TRANSMIT_STAMP_TIMEOUT, PortIo
+from ptpstack.engine.outputs import Destination, Send
 from ptpstack.errors import HardwareError
 from ptpstack.time import MILLISECOND
 from ptpstack.wire import messages

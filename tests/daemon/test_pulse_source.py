@@ -10,7 +10,6 @@ from hw.time_of_day import PulseSecond
 from ptpstack.arbiter.clock_arbiter import ClockArbiter
 from ptpstack.arbiter.clock_state import ClockState
 from ptpstack.config.model import PulseSource as PulseSourceConfig
-from ptpstack.core.settings import TimeProperties
 from ptpstack.daemon import clock_driver as clock_driver_module
 from ptpstack.daemon import pulse_source
 from ptpstack.daemon.clock_driver import ClockDriver
@@ -19,6 +18,7 @@ from ptpstack.daemon.loop import monotonic_now
 from ptpstack.daemon.pulse_source import PulsesDoubted, PulsesNumbered, PulseSource, Served
 from ptpstack.daemon.state_store import StateStore
 from ptpstack.daemon.utc_keeper import TaiOffsetAssumed
+from ptpstack.engine.time_properties import TimeProperties
 from ptpstack.errors import HardwareError
 from ptpstack.servo.pi import PiServo
 from ptpstack.servo.sanity import ClockCheck

@@ -5,7 +5,6 @@ import pytest
 from hw.realtime import Leap
 from hw.timex import Status
 from ptpstack.arbiter.clock_state import ClockState
-from ptpstack.core.settings import TimeProperties
 from ptpstack.daemon.utc_keeper import (
     KEPT_IN_HOLDOVER,
     LeapSecondPlanned,
@@ -16,6 +15,7 @@ from ptpstack.daemon.utc_keeper import (
     UtcPlan,
     plan,
 )
+from ptpstack.engine.time_properties import TimeProperties
 from ptpstack.observe.events import OffsetSample
 from ptpstack.servo.interface import ServoState
 from ptpstack.time import SECOND, MonotonicTime, UtcTime

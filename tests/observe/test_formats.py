@@ -11,10 +11,11 @@ from ptpstack.core.events import (
     BestMasterSelected,
     ForeignMasterQualified,
     ForeignMasterSeen,
-    MessageDiscarded,
     PortStateChanged,
 )
-from ptpstack.core.port_states import PortEvent, PortState
+from ptpstack.core.port_states import PortEvent
+from ptpstack.engine.events import MessageDiscarded
+from ptpstack.engine.port_state import PortState
 from ptpstack.events import Event
 from ptpstack.observe.formats import make_format
 from ptpstack.observe.formats.json_lines import JsonFormat

@@ -7,8 +7,8 @@ import pytest
 
 from ptpstack.arbiter.clock_state import ClockState
 from ptpstack.core.instance import PtpInstance
-from ptpstack.core.port_states import PortState
 from ptpstack.core.settings import InstanceSettings, PortSettings
+from ptpstack.engine.port_state import PortState
 from ptpstack.observe.status import data_set, exit_code, instance_data_sets, standard_name, verdict
 from ptpstack.servo.filters import NoFilter
 from ptpstack.time import MonotonicTime, interval_from_ns

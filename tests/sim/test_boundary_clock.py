@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from ptpstack.core.events import BestMasterSelected, PortStateChanged
-from ptpstack.core.port_states import PortState
 from ptpstack.core.settings import DelayMechanism, InstanceSettings, PortSettings
+from ptpstack.engine.port_state import PortState
 from ptpstack.servo.events import ClockStepped
 from ptpstack.servo.pi import PiServo, PiSettings
 from ptpstack.sim.host import Host

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from ptpstack.core.port_states import PortState
 from ptpstack.core.settings import DelayMechanism, InstanceSettings, PortSettings
+from ptpstack.engine.port_state import PortState
 from ptpstack.servo.events import ClockStepped
 from ptpstack.sim.host import Host
 from ptpstack.sim.network import Link, LinkConditions

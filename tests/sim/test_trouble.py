@@ -5,8 +5,8 @@ from random import Random
 import numpy as np
 import pytest
 
-from ptpstack.core.port_states import PortState
 from ptpstack.core.settings import DelayMechanism
+from ptpstack.engine.port_state import PortState
 from ptpstack.servo.filters import NoFilter
 from ptpstack.servo.pi import PiServo, PiSettings
 from ptpstack.sim.network import Link, LinkConditions

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from ptpstack.core.events import BestMasterSelected, PortStateChanged
-from ptpstack.core.port_states import PortState
 from ptpstack.core.settings import DelayMechanism
+from ptpstack.engine.port_state import PortState
 from ptpstack.servo.events import ClockStepped
 from ptpstack.servo.filters import NoFilter
 from ptpstack.servo.interface import ServoState

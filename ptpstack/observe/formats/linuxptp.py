@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from ptpstack.core.events import BestMasterSelected, ForeignMasterSeen, PortStateChanged
-from ptpstack.core.port_states import PortEvent, PortState
+from ptpstack.core.port_states import PortEvent
+from ptpstack.engine.port_state import PortState
 from ptpstack.events import Event
 from ptpstack.observe.events import OffsetSample
 from ptpstack.observe.recorder import Record

@@ -18,7 +18,7 @@ from ptpstack.config.rules import is_transparent, steers
 from ptpstack.config.servo_settings import servo_settings
 from ptpstack.config.servo_table import Servo as ServoTable
 from ptpstack.core.events import PortStateChanged
-from ptpstack.core.port_states import PortState
+from ptpstack.engine.port_state import PortState
 from ptpstack.servo.events import ClockStepped, ServoStateChanged
 from ptpstack.servo.interface import Servo, ServoState
 from ptpstack.servo.registry import make_filter, make_servo

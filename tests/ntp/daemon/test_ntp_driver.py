@@ -19,11 +19,11 @@ from ntp.resolver import Resolver
 from ntp.selection import Policy
 from ntp.transport import Address, ClientSocket
 from ptpstack.config.ntp_table import NtpSource
-from ptpstack.core.outputs import Measurement
-from ptpstack.core.settings import TimeProperties
 from ptpstack.daemon.events import ClockFailed
 from ptpstack.daemon.ntp_driver import NtpDriver
 from ptpstack.daemon.ntp_source import NtpSourceState, SourceNotResolved, SourceResolved
+from ptpstack.engine.outputs import Measurement
+from ptpstack.engine.time_properties import TimeProperties
 from ptpstack.errors import HardwareError
 from ptpstack.time import MILLISECOND, NANOSECOND, SECOND, LocalTime, TimeInterval, UtcTime, interval_to_ns
 from tests.daemon.fakes import Workshop

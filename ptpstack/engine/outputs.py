@@ -1,8 +1,8 @@
 """What the engine asks for and tells: the outputs of every input, in order.
 
-An input method of :class:`~ptpstack.core.instance.PtpInstance` returns ``list[Output]``. A driver (the
-daemon, the simulator) carries out each ``Send``, hands each ``Measurement`` to the arbiter and each
-``Event`` to the recorder. It adds no protocol rule.
+Every input method of an engine (``core.instance``, ``core.transparent_clock``, those of ``gptp``) returns
+``list[Output]``. A driver (the daemon, the simulator) carries out each ``Send``, hands each ``Measurement`` to the
+arbiter and each ``Event`` to the recorder. It adds no protocol rule.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Send(msgspec.Struct):
     """Transmit *message* on *port_number*.
 
     With a *context* the frame is an event message: report its egress stamp, or ``None`` once it is
-    known lost, by ``PtpInstance.transmitted(port_number, context, stamp, now)`` exactly once. An event
+    known lost, by ``transmitted(port_number, context, stamp, now)`` exactly once. An event
     message without one is a one-step Sync: the NIC writes the egress instant into it.
     *address* is what the driver gave as the source of the frame that this one answers by unicast.
     """
