@@ -21,6 +21,8 @@ Part: TypeAlias = Literal["default", "range"]
 PARTS: tuple[Part, ...] = get_args(Part)
 DelayMechanismName: TypeAlias = Literal["e2e", "p2p", "none"]
 TransportName: TypeAlias = Literal["l2", "udpv4", "udpv6"]
+DestinationMacName: TypeAlias = Literal["forwardable", "non_forwardable"]
+RefusedName: TypeAlias = Literal["vlan_tag", "unicast"]
 AnnounceTlvName: TypeAlias = Literal["ieee_c37_238_2011", "ieee_c37_238_2017"]
 AttributeName: TypeAlias = Literal[
     "domain_number",
@@ -53,13 +55,44 @@ class Attribute(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             raise ValueError(f"default {self.default} is outside {self.min} to {self.max}")
 
 
+StateName: TypeAlias = Literal["locked", "holdover_in_spec", "holdover_out_of_spec", "free_running"]
+ReferenceName: TypeAlias = Literal["eprtc", "prtc", "ptp", "other"]
+FrequencyName: TypeAlias = Literal["category_1", "category_2", "category_3", "none"]
+Received: TypeAlias = Literal["as_received"]
+
+
+class ClockQualityRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What a clock announces as a grandmaster in one situation; the first row of a profile that fits holds.
+
+    A situation is the clock's *state*, the kind of *reference* that it was locked to last, and the quality of its
+    physical-layer *frequency*; what is not named may be anything. *frequency_traceable* may be ``category_1``: while
+    the frequency is. With *no_better_than_received* a clockClass that the reference announced and that is worse stays.
+    """
+
+    state: Annotated[tuple[StateName, ...], msgspec.Meta(min_length=1)]
+    reference: tuple[ReferenceName, ...] = ()
+    frequency: tuple[FrequencyName, ...] = ()
+    clock_class: Annotated[int, msgspec.Meta(ge=0, le=0xFF)] | None = None
+    """None: what the operator configured."""
+    clock_accuracy: Annotated[int, msgspec.Meta(ge=0, le=0xFF)] = 0xFE
+    offset_scaled_log_variance: Annotated[int, msgspec.Meta(ge=0, le=0xFFFF)] = 0xFFFF
+    no_better_than_received: bool = False
+    time_traceable: bool | Received = False
+    frequency_traceable: bool | Received | Literal["category_1"] = False
+    current_utc_offset_valid: bool | Received = "as_received"
+    synchronization_uncertain: bool = False
+    unverified: bool = False
+
+
 class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """A PTP profile (IEEE 1588-2019 clause 20.3): data that names registered code.
 
     The first of ``transports`` and ``delay_mechanisms`` is the default. ``unverified`` names what could not
     be confirmed from the standard's text: ``NAME``, ``NAME.default`` or ``NAME.range``. ``announce_tlv`` is sent by a
     grandmaster and extended on the way; with ``requires_announce_tlvs`` an Announce without it, or without
-    ALTERNATE_TIME_OFFSET_INDICATOR, is ignored.
+    ALTERNATE_TIME_OFFSET_INDICATOR, is ignored. ``destination_mac`` is where frames go on Ethernet, ``refuses`` names
+    frames that are counted and dropped, ``clock_quality`` what a clock announces as a grandmaster; without rows that is
+    what is configured.
     """
 
     ident: str
@@ -73,6 +106,9 @@ class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     profile_identifier: Annotated[str, msgspec.Meta(pattern="^([0-9A-F]{2}-){5}[0-9A-F]{2}$")] | None = None
     announce_tlv: AnnounceTlvName | None = None
     requires_announce_tlvs: bool = False
+    destination_mac: DestinationMacName = "forwardable"
+    refuses: tuple[RefusedName, ...] = ()
+    clock_quality: tuple[ClockQualityRow, ...] = ()
     aliases: tuple[str, ...] = ()
     unverified: tuple[str, ...] = ()
 
@@ -89,7 +125,7 @@ class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
 
     def decides(self, name: str) -> bool:
         """Whether this profile gives the default and the allowed values of the setting *name*."""
-        return name in self.attributes or name in {"sdo_id", "transport", "delay_mechanism"}
+        return name in self.attributes or name in {"sdo_id", "transport", "delay_mechanism", "destination_mac"}
 
     def is_unverified(self, name: str, part: Part) -> bool:
         """Whether the *part* of *name* is of low confidence and must be shown so."""

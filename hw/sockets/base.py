@@ -35,12 +35,14 @@ class Received(Struct, frozen=True):
 
     *stamp_ns* is the ingress stamp in ns of the stamping clock, None if the frame came without one.
     *vlan_id* is that of a frame which carried a VLAN tag although it came in by the parent interface.
+    *is_unicast* tells that it was sent to this host alone, which is known on Ethernet only.
     """
 
     payload: bytes
     stamp_ns: int | None
     source: Hashable
     vlan_id: int | None = None
+    is_unicast: bool = False
 
 
 class PortSocket(ABC):

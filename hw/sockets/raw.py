@@ -68,7 +68,7 @@ class RawSocket(PortSocket):
                 if vlan_id is None:
                     vlan_id = int.from_bytes(data[start : start + 2], "big") & 0xFFF
                 start += _TAG_SIZE
-        return Received(data[start:], self._stamp(control), data[6:12].hex(":"), vlan_id)
+        return Received(data[start:], self._stamp(control), data[6:12].hex(":"), vlan_id, not data[0] & 1)
 
 
 def open_raw(

@@ -333,6 +333,10 @@ class ClockDiscipline:
             return [*events]
         return [*events, Steer(Purpose.HOLD, frequency_ppb)]
 
+    def holdover_would_be(self, now: MonotonicTime) -> ClockState:
+        """Return what the clock would be worth if measurements stopped now."""
+        return self._holdover_is(now)[0]
+
     def _holdover_is(self, now: MonotonicTime) -> tuple[ClockState, str]:
         """Return what holdover is worth now, and why."""
         bound_ns, limits = self.prediction.bound_ns(now), self._holdover

@@ -56,6 +56,7 @@ def _fill_port(port: Port, profile: Profile) -> Port:
     decided: dict[str, Any] = {
         "transport": profile.transports[0],
         "delay_mechanism": profile.delay_mechanisms[0],
+        "destination_mac": profile.destination_mac,
         **_attributes_of(Port, profile),
     }
     mechanism = decided["delay_mechanism"] if port.delay_mechanism is UNSET else port.delay_mechanism

@@ -13,7 +13,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from msgspec import UNSET, Meta, Struct, UnsetType, field
 
-from profiles.loader import DelayMechanismName, TransportName
+from profiles.loader import DelayMechanismName, DestinationMacName, TransportName
 from ptpstack.config.holdover_table import Holdover, Time
 from ptpstack.config.ntp_table import Ntp, NtpSource
 from ptpstack.config.process_tables import Control, Log, Realtime, State
@@ -64,6 +64,15 @@ class Port(Table, frozen=True):
     interface: Annotated[str, Meta(min_length=1, max_length=15, description="The network interface.")]
     transport: Annotated[
         TransportName | UnsetType, Meta(description="Ethernet frames (l2, 0x88F7), or UDP over IPv4 or IPv6.")
+    ] = UNSET
+    destination_mac: Annotated[
+        DestinationMacName | UnsetType,
+        Meta(
+            description=(
+                "Where frames go on Ethernet (l2): 01-1B-19-00-00-00, which bridges forward, or 01-80-C2-00-00-0E, "
+                "which they do not. Peer delay always goes to the latter; both are received."
+            )
+        ),
     ] = UNSET
     delay_mechanism: Annotated[
         DelayMechanismName | UnsetType,
@@ -295,6 +304,15 @@ class PulseSource(Table, frozen=True):
     correction_ns: Annotated[
         Nanoseconds, Meta(description="Added to each stamp: minus the delay of cable, receiver and input.")
     ] = 0
+    reference_grade: Annotated[
+        Literal["prtc", "eprtc"],
+        Meta(
+            description=(
+                "What the receiver is good for, by ITU-T G.8272 (100 or 40 ns) or G.8272.1 (30 ns); profiles with a "
+                "table of clock qualities announce by it, instead of the three keys below."
+            )
+        ),
+    ] = "prtc"
     locked_clock_class: Annotated[
         Octet, Meta(description="clockClass of the grandmasters on this clock while it is locked to the pulses.")
     ] = 6

@@ -7,7 +7,7 @@ from typing import Any
 
 from msgspec import UNSET, Struct
 
-from profiles.loader import Profile, TransportName, load_profile
+from profiles.loader import DestinationMacName, Profile, TransportName, load_profile
 from ptpstack.config.fill import fill_instance
 from ptpstack.config.model import Config, Instance, Port, TimestampingName
 from ptpstack.core.settings import DelayMechanism, InstanceSettings, PortSettings
@@ -27,6 +27,7 @@ class ResolvedPort:
     interface: str
     transport: TransportName
     timestamping: TimestampingName
+    destination_mac: DestinationMacName
     udp_ttl: int
     dscp_event: int
     dscp_general: int
@@ -98,6 +99,7 @@ def _resolve_port(port_number: int, port: Port) -> ResolvedPort:
         interface=port.interface,
         transport=port.transport or "l2",
         timestamping=port.timestamping,
+        destination_mac=port.destination_mac or "forwardable",
         udp_ttl=port.udp_ttl,
         dscp_event=port.dscp_event,
         dscp_general=port.dscp_general,

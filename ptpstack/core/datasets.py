@@ -134,6 +134,8 @@ class DataSets(msgspec.Struct):
     """What of the parent's Announces a boundary clock hands on (Table 52), but for PATH_TRACE."""
     parent_is_uncertain: bool = False
     """synchronizationUncertain of the parent's last Announce."""
+    is_uncertain: bool = False
+    """synchronizationUncertain of the local clock as a grandmaster."""
     is_calibrated: bool = False
     """Whether the local clock was near its parent's when it was locked last, and has not been stepped since."""
     sync_while_uncalibrated: bool = False

@@ -6,7 +6,7 @@ host's monotonic time; instants of frames are on the instance's local clock. Not
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 
 from msgspec.structs import replace
 
@@ -19,7 +19,7 @@ from ptpstack.core.delay_responder import DelayResponder
 from ptpstack.core.events import BestMasterSelected
 from ptpstack.core.port import Port
 from ptpstack.core.port_states import ACTIVE_STATES, PortEvent
-from ptpstack.core.settings import InstanceSettings, PortSettings
+from ptpstack.core.settings import InstanceSettings, LocalQuality, PortSettings
 from ptpstack.core.state_decision import Decision, DecisionCode, best_of, decide, reason_for
 from ptpstack.engine.delay_filter import DelayFilter
 from ptpstack.engine.events import LocalQualityChanged
@@ -59,6 +59,7 @@ class PtpInstance:
         )
         self._outputs: list[Output] = []
         self._selected: PortIdentity | None = None
+        self._when_parent_is_lost: LocalQuality | None = None
         self.ports: dict[int, Port] = {
             port.port_number: Port(
                 PortContext(port, self._data_sets, self._outputs, random),
@@ -180,15 +181,35 @@ class PtpInstance:
         return self._take()
 
     def set_local_quality(
-        self, clock_quality: ClockQuality, time_properties: TimeProperties, now: MonotonicTime
+        self,
+        clock_quality: ClockQuality,
+        time_properties: TimeProperties,
+        now: MonotonicTime,
+        *,
+        uncertain: bool = False,
+        when_parent_is_lost: LocalQuality | None = None,
     ) -> list[Output]:
-        """Take what the local clock is worth from now on: its reference came or went (8.2.1.3.1, 7.6.2.5)."""
+        """Take what the local clock is worth from now on: its reference came or went (8.2.1.3.1, 7.6.2.5).
+
+        With *uncertain* it says so as a grandmaster. *when_parent_is_lost* is what it will be worth as soon as its
+        parent is lost, or announces a worse class than that: not one Announce goes out that says anything else.
+        """
+        self._when_parent_is_lost = when_parent_is_lost
+        self._data_sets.is_uncertain = uncertain
+        if self._become(clock_quality, time_properties):
+            self._state_decision(now)
+        else:
+            self._update_uncertainty()
+        return self._take()
+
+    def _become(self, clock_quality: ClockQuality, time_properties: TimeProperties) -> bool:
+        """Be worth *clock_quality*; return whether that is new."""
         data = self._data_sets
         if self._settings.slave_only:
             clock_quality = clock_quality._replace(clock_class=SLAVE_ONLY_CLOCK_CLASS)
         old_quality, data.default_ds.clock_quality = data.default_ds.clock_quality, clock_quality
         if (old_quality, self._settings.time_properties) == (clock_quality, time_properties):
-            return []
+            return False
         self._settings = replace(self._settings, time_properties=time_properties)
         self._outputs.append(
             LocalQualityChanged(
@@ -201,8 +222,7 @@ class PtpInstance:
         if data.parent_ds.grandmaster_identity == data.default_ds.clock_identity:
             data.parent_ds = ParentDS.of(data.default_ds)
             data.time_properties_ds = time_properties
-        self._state_decision(now)
-        return self._take()
+        return True
 
     def set_announce_tlvs(self, tlvs: tuple[Tlv, ...]) -> None:
         """Take what the Announces carry from now on while this clock is the grandmaster, in this order."""
@@ -217,10 +237,11 @@ class PtpInstance:
 
     def _state_decision(self, now: MonotonicTime) -> None:
         """Run the algorithm over all ports and let each follow its decision (9.3.3)."""
-        d0 = ComparisonSet.of_default_ds(self._data_sets.default_ds)
         active = {number: port for number, port in self.ports.items() if port.state in ACTIVE_STATES}
         erbest = {number: port.announces.best() for number, port in active.items()}
         ebest = best_of(erbest)
+        self._notice_lost_parent(ebest[1] if ebest else None, active.values())
+        d0 = ComparisonSet.of_default_ds(self._data_sets.default_ds)
         decisions = {number: decide(d0, number, erbest[number], ebest) for number in active}
         slave = next((number for number, decision in decisions.items() if decision.code is DecisionCode.S1), None)
         if slave is not None and ebest is not None:
@@ -233,12 +254,30 @@ class PtpInstance:
                 self._follow(active[number], decision, now)
         self._update_uncertainty()
 
+    def _notice_lost_parent(self, ebest: ComparisonSet | None, active: Iterable[Port]) -> None:
+        """Be worth what holdover is, if the parent is gone or tells that it is worth less, and nobody is better."""
+        data, held = self._data_sets, self._when_parent_is_lost
+        if held is None or not data.follows_parent:
+            return
+        parent = data.parent_ds.parent_port_identity
+        heard = {candidate.sender for port in active for candidate in port.announces.qualified()}
+        degraded = ebest is not None and ebest.grandmaster_clock_quality.clock_class > held.clock_quality.clock_class
+        if parent in heard and not degraded:
+            return
+        own = replace(ComparisonSet.of_default_ds(data.default_ds), grandmaster_clock_quality=held.clock_quality)
+        if ebest is None or compare(own, ebest).better:
+            self._become(held.clock_quality, held.time_properties)
+            data.is_uncertain = held.uncertain
+            self._when_parent_is_lost = None
+
     def _update_uncertainty(self) -> None:
         """A clock that has a parent is uncertain as long as it is not a slave, or its parent is (8.2.2)."""
         data = self._data_sets
-        data.current_ds.synchronization_uncertain = data.follows_parent and (
-            data.parent_is_uncertain or all(port.state is not PortState.SLAVE for port in self.ports.values())
-        )
+        if data.follows_parent:
+            is_slave = any(port.state is PortState.SLAVE for port in self.ports.values())
+            data.current_ds.synchronization_uncertain = data.parent_is_uncertain or not is_slave
+        else:
+            data.current_ds.synchronization_uncertain = data.is_uncertain
 
     def _follow(self, port: Port, decision: Decision, now: MonotonicTime) -> None:
         """Move *port* as decided; a master waits for qualification first (9.2.6.11)."""

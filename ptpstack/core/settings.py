@@ -23,6 +23,14 @@ class DelayMechanism(IntEnum):
     NO_MECHANISM = 0xFE
 
 
+class LocalQuality(msgspec.Struct, frozen=True, kw_only=True):
+    """What the local clock is worth as a grandmaster."""
+
+    clock_quality: ClockQuality
+    time_properties: TimeProperties
+    uncertain: bool = False
+
+
 class InstanceSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Configurable members of defaultDS and its neighbours (IEEE 1588-2019 8.2.1)."""
 

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Protocol
 
 from hw.clock import Clock
 from hw.link import interface_mac, link_is_up
 from hw.sockets import PortSocket
 from hw.temperature import TemperatureSensor
 from hw.timestamping import Timestamping
-from profiles.loader import TransportName
+from profiles.loader import ReferenceName, TransportName
 from ptpstack.arbiter.clock_arbiter import ClockArbiter
 from ptpstack.arbiter.clock_discipline import HoldoverSettings
 from ptpstack.arbiter.majority_watch import MajorityWatch
@@ -27,6 +28,7 @@ from ptpstack.core.instance import PtpInstance
 from ptpstack.core.settings import InstanceSettings
 from ptpstack.core.transparent_clock import TransparentClock
 from ptpstack.daemon.announce_tlvs import AnnounceTlvs
+from ptpstack.daemon.announced_worth import AnnouncedWorth
 from ptpstack.daemon.clock_driver import ClockDriver, kept_frequency_ppb
 from ptpstack.daemon.clocks import clock_word, contests, open_clock
 from ptpstack.daemon.host_clocks import (
@@ -54,6 +56,16 @@ from ptpstack.time import interval_from_ns
 from ptpstack.wire.types import ClockIdentity
 
 
+class Part(Protocol):
+    """Something beside the instances that is started and stopped."""
+
+    def start(self) -> None:
+        """Begin."""
+
+    def stop(self) -> None:
+        """End."""
+
+
 @dataclass(slots=True)
 class Plant:
     """Everything that runs, by the configuration's names."""
@@ -64,9 +76,14 @@ class Plant:
     instances: dict[str, InstanceDriver] = field(default_factory=dict)
     transparent_clocks: dict[str, TransparentDriver] = field(default_factory=dict)
     announce_tlvs: list[AnnounceTlvs] = field(default_factory=list)
+    announced_worth: list[AnnouncedWorth] = field(default_factory=list)
     host: HostClocks = field(default_factory=HostClocks)
     port_ios: list[PortIo] = field(default_factory=list)
     time_bounds: TimeBounds | None = None
+
+    def beside(self) -> list[Part]:
+        """Return what is started after the instances and stopped before their clocks."""
+        return [*self.announce_tlvs, *self.host.parts(), *self.announced_worth]
 
     def drivers(self) -> list[InstanceDriver | TransparentDriver]:
         """Return what drives the instances of both kinds."""
@@ -125,12 +142,21 @@ def build(config: Config, resolved: Sequence[ResolvedInstance], loop: Loop, reco
             key = _socket_key(port, clock_driver.clock.stamping)
             if key not in shared:
                 shared[key] = _port_io(port, clock_driver, loop, recorder)
-            driver.attach(port.settings.port_number, shared[key])
+            driver.attach(port.settings.port_number, shared[key], refuses=instance.profile.refuses)
         clock_driver.users.append(driver)
         plant.resolved[instance.name] = instance
     plant.port_ios = list(shared.values())
+    plant.announced_worth = list(_announced_worth(config, plant, loop, recorder))
     served = {name: words[name] for name in plant.instances}
-    plant.host = build_host_clocks(config, plant.clocks, plant.instances, served, loop=loop, recorder=recorder)
+    plant.host = build_host_clocks(
+        config,
+        plant.clocks,
+        plant.instances,
+        served,
+        announce_by_profile=[worth.name for worth in plant.announced_worth],
+        loop=loop,
+        recorder=recorder,
+    )
     plant.time_bounds = TimeBounds(plant.clocks, plant.instances, plant.host, config.time)
     plant.host.publisher = TimePublisher(
         plant.time_bounds, plant.clocks, config.time, beside=config.control.socket, loop=loop, recorder=recorder
@@ -172,6 +198,27 @@ def _announce_tlvs(
     return AnnounceTlvs(instance, values, profile.announce_tlv, zone, clock=lambda: clock.clock, loop=loop)
 
 
+def _announced_worth(config: Config, plant: Plant, loop: Loop, recorder: Recorder) -> Iterator[AnnouncedWorth]:
+    """Yield what tells an instance the worth of its clock, where its profile has a table and anything may steer it."""
+    references: dict[str, ReferenceName] = {
+        f"source.{name}": source.reference_grade for name, source in config.source.items()
+    }
+    references |= dict.fromkeys(plant.instances, "ptp")
+    for name, driver in plant.instances.items():
+        profile, clock = plant.resolved[name].profile, plant.clock_of[name]
+        if profile.clock_quality and clock.arbiter.has_candidates:
+            yield AnnouncedWorth(
+                driver,
+                clock,
+                profile.ident,
+                profile.clock_quality,
+                references=references,
+                frequency=lambda: "none",
+                loop=loop,
+                recorder=recorder,
+            )
+
+
 def _transparent_driver(
     resolved: ResolvedInstance, clock: ClockDriver, servo: ServoConfig, loop: Loop, recorder: Recorder
 ) -> TransparentDriver:
@@ -189,7 +236,7 @@ def _settings(resolved: ResolvedInstance) -> InstanceSettings:
 
 def _socket_key(port: ResolvedPort, stamping: Timestamping) -> tuple[object, ...]:
     """Ports that agree in all of these share their sockets."""
-    return (port.interface, port.transport, stamping, port.udp_ttl, port.dscp_event)
+    return (port.interface, port.transport, port.destination_mac, stamping, port.udp_ttl, port.dscp_event)
 
 
 def _reopen(word: str, users: Sequence[ResolvedInstance], config: Config, store: StateStore) -> Clock:
@@ -224,6 +271,7 @@ def _port_io(port: ResolvedPort, clock: ClockDriver, loop: Loop, recorder: Recor
         recorder,
         port.interface,
         transport,
+        port.destination_mac,
         open_socket=open_socket,
         link_is_up=partial(link_is_up, port.interface),
     )

@@ -127,6 +127,19 @@ class LinkChanged(Event, frozen=True, kw_only=True):
         return f"{self.interface}: link {'up' if self.up else 'down'}"
 
 
+class FrameRefused(Event, frozen=True, kw_only=True):
+    """A frame that the profile of its domain forbids."""
+
+    severity: ClassVar[Severity] = Severity.WARNING
+
+    interface: str
+    source: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.interface}: refused from {self.source}: {self.reason}"
+
+
 class MalformedFrame(Event, frozen=True, kw_only=True):
     """A frame that is not a PTP message; it was counted and dropped."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -94,11 +94,13 @@ def build_host_clocks(
     instances: Mapping[str, InstanceDriver],
     clock_of: Mapping[str, str],
     *,
+    announce_by_profile: Container[str] = (),
     loop: Loop,
     recorder: Recorder,
 ) -> HostClocks:
     """Return what *config* describes, on the clocks *drivers*; *clock_of* tells the clock of each of *instances*.
 
+    Those of *announce_by_profile* need not be told by a source of pulses what its clock is worth.
     Raises ``HardwareError`` or ``ConfigError``.
     """
     host = HostClocks()
@@ -116,7 +118,16 @@ def build_host_clocks(
             )
     for name, source in config.source.items():
         word = real_clock(source.clock, config.clock)
-        served = [instances[instance] for instance, clock in clock_of.items() if clock == word]
+        served = [
+            Served(
+                instances[instance],
+                instances[instance].instance.default_ds.clock_quality,
+                instances[instance].instance.time_properties_ds,
+                announces_by_profile=instance in announce_by_profile,
+            )
+            for instance, clock in clock_of.items()
+            if clock == word
+        ]
         host.sources[name] = _pulse_source(name, source, drivers[word], served, loop=loop, recorder=recorder)
     for name, output in config.output.items():
         driver = drivers[real_clock(output.clock, config.clock)]
@@ -152,7 +163,7 @@ def _pulse_source(
     name: str,
     config: PulseSourceConfig,
     driver: ClockDriver,
-    instances: Sequence[InstanceDriver],
+    served: Sequence[Served],
     *,
     loop: Loop,
     recorder: Recorder,
@@ -169,10 +180,7 @@ def _pulse_source(
         _time_of_day(config),
         open_inputs=open_inputs,
         kernel_tai_offset_s=RealtimeClock(tai_offset_s=0).kernel_tai_offset_s,
-        served=[
-            Served(driver, driver.instance.default_ds.clock_quality, driver.instance.time_properties_ds)
-            for driver in instances
-        ],
+        served=served,
         loop=loop,
         recorder=recorder,
     )

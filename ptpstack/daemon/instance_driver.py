@@ -7,6 +7,7 @@ from typing import Protocol
 
 from hw.sockets import Received
 from ptpstack.core.instance import PtpInstance
+from ptpstack.core.settings import LocalQuality
 from ptpstack.daemon.loop import Loop, monotonic_now
 from ptpstack.daemon.protocol_driver import ProtocolDriver, StampingClock
 from ptpstack.engine.events import PortStateChanged
@@ -58,9 +59,24 @@ class InstanceDriver(ProtocolDriver[PtpInstance]):
         """Tell what the servo made of the last sample."""
         self._carry_out(self.instance.servo_locked(locked, monotonic_now()))
 
-    def set_local_quality(self, clock_quality: ClockQuality, time_properties: TimeProperties) -> None:
+    def set_local_quality(
+        self,
+        clock_quality: ClockQuality,
+        time_properties: TimeProperties,
+        *,
+        uncertain: bool = False,
+        when_parent_is_lost: LocalQuality | None = None,
+    ) -> None:
         """Tell what the clock is worth from now on, should this instance be a grandmaster."""
-        self._carry_out(self.instance.set_local_quality(clock_quality, time_properties, monotonic_now()))
+        self._carry_out(
+            self.instance.set_local_quality(
+                clock_quality,
+                time_properties,
+                monotonic_now(),
+                uncertain=uncertain,
+                when_parent_is_lost=when_parent_is_lost,
+            )
+        )
 
     def _do(self, output: Output) -> None:
         if isinstance(output, Measurement):

@@ -7,7 +7,7 @@ what was sent, sockets that come and go with the interface. What does not: what 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from typing import NamedTuple, Protocol
 
 import msgspec
@@ -16,8 +16,9 @@ from hw.link import LinkChange
 from hw.sockets import InterfaceDown, InterfaceGone, PortSocket, Received
 from hw.sockets.frame_filter import GENERAL_BIT
 from hw.timestamping import Timestamping
-from profiles.loader import TransportName
+from profiles.loader import DestinationMacName, RefusedName, TransportName
 from ptpstack.daemon.events import (
+    FrameRefused,
     InterfaceLost,
     InternalError,
     LinkChanged,
@@ -28,7 +29,7 @@ from ptpstack.daemon.events import (
 )
 from ptpstack.daemon.loop import Loop, monotonic_now
 from ptpstack.daemon.stamp_latency import StampLatency
-from ptpstack.daemon.transports import GROUPS
+from ptpstack.daemon.transports import groups_of
 from ptpstack.engine.outputs import Destination, Send
 from ptpstack.errors import HardwareError, WireError
 from ptpstack.observe.recorder import Recorder
@@ -64,6 +65,16 @@ class Attachment(msgspec.Struct, frozen=True):
 
     receiver: Receiver
     port_number: int
+    refuses: frozenset[RefusedName] = frozenset()
+    """Frames that the profile forbids."""
+
+    def why_refused(self, frame: Received) -> str:
+        """Return why *frame* may not be used, or nothing."""
+        if frame.vlan_id is not None and "vlan_tag" in self.refuses:
+            return f"a frame with a VLAN tag (VLAN {frame.vlan_id}), which the profile forbids"
+        if frame.is_unicast and "unicast" in self.refuses:
+            return "a frame to one address (unicast), which the profile forbids"
+        return ""
 
 
 class _Awaited(NamedTuple):
@@ -81,6 +92,7 @@ class PortIo:
         recorder: Recorder,
         interface: str,
         transport: TransportName,
+        destination_mac: DestinationMacName = "forwardable",
         *,
         open_socket: Callable[[], PortSocket],
         link_is_up: Callable[[], bool],
@@ -94,7 +106,7 @@ class PortIo:
         self._recorder = recorder
         self._open_socket = open_socket
         self._link_is_up = link_is_up
-        self._groups = GROUPS[transport]
+        self._groups = groups_of(transport, destination_mac)
         self._primary_group = self._groups[Destination.PRIMARY]
         self._attached: dict[tuple[int, int], Attachment] = {}
         self._socket: PortSocket | None = None
@@ -108,9 +120,17 @@ class PortIo:
         """Whether frames can be sent and received now."""
         return self._socket is not None
 
-    def attach(self, receiver: Receiver, port_number: int, *, sdo_id: int, domain_number: int) -> Attachment:
-        """Route the frames of a domain to *receiver*; return what :meth:`send` wants to be told."""
-        attachment = Attachment(receiver, port_number)
+    def attach(
+        self,
+        receiver: Receiver,
+        port_number: int,
+        *,
+        sdo_id: int,
+        domain_number: int,
+        refuses: Iterable[RefusedName] = (),
+    ) -> Attachment:
+        """Route the frames of a domain to *receiver*, but for what it *refuses*; return what :meth:`send` takes."""
+        attachment = Attachment(receiver, port_number, frozenset(refuses))
         if self._attached.setdefault((sdo_id, domain_number), attachment) is not attachment:
             raise ValueError(f"{self.interface}: two ports in domain {domain_number} of sdoId 0x{sdo_id:03X}")
         return attachment
@@ -249,11 +269,21 @@ class PortIo:
         own = [frame for frame in frames if not frame.vlan_id]
         if len(own) < len(frames):
             self.counters["other VLAN"] += len(frames) - len(own)
+            for frame in frames:
+                if frame.vlan_id:
+                    self._tell_refused(frame, {attachment.why_refused(frame) for attachment in self._attached.values()})
         return own
+
+    def _tell_refused(self, frame: Received, reasons: Iterable[str]) -> None:
+        for reason in filter(None, reasons):
+            self.counters["refused"] += 1
+            self._recorder.record(FrameRefused(interface=self.interface, source=str(frame.source), reason=reason))
 
     def _answer(self, frames: Sequence[Received]) -> Sequence[Received]:
         """Send what instances can answer at once; return the frames that are left."""
         for attachment in self._attached.values():
+            if attachment.refuses and any(map(attachment.why_refused, frames)):
+                continue  # the long way finds out which
             try:
                 answers, frames = attachment.receiver.answer(attachment.port_number, frames)
             except Exception as error:  # noqa: BLE001 (as of _take_frame, which the frames meet next)
@@ -284,6 +314,9 @@ class PortIo:
         attachment = self._attached.get((message.sdo_id, message.domain_number))
         if attachment is None:
             self.counters["other domain"] += 1
+            return
+        if attachment.refuses and (reason := attachment.why_refused(frame)):
+            self._tell_refused(frame, [reason])
             return
         try:
             attachment.receiver.receive(attachment.port_number, message, frame.stamp_ns, frame.source)

@@ -8,10 +8,11 @@ out causes. What does not live here: what else an engine of one kind takes and g
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from typing import Generic, Protocol, TypeVar
 
 from hw.sockets import Received
+from profiles.loader import RefusedName
 from ptpstack.core.instance import PtpInstance
 from ptpstack.core.transparent_clock import TransparentClock
 from ptpstack.daemon.loop import Loop, monotonic_now
@@ -46,12 +47,12 @@ class ProtocolDriver(Generic[Engine]):
         self._outputs: deque[Output] = deque()
         self._carrying_out = False
 
-    def attach(self, port_number: int, port_io: PortIo) -> None:
-        """Let the port's frames go by *port_io*."""
+    def attach(self, port_number: int, port_io: PortIo, *, refuses: Iterable[RefusedName] = ()) -> None:
+        """Let the port's frames go by *port_io*, but for those that it *refuses*."""
         default = self.instance.default_ds
         self.ports[port_number] = port_io
         self._attachments[port_number] = port_io.attach(
-            self, port_number, sdo_id=default.sdo_id, domain_number=default.domain_number
+            self, port_number, sdo_id=default.sdo_id, domain_number=default.domain_number, refuses=refuses
         )
 
     def start(self) -> None:

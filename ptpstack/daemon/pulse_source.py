@@ -37,6 +37,7 @@ LEAST_PERIOD: TimeInterval = SECOND // 2
 
 NUMBERS = re.compile(r"[-+]?[0-9.]+")
 UNKNOWN_ACCURACY, UNKNOWN_VARIANCE = 0xFE, 0xFFFF
+ACCURACY_OF_GRADE = {"prtc": 0x21, "eprtc": 0x20}
 
 
 class PulsesDoubted(Event, frozen=True, kw_only=True):
@@ -94,6 +95,8 @@ class Served:
     grandmaster: Grandmaster
     quality: ClockQuality
     properties: TimeProperties
+    announces_by_profile: bool = False
+    """Its profile has a table of what to announce (``announced_worth``)."""
 
 
 class PulseSource:
@@ -162,7 +165,9 @@ class PulseSource:
 
     @property
     def clock_accuracy(self) -> int:
-        """What the grandmasters on the clock are configured to say while it is locked; unknown without any."""
+        """What the grandmasters on the clock are to say while it is locked; unknown without any."""
+        if self._served and self._served[0].announces_by_profile:
+            return ACCURACY_OF_GRADE[self._config.reference_grade]
         return self._served[0].quality.clock_accuracy if self._served else UNKNOWN_ACCURACY
 
     def clock_stepped(self, delta: TimeInterval, _local: LocalTime) -> None:
@@ -316,6 +321,8 @@ class PulseSource:
     def _say_quality(self) -> None:
         """Tell the grandmasters what the clock is worth; while it is locked their configuration knows how accurate."""
         for served in self._served:
+            if served.announces_by_profile:
+                continue
             quality, properties = served.quality, served.properties
             if self._clock_class != self._config.locked_clock_class:
                 quality = ClockQuality(quality.clock_class, UNKNOWN_ACCURACY, UNKNOWN_VARIANCE)

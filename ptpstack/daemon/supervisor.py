@@ -88,9 +88,7 @@ class Supervisor:
             instance.start()
         for port_io in self.plant.port_ios:
             port_io.start()
-        for tlvs in self.plant.announce_tlvs:
-            tlvs.start()
-        for part in self.plant.host.parts():
+        for part in self.plant.beside():
             part.start()
         self._watch_links()
         self._every(CHECK_INTERVAL, self._check)
@@ -110,12 +108,10 @@ class Supervisor:
         self.plant = build(self._config, resolved, self.loop, self.recorder)
         for clock in self.plant.clocks.values():
             self._exits.callback(clock.stop)
-        for part in self.plant.host.parts():
+        for part in self.plant.beside():
             self._exits.callback(part.stop)
         for port_io in self.plant.port_ios:
             self._exits.callback(port_io.close)
-        for tlvs in self.plant.announce_tlvs:
-            self._exits.callback(tlvs.stop)
         for instance in self.plant.drivers():
             self._exits.callback(instance.stop)
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from hw.sockets import PortSocket, Transport, open_socket
 from hw.timestamping import Timestamping
-from profiles.loader import TransportName
+from profiles.loader import DestinationMacName, TransportName
 from ptpstack.engine.outputs import Destination
 from ptpstack.wire import addresses
 
@@ -24,6 +24,14 @@ GROUPS: Mapping[TransportName, Mapping[Destination, str]] = {
     "udpv4": {Destination.PRIMARY: addresses.IPV4_PRIMARY, Destination.PEER_DELAY: addresses.IPV4_PEER_DELAY},
     "udpv6": {Destination.PRIMARY: addresses.IPV6_PRIMARY, Destination.PEER_DELAY: addresses.IPV6_PEER_DELAY},
 }
+
+
+def groups_of(transport: TransportName, destination_mac: DestinationMacName) -> Mapping[Destination, str]:
+    """Return where messages go; on Ethernet *destination_mac* tells where all but those of peer delay do."""
+    groups = GROUPS[transport]
+    if transport == "l2" and destination_mac == "non_forwardable":
+        return {**groups, Destination.PRIMARY: groups[Destination.PEER_DELAY]}
+    return groups
 
 
 def open_port_socket(

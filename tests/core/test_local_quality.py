@@ -1,11 +1,12 @@
 """What the local clock is worth may change at run time: a reference is found or lost (IEEE 1588-2019 8.2.1.3.1)."""
 
+from ptpstack.core.settings import LocalQuality
 from ptpstack.engine.events import LocalQualityChanged
 from ptpstack.engine.port_state import PortState
 from ptpstack.engine.time_properties import TimeProperties
 from ptpstack.wire import messages
-from ptpstack.wire.types import ClockQuality, TimeSource
-from tests.core.bench import GM, OWN, Bench
+from ptpstack.wire.types import ClockQuality, PortIdentity, TimeSource
+from tests.core.bench import GM, OTHER, OWN, Bench
 
 FREE = ClockQuality(248, 0xFE, 0xFFFF)
 LOCKED = ClockQuality(6, 0x21, 0x4E5D)
@@ -64,3 +65,63 @@ def test_a_slave_only_clock_stays_class_255() -> None:
     bench = Bench(slave_only=True)
     change(bench, LOCKED, GNSS)
     assert bench.instance.default_ds.clock_quality == LOCKED._replace(clock_class=255)
+
+
+HELD = LocalQuality(
+    clock_quality=ClockQuality(135, 0xFE, 0xFFFF),
+    time_properties=TimeProperties(time_traceable=True, current_utc_offset_valid=True),
+)
+
+
+def boundary() -> Bench:
+    """Two ports, the first of which follows a class 6; should it be lost the clock is worth 135."""
+    bench = Bench(2)
+    bench.hear(4)
+    bench._take(bench.instance.servo_locked(True, bench.now))
+    bench.hear(8)
+    bench._take(bench.instance.set_local_quality(FREE, TimeProperties(), bench.now, when_parent_is_lost=HELD))
+    assert bench.instance.parent_ds.grandmaster_identity == GM
+    return bench
+
+
+def test_no_announce_says_that_a_held_clock_runs_free() -> None:
+    bench = boundary()
+    bench.outputs.clear()
+    bench.run(20)
+    announced = [announce.grandmaster_clock_quality.clock_class for announce in bench.sent(messages.Announce)]
+    assert set(announced) == {6, 135}
+    assert announced[-1] == 135
+    assert bench.sent(messages.Announce)[-1].time_traceable
+
+
+def test_a_parent_that_degrades_below_what_holdover_is_worth_is_left() -> None:
+    bench = boundary()
+    for _ in range(2):
+        bench.announce(grandmaster_clock_quality=ClockQuality(248, 0xFE, 0xFFFF))
+        bench.run(2)
+    assert bench.instance.parent_ds.grandmaster_identity == OWN
+    assert bench.instance.default_ds.clock_quality.clock_class == 135
+
+
+def test_a_parent_that_degrades_a_little_is_followed_on() -> None:
+    bench = boundary()
+    bench.announce(grandmaster_clock_quality=ClockQuality(7, 0xFE, 0xFFFF))
+    assert bench.instance.parent_ds.grandmaster_clock_quality.clock_class == 7
+    assert bench.instance.default_ds.clock_quality == FREE
+
+
+def test_a_better_master_elsewhere_is_followed_instead_of_holding() -> None:
+    bench = boundary()
+    for _ in range(6):
+        bench.announce(PortIdentity(OTHER, 1), port=2)
+        bench.run(2)
+    assert bench.instance.parent_ds.grandmaster_identity == OTHER
+    assert bench.instance.default_ds.clock_quality == FREE
+
+
+def test_a_grandmaster_out_of_spec_says_that_it_is_uncertain() -> None:
+    bench = Bench()
+    bench.run(7.5)
+    bench._take(bench.instance.set_local_quality(ClockQuality(165, 0xFE, 0xFFFF), GNSS, bench.now, uncertain=True))
+    bench.run(2)
+    assert bench.sent(messages.Announce)[-1].synchronization_uncertain

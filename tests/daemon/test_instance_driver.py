@@ -56,7 +56,10 @@ class ScriptedInstance:
 class LosingPort:
     """Loses the stamp of every event message at once."""
 
-    def attach(self, driver: InstanceDriver, port_number: int, *, sdo_id: int, domain_number: int) -> str:
+    def attach(
+        self, driver: InstanceDriver, port_number: int, *, sdo_id: int, domain_number: int, refuses: object = ()
+    ) -> str:
+        assert not refuses
         self.driver = driver
         return f"{port_number} in {sdo_id}/{domain_number}"
 
