@@ -23,6 +23,8 @@ DelayMechanismName: TypeAlias = Literal["e2e", "p2p", "none"]
 TransportName: TypeAlias = Literal["l2", "udpv4", "udpv6"]
 DestinationMacName: TypeAlias = Literal["forwardable", "non_forwardable"]
 RefusedName: TypeAlias = Literal["vlan_tag", "unicast"]
+VlanName: TypeAlias = Literal["untagged", "tagged"]
+DelayRequestName: TypeAlias = Literal["multicast", "unicast"]
 AnnounceTlvName: TypeAlias = Literal["ieee_c37_238_2011", "ieee_c37_238_2017"]
 AttributeName: TypeAlias = Literal[
     "domain_number",
@@ -36,7 +38,15 @@ AttributeName: TypeAlias = Literal[
     "log_sync_interval",
     "log_min_delay_req_interval",
     "log_min_pdelay_req_interval",
+    "vlan_id",
+    "vlan_priority",
+    "dscp_event",
+    "dscp_general",
 ]
+
+
+BY_PROFILE = frozenset({"sdo_id", "transport", "delay_mechanism", "destination_mac", "vlan", "delay_request"})
+"""Settings beside the attributes for which every profile has a default."""
 
 
 class ProfileError(ConfigError):
@@ -87,12 +97,12 @@ class ClockQualityRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
 class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """A PTP profile (IEEE 1588-2019 clause 20.3): data that names registered code.
 
-    The first of ``transports`` and ``delay_mechanisms`` is the default. ``unverified`` names what could not
-    be confirmed from the standard's text: ``NAME``, ``NAME.default`` or ``NAME.range``. ``announce_tlv`` is sent by a
-    grandmaster and extended on the way; with ``requires_announce_tlvs`` an Announce without it, or without
-    ALTERNATE_TIME_OFFSET_INDICATOR, is ignored. ``destination_mac`` is where frames go on Ethernet, ``refuses`` names
-    frames that are counted and dropped, ``clock_quality`` what a clock announces as a grandmaster; without rows that is
-    what is configured.
+    The first of ``transports``, ``delay_mechanisms``, ``vlan`` and ``delay_requests`` is the default. ``unverified``
+    names what could not be confirmed from the standard's text: ``NAME``, ``NAME.default`` or ``NAME.range``.
+    ``announce_tlv`` is sent by a grandmaster and extended on the way; with ``requires_announce_tlvs`` an Announce
+    without it, or without ALTERNATE_TIME_OFFSET_INDICATOR, is ignored. ``destination_mac`` is where frames go on
+    Ethernet, ``refuses`` names frames that are counted and dropped, ``clock_quality`` what a clock announces as a
+    grandmaster; without rows that is what is configured.
     """
 
     ident: str
@@ -103,6 +113,8 @@ class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     delay_mechanisms: Annotated[tuple[DelayMechanismName, ...], msgspec.Meta(min_length=1)]
     transports: Annotated[tuple[TransportName, ...], msgspec.Meta(min_length=1)]
     attributes: dict[AttributeName, Attribute]
+    vlan: Annotated[tuple[VlanName, ...], msgspec.Meta(min_length=1)] = ("untagged", "tagged")
+    delay_requests: Annotated[tuple[DelayRequestName, ...], msgspec.Meta(min_length=1)] = ("multicast", "unicast")
     profile_identifier: Annotated[str, msgspec.Meta(pattern="^([0-9A-F]{2}-){5}[0-9A-F]{2}$")] | None = None
     announce_tlv: AnnounceTlvName | None = None
     requires_announce_tlvs: bool = False
@@ -125,7 +137,7 @@ class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
 
     def decides(self, name: str) -> bool:
         """Whether this profile gives the default and the allowed values of the setting *name*."""
-        return name in self.attributes or name in {"sdo_id", "transport", "delay_mechanism", "destination_mac"}
+        return name in self.attributes or name in BY_PROFILE
 
     def is_unverified(self, name: str, part: Part) -> bool:
         """Whether the *part* of *name* is of low confidence and must be shown so."""

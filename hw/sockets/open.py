@@ -33,12 +33,15 @@ def open_socket(
     general_port: int,
     ttl: int = 1,
     dscp: int = 0,
+    dscp_general: int = 0,
+    vlan_tag: int | None = None,
     priority: int | None = None,
     one_step_sync: bool = False,
 ) -> PortSocket:
     """Open the sockets of one port on *interface*, member of all *groups* (MAC or IP addresses as text).
 
-    *ethertype* serves L2; *event_port*, *general_port*, *ttl* and *dscp* serve UDP; *priority* is SO_PRIORITY.
+    *ethertype* serves L2, as does *vlan_tag*, the tag control information of an IEEE 802.1Q tag on what is sent;
+    *event_port*, *general_port*, *ttl*, *dscp* and *dscp_general* serve UDP; *priority* is SO_PRIORITY.
     With *one_step_sync* the NIC writes the time of departure into each Sync, and gives no stamp of it.
     Raises ``InterfaceGone``, ``InterfaceDown``, or ``HardwareError`` with the next step.
     """
@@ -57,6 +60,7 @@ def open_socket(
                 timestamping=timestamping,
                 groups=groups,
                 ethertype=ethertype,
+                vlan_tag=vlan_tag,
                 priority=priority,
                 tx_type=tx_type,
             )
@@ -68,6 +72,7 @@ def open_socket(
             ports=(event_port, general_port),
             ttl=ttl,
             dscp=dscp,
+            dscp_general=dscp_general,
             priority=priority,
             tx_type=tx_type,
         )

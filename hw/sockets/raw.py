@@ -31,7 +31,8 @@ _TP_STATUS_VLAN_VALID = 1 << 4
 _ETHERNET_TYPES = frozenset({1, 772})  # ARPHRD_ETHER, ARPHRD_LOOPBACK
 _HEADER_SIZE = 14
 _TAG_SIZE = 4
-_VLAN_TYPES = frozenset({b"\x81\x00", b"\x88\xa8"})
+_CUSTOMER_TAG = b"\x81\x00"
+_VLAN_TYPES = frozenset({_CUSTOMER_TAG, b"\x88\xa8"})
 
 
 class RawSocket(PortSocket):
@@ -46,10 +47,14 @@ class RawSocket(PortSocket):
         sockets: tuple[socket.socket, socket.socket],
         granted: Granted,
         ethertype: int,
+        *,
+        vlan_tag: int | None = None,
     ) -> None:
         super().__init__(interface, index, sockets, granted)
+        tag = b"" if vlan_tag is None else _CUSTOMER_TAG + vlan_tag.to_bytes(2, "big")
         self._own_mac: bytes = self._event.getsockname()[4]
         self._ethertype = ethertype.to_bytes(2, "big")
+        self._type = tag + self._ethertype
         self._headers: dict[Hashable, bytes] = {}
 
     def _frame(self, payload: bytes, destination: Hashable, *, event: bool) -> tuple[bytes, Any]:  # noqa: ARG002 (both kinds look the same)
@@ -57,7 +62,7 @@ class RawSocket(PortSocket):
         if header is None:
             if len(self._headers) >= 1024:  # bounded, whatever addresses the network makes up
                 self._headers.clear()
-            header = self._headers[destination] = mac_from_text(str(destination)) + self._own_mac + self._ethertype
+            header = self._headers[destination] = mac_from_text(str(destination)) + self._own_mac + self._type
         return header + payload, None
 
     def _received(self, data: bytes, control: list[tuple[int, int, bytes]], address: Any) -> Received | None:  # noqa: ANN401, ARG002 (the frame holds the address)
@@ -77,6 +82,7 @@ def open_raw(
     timestamping: Timestamping,
     groups: Sequence[str],
     ethertype: int,
+    vlan_tag: int | None = None,
     priority: int | None,
     tx_type: TxType = TxType.ON,
 ) -> RawSocket:
@@ -94,8 +100,7 @@ def open_raw(
         granted = SOFTWARE_STAMPS
         if timestamping is Timestamping.HARDWARE:
             granted = enable_hardware_timestamping(event, interface, L2_FILTERS, tx_type)
-        event.setsockopt(_SOL_PACKET, _PACKET_AUXDATA, 1)
-        port_socket = RawSocket(interface, index, (event, general), granted, ethertype)
+        port_socket = RawSocket(interface, index, (event, general), granted, ethertype, vlan_tag=vlan_tag)
         on_failure.pop_all()
         return port_socket
 
@@ -111,6 +116,7 @@ def _bound(interface: str, program: bytes, priority: int | None) -> socket.socke
         set_common_options(sock, priority=priority)
         attach(sock, program)
         sock.setsockopt(_SOL_PACKET, _PACKET_IGNORE_OUTGOING, 1)
+        sock.setsockopt(_SOL_PACKET, _PACKET_AUXDATA, 1)
         sock.bind((interface, _ETH_P_ALL))
     except BaseException:
         sock.close()

@@ -59,6 +59,7 @@ def open_udp(
     ports: tuple[int, int],
     ttl: int,
     dscp: int,
+    dscp_general: int,
     priority: int | None,
     tx_type: TxType = TxType.ON,
 ) -> UdpSocket:
@@ -67,10 +68,10 @@ def open_udp(
     with contextlib.ExitStack() as on_failure:
         event, general = (on_failure.enter_context(socket.socket(family, socket.SOCK_DGRAM)) for _ in ports)
         index = require_up(event, interface)
-        for sock, port in zip((event, general), ports, strict=True):
+        for sock, port, code_point in zip((event, general), ports, (dscp, dscp_general), strict=True):
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, interface.encode())
-            join(sock, index, groups, ttl, dscp)
+            join(sock, index, groups, ttl, code_point)
             set_common_options(sock, priority=priority)  # after DSCP, which sets a priority too
             sock.bind(("", port))
         granted = SOFTWARE_STAMPS
@@ -86,7 +87,6 @@ def _join_v4(sock: socket.socket, index: int, groups: Sequence[str], ttl: int, d
         (socket.IP_MULTICAST_LOOP, 0),
         (_IP_MULTICAST_ALL, 0),
         (socket.IP_MULTICAST_TTL, ttl),
-        (socket.IP_TTL, ttl),
         (socket.IP_TOS, dscp << 2),
     ):
         sock.setsockopt(socket.IPPROTO_IP, option, value)
@@ -102,7 +102,6 @@ def _join_v6(sock: socket.socket, index: int, groups: Sequence[str], ttl: int, d
         (socket.IPV6_MULTICAST_LOOP, 0),
         (_IPV6_MULTICAST_ALL, 0),
         (socket.IPV6_MULTICAST_HOPS, ttl),
-        (socket.IPV6_UNICAST_HOPS, ttl),
         (socket.IPV6_TCLASS, dscp << 2),
         (socket.IPV6_MULTICAST_IF, index),
     ):

@@ -24,13 +24,21 @@ STANDARD: dict[AttributeName, int] = {
     "log_sync_interval": 0,
     "log_min_delay_req_interval": 0,
     "log_min_pdelay_req_interval": 0,
+    "vlan_id": 0,
+    "vlan_priority": 4,
+    "dscp_event": 0,
+    "dscp_general": 0,
 }
-"""Initial values for attributes that a profile does not mention (IEEE 1588-2019 8.2, Annex I.3)."""
+"""Initial values for attributes that a profile does not mention (IEEE 1588-2019 8.2, Annex I.3; PCP: IEEE C37.238)."""
 
 DEFAULT_CLOCK_CLASS, SLAVE_ONLY_CLOCK_CLASS = 248, 255
 """IEEE 1588-2019 Table 4."""
 
-ONLY_WITH_MECHANISM = {"log_min_delay_req_interval": "e2e", "log_min_pdelay_req_interval": "p2p"}
+ONLY_WITH_MECHANISM = {
+    "log_min_delay_req_interval": "e2e",
+    "log_min_pdelay_req_interval": "p2p",
+    "delay_request": "e2e",
+}
 """Port attributes that mean something with one delay mechanism only."""
 
 
@@ -57,12 +65,19 @@ def _fill_port(port: Port, profile: Profile) -> Port:
         "transport": profile.transports[0],
         "delay_mechanism": profile.delay_mechanisms[0],
         "destination_mac": profile.destination_mac,
+        "vlan": profile.vlan[0],
+        "delay_request": profile.delay_requests[0],
         **_attributes_of(Port, profile),
     }
     mechanism = decided["delay_mechanism"] if port.delay_mechanism is UNSET else port.delay_mechanism
     for name, needed in ONLY_WITH_MECHANISM.items():
         if mechanism != needed:
             del decided[name]
+    transport = decided["transport"] if port.transport is UNSET else port.transport
+    if transport != "l2":
+        decided["vlan"] = "untagged"
+    if (decided["vlan"] if port.vlan is UNSET else port.vlan) == "untagged":
+        del decided["vlan_id"], decided["vlan_priority"]
     return _replace_unset(port, decided)
 
 

@@ -13,7 +13,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from msgspec import UNSET, Meta, Struct, UnsetType, field
 
-from profiles.loader import DelayMechanismName, DestinationMacName, TransportName
+from profiles.loader import DelayMechanismName, DelayRequestName, DestinationMacName, TransportName, VlanName
 from ptpstack.config.holdover_table import Holdover, Time
 from ptpstack.config.ntp_table import Ntp, NtpSource
 from ptpstack.config.process_tables import Control, Log, Realtime, State
@@ -78,6 +78,10 @@ class Port(Table, frozen=True):
         DelayMechanismName | UnsetType,
         Meta(description="How the path delay is measured: end to end, peer to peer, or not at all."),
     ] = UNSET
+    delay_request: Annotated[
+        DelayRequestName | UnsetType,
+        Meta(description="Send Delay_Req to the group, or to the master alone (hybrid e2e), which answers alike."),
+    ] = UNSET
     timestamping: Annotated[
         TimestampingName, Meta(description="Who stamps frames: the NIC, the kernel, or the NIC where it can (auto).")
     ] = "auto"
@@ -119,9 +123,41 @@ class Port(Table, frozen=True):
     minor_version_number: Annotated[
         int, Meta(ge=0, le=1, description="minorVersionPTP sent: 1, or 0 for peers and NICs that know only 2.0.")
     ] = 1
-    udp_ttl: Annotated[int, Meta(ge=1, le=255, description="Hops that multicast PTP over UDP may take.")] = 1
-    dscp_event: Annotated[Dscp, Meta(description="DiffServ code point of event messages over UDP.")] = 0
-    dscp_general: Annotated[Dscp, Meta(description="DiffServ code point of general messages over UDP.")] = 0
+    udp_ttl: Annotated[
+        int, Meta(ge=1, le=255, description="Hops that multicast PTP over UDP may take; unicast has the kernel's.")
+    ] = 1
+    dscp_event: Annotated[Dscp | UnsetType, Meta(description="DiffServ code point of event messages over UDP.")] = UNSET
+    dscp_general: Annotated[Dscp | UnsetType, Meta(description="DiffServ code point of general messages over UDP.")] = (
+        UNSET
+    )
+    vlan: Annotated[
+        VlanName | UnsetType,
+        Meta(description="Send Ethernet frames with an IEEE 802.1Q tag of vlan_id and vlan_priority (l2), or without."),
+    ] = UNSET
+    vlan_id: Annotated[
+        Annotated[int, Meta(ge=0, le=4094)] | UnsetType,
+        Meta(description="The VLAN of a tagged port, which takes frames of no other; 0: the tag tells but a priority."),
+    ] = UNSET
+    vlan_priority: Annotated[
+        Annotated[int, Meta(ge=0, le=7)] | UnsetType,
+        Meta(description="Priority code point in the tag of a tagged port."),
+    ] = UNSET
+
+
+class AcceptableMaster(Table, frozen=True):
+    """A clock whose Announces an instance considers; without any, everybody's are (IEEE 1588-2019 17.5)."""
+
+    identity: Annotated[
+        str,
+        Meta(
+            pattern="^([.:-]?[0-9A-Fa-f]){16}(-[0-9]{1,5})?$",
+            title="a clock such as 001b19.fffe.000001, or one port of it such as 001b19.fffe.000001-2",
+            description="The clock that sends the Announces, or one port of it (-N).",
+        ),
+    ]
+    alternate_priority1: Annotated[
+        Octet, Meta(description="Taken for the priority1 that it announces, here only; 0: as announced.")
+    ] = 0
 
 
 class Instance(Table, frozen=True):
@@ -227,6 +263,10 @@ class Instance(Table, frozen=True):
         ),
     ] = "auto"
     free_running: Annotated[bool, Meta(description="Measure, never steer.")] = False
+    acceptable_master: Annotated[
+        tuple[AcceptableMaster, ...],
+        Meta(description="Who may be followed, `[[instance.NAME.acceptable_master]]` each; none: anybody."),
+    ] = ()
     port: Annotated[tuple[Port, ...], Meta(description="The ports, `[[instance.NAME.port]]` each.")] = ()
 
 
@@ -369,6 +409,7 @@ class Config(Table, frozen=True):
 TABLES: dict[str, type[Struct]] = {
     "[instance.NAME]": Instance,
     "[[instance.NAME.port]]": Port,
+    "[[instance.NAME.acceptable_master]]": AcceptableMaster,
     "[clock.NAME]": Clock,
     "[source.NAME]": PulseSource,
     "[output.NAME]": PulseOutput,

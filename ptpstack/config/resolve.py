@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,13 +10,15 @@ from msgspec import UNSET, Struct
 
 from profiles.loader import DestinationMacName, Profile, TransportName, load_profile
 from ptpstack.config.fill import fill_instance
+from ptpstack.config.model import AcceptableMaster as AcceptableMasterTable
 from ptpstack.config.model import Config, Instance, Port, TimestampingName
-from ptpstack.core.settings import DelayMechanism, InstanceSettings, PortSettings
+from ptpstack.core.settings import AcceptableMaster, DelayMechanism, InstanceSettings, PortSettings
 from ptpstack.engine.time_properties import TimeProperties
 from ptpstack.time import interval_from_ns
 from ptpstack.wire.tlvs import AlternateTimeOffsetIndicator, IeeeC37238Of2011
-from ptpstack.wire.types import ClockIdentity, ClockQuality, TimeSource
+from ptpstack.wire.types import ClockIdentity, ClockQuality, PortIdentity, TimeSource
 
+CLOCK_AND_PORT = re.compile(r"((?:[.:-]?[0-9A-Fa-f]){16})(?:-([0-9]{1,5}))?")
 DELAY_MECHANISMS = {"e2e": DelayMechanism.E2E, "p2p": DelayMechanism.P2P, "none": DelayMechanism.NO_MECHANISM}
 
 
@@ -31,6 +34,8 @@ class ResolvedPort:
     udp_ttl: int
     dscp_event: int
     dscp_general: int
+    vlan_tag: int | None
+    """The tag control information of what is sent (IEEE 802.1Q 9.6), None without a tag."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,12 +65,22 @@ class ResolvedInstance:
             "clock_identity": identity,
             "clock_quality": quality,
             "time_properties": TimeProperties(**properties),
+            "acceptable_masters": tuple(map(_acceptable, values.acceptable_master)),
         }
         if self.profile.announce_tlv is not None:
             members["extends_inaccuracy_by_ns"] = values.time_inaccuracy_ns
         if self.profile.requires_announce_tlvs:
             members["required_announce_tlvs"] = (IeeeC37238Of2011, AlternateTimeOffsetIndicator)
         return InstanceSettings(**members)
+
+
+def _acceptable(entry: AcceptableMasterTable) -> AcceptableMaster:
+    """Return the entry of the engine's table; a clock without a port number stands for all of its ports."""
+    identity, number = CLOCK_AND_PORT.fullmatch(entry.identity).groups(default="0")  # type: ignore[union-attr]
+    return AcceptableMaster(
+        port_identity=PortIdentity(ClockIdentity.from_text(identity), int(number)),
+        alternate_priority1=entry.alternate_priority1,
+    )
 
 
 def resolve(config: Config) -> list[ResolvedInstance]:
@@ -93,6 +108,7 @@ def _resolve_port(port_number: int, port: Port) -> ResolvedPort:
         "delay_asymmetry": interval_from_ns(port.delay_asymmetry_ns),
         "ingress_latency": interval_from_ns(port.ingress_latency_ns),
         "egress_latency": interval_from_ns(port.egress_latency_ns),
+        "asks_by_unicast": port.delay_request == "unicast",
     }
     return ResolvedPort(
         settings=PortSettings(**members),
@@ -101,8 +117,9 @@ def _resolve_port(port_number: int, port: Port) -> ResolvedPort:
         timestamping=port.timestamping,
         destination_mac=port.destination_mac or "forwardable",
         udp_ttl=port.udp_ttl,
-        dscp_event=port.dscp_event,
-        dscp_general=port.dscp_general,
+        dscp_event=port.dscp_event or 0,
+        dscp_general=port.dscp_general or 0,
+        vlan_tag=(port.vlan_priority or 0) << 13 | (port.vlan_id or 0) if port.vlan == "tagged" else None,
     )
 
 

@@ -9,7 +9,16 @@ from typing import Any, get_args
 
 from msgspec import UNSET
 
-from profiles.loader import DelayMechanismName, Profile, ProfileError, TransportName, load_profile, profile_names
+from profiles.loader import (
+    DelayMechanismName,
+    DelayRequestName,
+    Profile,
+    ProfileError,
+    TransportName,
+    VlanName,
+    load_profile,
+    profile_names,
+)
 from ptpstack.config.fill import ONLY_WITH_MECHANISM, fill_instance
 from ptpstack.config.model import Instance, Port, written
 from ptpstack.config.problems import Path, Problem, key_of, nearest
@@ -59,6 +68,8 @@ def _outside_profile(
     choices: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
         "delay_mechanism": (get_args(DelayMechanismName), profile.delay_mechanisms),
         "transport": (get_args(TransportName), profile.transports),
+        "vlan": (get_args(VlanName), profile.vlan),
+        "delay_request": (get_args(DelayRequestName), profile.delay_requests),
     }
     by_profile = f"by profile {profile.ident}, {profile.reference}"
     for key, value in table.items():
@@ -136,7 +147,7 @@ def _within_transparent_clock(instance: Instance, path: Path, source: Source) ->
     mechanism = instance.instance_type[:3]
     if len(instance.port) == 1:
         yield source.problem(path, "has one port", why=f"{kind} hands messages on from one port to another")
-    for key in ("slave_only", "free_running"):
+    for key in ("slave_only", "free_running", "acceptable_master"):
         if source.gives((*path, key)):
             yield source.problem((*path, key), "has no effect", why=f"{kind} follows nobody")
     others = [index for index, port in enumerate(instance.port) if port.delay_mechanism != mechanism]
@@ -181,6 +192,17 @@ def _within_port(instance: Instance, port: Port, path: Path, source: Source) -> 
         if getattr(port, name) is not UNSET and port.delay_mechanism != mechanism:
             why = f'it belongs to {mechanism}, and delay_mechanism is "{port.delay_mechanism}"'
             yield source.problem((*path, name), "has no effect", why=why)
+    yield from _unused_tag(port, path, source)
+
+
+def _unused_tag(port: Port, path: Path, source: Source) -> Iterator[Problem]:
+    if port.vlan == "tagged" and port.transport != "l2":
+        why = f'the kernel makes the frames of transport "{port.transport}"'
+        step = "name a VLAN interface such as eth0.100"
+        yield source.problem((*path, "vlan"), '"tagged" has no effect', why=why, next_step=step)
+    for key in ("vlan_id", "vlan_priority"):
+        if port.vlan != "tagged" and source.gives((*path, key)):
+            yield source.problem((*path, key), "has no effect", next_step='write vlan = "tagged"')
 
 
 def _between(first: Instance, second: Instance, first_name: str, path: Path, source: Source) -> Iterator[Problem]:
@@ -244,7 +266,8 @@ def _same_port_twice(instances: Mapping[str, Instance], source: Source) -> Itera
     for name, instance in instances.items():
         for index, port in enumerate(instance.port):
             path: Path = ("instance", name, "port", index)
-            identity = (port.interface, port.transport, instance.domain_number, instance.sdo_id)
+            vlan_id = port.vlan_id if port.vlan == "tagged" else None
+            identity = (port.interface, port.transport, vlan_id, instance.domain_number, instance.sdo_id)
             if identity in seen:
                 why = f"{port.interface}, {port.transport}, domain {instance.domain_number}: as {seen[identity]}"
                 yield source.problem(path, "is the same port again", why=why)

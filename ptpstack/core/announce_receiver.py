@@ -30,7 +30,9 @@ class AnnounceReceiver:
     def __init__(self, context: PortContext, *, path_trace_enabled: bool) -> None:
         self._context = context
         self._path_trace_enabled = path_trace_enabled
-        self._foreign_masters = ForeignMasters(context.port_ds.port_identity, context.settings.local_priority)
+        self._foreign_masters = ForeignMasters(
+            context.port_ds.port_identity, context.settings.local_priority, context.data_sets.acceptable
+        )
         self.receipt_timeout: TimeInterval = 0
 
     # -- intervals -----------------------------------------------------------------------------------
@@ -109,6 +111,8 @@ class AnnounceReceiver:
         context = self._context
         if context.port_ds.master_only:
             return "this port is master only"
+        if context.data_sets.acceptable_masters and not context.data_sets.acceptable(announce.source_port_identity):
+            return "not in the acceptable master table"
         if announce.alternate_master_flag:
             return "alternateMasterFlag is set"
         if announce.steps_removed >= context.data_sets.default_ds.max_steps_removed:

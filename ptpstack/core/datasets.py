@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import msgspec
 
-from ptpstack.core.settings import DelayMechanism, InstanceSettings, PortSettings
+from ptpstack.core.settings import AcceptableMaster, DelayMechanism, InstanceSettings, PortSettings
 from ptpstack.engine.port_state import PortState
 from ptpstack.engine.time_properties import TimeProperties
 from ptpstack.time import MILLISECOND, TimeInterval
@@ -140,6 +140,13 @@ class DataSets(msgspec.Struct):
     """Whether the local clock was near its parent's when it was locked last, and has not been stepped since."""
     sync_while_uncalibrated: bool = False
     required_announce_tlvs: tuple[type[Tlv], ...] = ()
+    acceptable_masters: dict[PortIdentity, AcceptableMaster] = msgspec.field(default_factory=dict)
+    """By the port they send from, 0: from any (17.5); empty: everybody is acceptable."""
+
+    def acceptable(self, sender: PortIdentity) -> AcceptableMaster | None:
+        """Return the entry of the acceptable master table for *sender*, if there is one."""
+        table = self.acceptable_masters
+        return table.get(sender) or table.get(sender._replace(port_number=0))
 
     def calibrate(self) -> None:
         """Note how near the parent the local clock, which is locked, has come: a clock that slews may yet be far."""

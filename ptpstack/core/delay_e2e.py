@@ -9,6 +9,7 @@ the Syncs before and after it; the formula is then (t4 − t1(t3)) / 2 and no fr
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Hashable
 from itertools import pairwise
 
 import msgspec
@@ -28,6 +29,7 @@ from ptpstack.time import (
     interval_from_log2_seconds,
     interval_to_ns,
 )
+from ptpstack.wire.message import Flag
 from ptpstack.wire.messages.delay_req import DelayReq
 from ptpstack.wire.messages.delay_resp import DelayResp
 from ptpstack.wire.types import PortIdentity
@@ -75,6 +77,7 @@ class EndToEndDelay:
         self._unanswered = 0
         self.mean: TimeInterval | None = None
         self.last_exchange: tuple[LocalTime, PtpTime] | None = None
+        self.parent_address: Hashable = None
 
     def clock_stepped(self, delta: TimeInterval) -> None:
         """Carry stored local instants over a step; the requests under way are lost."""
@@ -97,8 +100,10 @@ class EndToEndDelay:
         spread = 1 + REQUEST_VARIABILITY * (2 * context.random() - 1)
         context.timers.start(Timer.DELAY_REQ, now + round(self._interval() * spread))
         self._give_up_unanswered(now)
+        unicast = context.settings.asks_by_unicast and self.parent_address is not None
         request = context.new(
             DelayReq,
+            flags=Flag.UNICAST if unicast else 0,
             log_message_interval=LOG_INTERVAL_UNSPECIFIED,
             correction_field=-context.settings.delay_asymmetry,
         )
@@ -108,7 +113,7 @@ class EndToEndDelay:
             exchange.t3 = egress
             self._try_complete(exchange)
 
-        context.send_event(request, sent)
+        context.send_event(request, sent, address=self.parent_address if unicast else None)
 
     def _give_up_unanswered(self, now: MonotonicTime) -> None:
         """Count the requests that got no answer in time, and tell when that goes on."""
@@ -122,8 +127,13 @@ class EndToEndDelay:
                     DelayMissing,
                     message="Delay_Req",
                     requests=self._unanswered,
-                    advice="does the master use the same delay mechanism (e2e), and do multicasts pass both ways?",
+                    advice=self._advice(),
                 )
+
+    def _advice(self) -> str:
+        if self._context.settings.asks_by_unicast:
+            return "does the master answer unicast Delay_Req (hybrid e2e)? if not: delay_request = multicast"
+        return "does the master use the same delay mechanism (e2e), and do multicasts pass both ways?"
 
     def receive_response(self, response: DelayResp, parent: PortIdentity) -> None:
         """Take a Delay_Resp; those to others are theirs."""

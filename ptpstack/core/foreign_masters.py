@@ -8,10 +8,13 @@ record that is silent for longest and not qualified, never the parent.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 
 import msgspec
+from msgspec.structs import replace
 
 from ptpstack.core.comparison import ComparisonSet, compare
+from ptpstack.core.settings import AcceptableMaster
 from ptpstack.time import MonotonicTime, TimeInterval
 from ptpstack.wire.messages.announce import Announce
 from ptpstack.wire.types import PortIdentity
@@ -36,9 +39,15 @@ class ForeignMaster(msgspec.Struct):
 class ForeignMasters:
     """The records of one port."""
 
-    def __init__(self, receiver: PortIdentity, local_priority: int | None = None) -> None:
+    def __init__(
+        self,
+        receiver: PortIdentity,
+        local_priority: int | None = None,
+        acceptable: Callable[[PortIdentity], AcceptableMaster | None] = lambda _sender: None,
+    ) -> None:
         self._receiver = receiver
         self._local_priority = local_priority
+        self._acceptable = acceptable
         self._records: dict[PortIdentity, ForeignMaster] = {}
 
     def __contains__(self, sender: PortIdentity) -> bool:
@@ -99,7 +108,11 @@ class ForeignMasters:
 
     def comparison_set(self, record: ForeignMaster) -> ComparisonSet:
         """Return *record* as a side of the data set comparison."""
-        return ComparisonSet.of_announce(record.announce, self._receiver, self._local_priority)
+        own = ComparisonSet.of_announce(record.announce, self._receiver, self._local_priority)
+        entry = self._acceptable(record.announce.source_port_identity)
+        if entry is None or not entry.alternate_priority1:
+            return own
+        return replace(own, grandmaster_priority1=entry.alternate_priority1)
 
     def qualified(self) -> list[ComparisonSet]:
         """Return every record that may be compared (9.3.2.5)."""

@@ -215,9 +215,9 @@ class Port:
             and message.source_port_identity == self._context.data_sets.parent_ds.parent_port_identity
         )
 
-    def _receive_sync(self, sync: Sync, ingress: LocalTime | None, now: MonotonicTime, _address: Hashable) -> None:
+    def _receive_sync(self, sync: Sync, ingress: LocalTime | None, now: MonotonicTime, address: Hashable) -> None:
         if self._from_parent(sync):
-            self._slave.receive_sync(sync, ingress, now)
+            self._slave.receive_sync(sync, ingress, now, address)
 
     def _receive_follow_up(self, follow_up: FollowUp, now: MonotonicTime) -> None:
         if self._from_parent(follow_up):

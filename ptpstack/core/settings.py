@@ -12,7 +12,7 @@ import msgspec
 from ptpstack.engine.time_properties import TimeProperties
 from ptpstack.time import TimeInterval
 from ptpstack.wire.tlv import Tlv
-from ptpstack.wire.types import ClockIdentity, ClockQuality
+from ptpstack.wire.types import ClockIdentity, ClockQuality, PortIdentity
 
 
 class DelayMechanism(IntEnum):
@@ -29,6 +29,14 @@ class LocalQuality(msgspec.Struct, frozen=True, kw_only=True):
     clock_quality: ClockQuality
     time_properties: TimeProperties
     uncertain: bool = False
+
+
+class AcceptableMaster(msgspec.Struct, frozen=True, kw_only=True):
+    """An entry of acceptableMasterTableDS (IEEE 1588-2019 17.5); port 0: any port of that clock."""
+
+    port_identity: PortIdentity
+    alternate_priority1: int = 0
+    """Taken for the announced grandmasterPriority1 here, but 0, which changes nothing."""
 
 
 class InstanceSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,6 +58,8 @@ class InstanceSettings(msgspec.Struct, frozen=True, kw_only=True):
     """What a clock adds to IEEE_C37_238 TLVs on their way; None: it is no clock of that profile."""
     required_announce_tlvs: tuple[type[Tlv], ...] = ()
     max_steps_removed: int = 255
+    acceptable_masters: tuple[AcceptableMaster, ...] = ()
+    """Those whose Announces are considered; empty: everybody's."""
 
 
 class PortSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,6 +68,8 @@ class PortSettings(msgspec.Struct, frozen=True, kw_only=True):
     port_number: int
     delay_mechanism: DelayMechanism = DelayMechanism.E2E
     master_only: bool = False
+    asks_by_unicast: bool = False
+    """Delay_Req goes to the parent alone (hybrid operation), not to the group."""
     local_priority: int | None = None
     two_step_flag: bool = True
     minor_version_number: int = 1

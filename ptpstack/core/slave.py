@@ -5,6 +5,8 @@ And when there are none for too long, it says so: a parent that only announces s
 
 from __future__ import annotations
 
+from collections.abc import Hashable
+
 from ptpstack.core.context import PortContext
 from ptpstack.core.delay_e2e import EndToEndDelay
 from ptpstack.core.delay_p2p import PeerDelay
@@ -57,8 +59,10 @@ class Slave:
 
     # -- messages of the parent ------------------------------------------------------------------------
 
-    def receive_sync(self, sync: Sync, ingress: LocalTime | None, now: MonotonicTime) -> None:
-        """Take a Sync; without a usable stamp it only explains why nothing is measured."""
+    def receive_sync(self, sync: Sync, ingress: LocalTime | None, now: MonotonicTime, address: Hashable = None) -> None:
+        """Take a Sync from *address*; without a usable stamp it only explains why nothing is measured."""
+        if isinstance(self._delay, EndToEndDelay):
+            self._delay.parent_address = address
         if ingress is None:
             self._sync_receiver.note("Sync without a usable receive stamp")
             return

@@ -236,7 +236,8 @@ def _settings(resolved: ResolvedInstance) -> InstanceSettings:
 
 def _socket_key(port: ResolvedPort, stamping: Timestamping) -> tuple[object, ...]:
     """Ports that agree in all of these share their sockets."""
-    return (port.interface, port.transport, port.destination_mac, stamping, port.udp_ttl, port.dscp_event)
+    sends = port.destination_mac, port.vlan_tag, port.udp_ttl, port.dscp_event, port.dscp_general
+    return (port.interface, port.transport, stamping, *sends)
 
 
 def _reopen(word: str, users: Sequence[ResolvedInstance], config: Config, store: StateStore) -> Clock:
@@ -262,7 +263,9 @@ def _port_io(port: ResolvedPort, clock: ClockDriver, loop: Loop, recorder: Recor
             transport,
             stamping,
             ttl=port.udp_ttl,
-            dscp=port.dscp_event,
+            dscp_event=port.dscp_event,
+            dscp_general=port.dscp_general,
+            vlan_tag=port.vlan_tag,
             one_step_sync=not port.settings.two_step_flag,
         )
 
@@ -274,4 +277,5 @@ def _port_io(port: ResolvedPort, clock: ClockDriver, loop: Loop, recorder: Recor
         port.destination_mac,
         open_socket=open_socket,
         link_is_up=partial(link_is_up, port.interface),
+        vlan_id=(port.vlan_tag or 0) & 0xFFF,
     )

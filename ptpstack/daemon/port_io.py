@@ -84,7 +84,10 @@ class _Awaited(NamedTuple):
 
 
 class PortIo:
-    """The sockets of *interface* and *transport*; *open_socket* opens them, *link_is_up* asks the interface."""
+    """The sockets of *interface* and *transport*; *open_socket* opens them, *link_is_up* asks the interface.
+
+    Frames of the VLAN *vlan_id* are theirs, those of another are not; without a tag of its own a frame is of none (0).
+    """
 
     def __init__(
         self,
@@ -96,9 +99,11 @@ class PortIo:
         *,
         open_socket: Callable[[], PortSocket],
         link_is_up: Callable[[], bool],
+        vlan_id: int = 0,
     ) -> None:
         self.interface = interface
         self.transport = transport
+        self._vlan_id = vlan_id
         self.counters: Counter[str] = Counter()
         self.granted = ""
         self.stamp_latency = StampLatency()
@@ -246,7 +251,7 @@ class PortIo:
             else:
                 self.stamp_latency.add(monotonic_now() - sent.sent)
                 sent.attachment.receiver.transmitted(sent.attachment.port_number, sent.context, stamp.stamp_ns)
-        self._take_frames(self._answer(self._of_no_vlan(frames)))
+        self._take_frames(self._answer(self._of_own_vlan(frames)))
 
     def _on_general(self) -> None:
         if self._socket is None:
@@ -256,7 +261,7 @@ class PortIo:
         except HardwareError as error:
             self._take_error(error)
             return
-        self._take_frames(self._of_no_vlan(frames))
+        self._take_frames(self._of_own_vlan(frames))
 
     def _take_error(self, error: HardwareError) -> None:
         if isinstance(error, InterfaceGone | InterfaceDown):
@@ -264,9 +269,9 @@ class PortIo:
         else:
             self.counters["socket error"] += 1  # such as an ICMP answer to a unicast frame
 
-    def _of_no_vlan(self, frames: Sequence[Received]) -> Sequence[Received]:
-        """Return the frames of the interface itself; those with a VLAN tag belong to another one."""
-        own = [frame for frame in frames if not frame.vlan_id]
+    def _of_own_vlan(self, frames: Sequence[Received]) -> Sequence[Received]:
+        """Return the frames of the port's VLAN, or of the interface itself; others belong to another interface."""
+        own = [frame for frame in frames if (frame.vlan_id or 0) == self._vlan_id]
         if len(own) < len(frames):
             self.counters["other VLAN"] += len(frames) - len(own)
             for frame in frames:

@@ -35,7 +35,15 @@ def groups_of(transport: TransportName, destination_mac: DestinationMacName) -> 
 
 
 def open_port_socket(
-    interface: str, transport: TransportName, timestamping: Timestamping, *, ttl: int, dscp: int, one_step_sync: bool
+    interface: str,
+    transport: TransportName,
+    timestamping: Timestamping,
+    *,
+    ttl: int,
+    dscp_event: int,
+    dscp_general: int,
+    vlan_tag: int | None,
+    one_step_sync: bool,
 ) -> PortSocket:
     """Open the sockets of a PTP port, member of both groups. Raises ``HardwareError``."""
     return open_socket(
@@ -47,6 +55,8 @@ def open_port_socket(
         event_port=addresses.EVENT_PORT,
         general_port=addresses.GENERAL_PORT,
         ttl=ttl,
-        dscp=dscp,
+        dscp=dscp_event,
+        dscp_general=dscp_general,
+        vlan_tag=vlan_tag,
         one_step_sync=one_step_sync,
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from typing import Any, TypeVar
 
 import msgspec
@@ -90,27 +90,32 @@ class PortMessages:
         )
 
     def send_general(
-        self, message: Message, destination: Destination = Destination.PRIMARY, address: object = None
+        self, message: Message, destination: Destination = Destination.PRIMARY, address: Hashable = None
     ) -> None:
         """Send a general message."""
         self.counters.sent[type(message).__name__] += 1
         self.emit(Send(self.port_number, message, destination, address=address))
 
     def send_event(
-        self, message: Message, on_stamp: StampHandler | None, destination: Destination = Destination.PRIMARY
+        self,
+        message: Message,
+        on_stamp: StampHandler | None,
+        destination: Destination = Destination.PRIMARY,
+        address: Hashable = None,
     ) -> None:
         """Send an event message; *on_stamp* gets the egress instant at the reference plane, if it comes.
 
-        ``None``: the NIC writes that instant into the message, and there is no stamp to wait for.
+        ``None``: the NIC writes that instant into the message, and there is no stamp to wait for. With *address* it
+        goes there instead of to the group.
         """
         self.counters.sent[type(message).__name__] += 1
         if on_stamp is None:
-            self.emit(Send(self.port_number, message, destination))
+            self.emit(Send(self.port_number, message, destination, address=address))
             return
         context = self._next_context
         self._next_context += 1
         self._pending[context] = message, on_stamp
-        self.emit(Send(self.port_number, message, destination, context=context))
+        self.emit(Send(self.port_number, message, destination, context=context, address=address))
 
     def transmitted(self, context: int, egress: LocalTime | None, now: MonotonicTime) -> None:
         """Take the egress stamp of *context*; of a frame from before a step or a fault nothing is left to do."""

@@ -40,6 +40,31 @@ SECOND = GOOD.replace("instance.main", "instance.second")
 
 BROKEN = [
     Broken(
+        "tag over UDP",
+        GOOD + 'transport = "udpv4"\nvlan = "tagged"\n',
+        ('ptp.toml:7: instance.main.port[0].vlan: "tagged" has no effect', "name a VLAN interface such as eth0.100"),
+    ),
+    Broken(
+        "number of a VLAN without a tag",
+        GOOD + "vlan_id = 5\n",
+        ("ptp.toml:6: instance.main.port[0].vlan_id: has no effect", 'write vlan = "tagged"'),
+    ),
+    Broken(
+        "tag that the profile forbids",
+        GOOD.replace("domain_number = 0", 'profile = "g8275-1"') + 'vlan = "tagged"\n',
+        ('ptp.toml:6: instance.main.port[0].vlan: "tagged" is not a choice', "allowed: untagged by profile g8275-1"),
+    ),
+    Broken(
+        "acceptable master that is no identity",
+        GOOD + '[[instance.main.acceptable_master]]\nidentity = "grandmaster"\n',
+        ("instance.main.acceptable_master[0].identity", "such as 001b19.fffe.000001-2"),
+    ),
+    Broken(
+        "way to ask, peer to peer",
+        GOOD.replace("domain_number = 0", 'profile = "default-p2p"') + 'delay_request = "unicast"\n',
+        ("ptp.toml:6: instance.main.port[0].delay_request: has no effect", "it belongs to e2e"),
+    ),
+    Broken(
         "localPriority in a profile that does not know it",
         GOOD + "local_priority = 1\n",
         ("ptp.toml:6: instance.main.port[0].local_priority: has no effect", "by IEEE 1588-2019 9.3.4"),
@@ -164,7 +189,7 @@ BROKEN = [
         GOOD.replace("domain_number = 0", 'profile = "default_e2e"'),
         (
             'ptp.toml:2: instance.main.profile: no profile "default_e2e"',
-            "there are c37-238-2011, c37-238-2017, default-e2e, default-p2p, g8275-1, iec-61850-9-3",
+            "c37-238-2011, c37-238-2017, default-e2e, default-p2p, g8275-1, ",
             "did you mean default-e2e?",
         ),
     ),

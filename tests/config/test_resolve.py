@@ -106,6 +106,30 @@ def test_what_the_file_sets_reaches_the_port() -> None:
     assert (port.udp_ttl, port.dscp_event, port.dscp_general) == (8, 46, 34)
 
 
+def test_a_tagged_port_has_its_tag_control_information() -> None:
+    def tag(profile: str, **port: object) -> int | None:
+        return resolved({"profile": profile}, {"transport": "l2"} | port).ports[0].vlan_tag
+
+    assert tag("default-e2e") is None
+    assert tag("default-e2e", vlan="tagged", vlan_id=5, vlan_priority=7) == 7 << 13 | 5
+    assert tag("c37-238-2011") == 4 << 13
+    assert tag("c37-238-2011", vlan="untagged") is None
+
+
+def test_acceptable_masters_reach_the_engine() -> None:
+    named = [{"identity": "0000bb.fffe.000001-3", "alternate_priority1": 9}, {"identity": "00:00:bb:ff:fe:00:00:02"}]
+    entries = resolved({"acceptable_master": named}).instance_settings(IDENTITY).acceptable_masters
+    assert [(str(entry.port_identity), entry.alternate_priority1) for entry in entries] == [
+        ("0000bb.fffe.000001-3", 9),
+        ("0000bb.fffe.000002-0", 0),
+    ]
+
+
+def test_the_enterprise_profile_asks_by_unicast() -> None:
+    assert resolved({"profile": "rfc9760"}).ports[0].settings.asks_by_unicast
+    assert not resolved({"profile": "default-e2e"}).ports[0].settings.asks_by_unicast
+
+
 def test_every_time_source_of_the_standard_has_its_name_in_the_model() -> None:
     for source in TimeSource:
         settings = resolved({"time_source": source.name.lower()}).instance_settings(IDENTITY)

@@ -61,7 +61,7 @@ def test_frames_come_in_with_and_without_vlan_tags(
     (event,) = wait_for(port.receive_event, 1)
     (general,) = wait_for(port.receive_general, 1)
     assert (event.payload, event.source, event.vlan_id) == (EVENT + b"e", "02:00:00:00:00:01", vlan_id)
-    assert (general.payload, general.source) == (GENERAL + b"g", "02:00:00:00:00:01")
+    assert (general.payload, general.source, general.vlan_id) == (GENERAL + b"g", "02:00:00:00:00:01", vlan_id)
 
 
 @pytest.mark.parametrize(

@@ -178,6 +178,27 @@ def test_ipv6_frames_carry_hop_limit_and_dscp(link: Link) -> None:
     assert header[7] == 3
 
 
+def test_general_frames_carry_a_code_point_of_their_own(link: Link) -> None:
+    a = link.open("a", Transport.UDPV4, dscp=46, dscp_general=34)
+    with tap_of(link, 0x0800) as tap:
+        a.send_general(GENERAL, GROUPS[Transport.UDPV4][0])
+        tap.settimeout(10)
+        assert tap.recv(100)[1] == 34 << 2
+
+
+def test_a_tag_of_our_own_is_on_every_frame_and_read_at_the_other_end(link: Link) -> None:
+    tag = 4 << 13 | 100
+    a, b = link.open("a", Transport.L2, vlan_tag=tag), link.open("b", Transport.L2)
+    group = GROUPS[Transport.L2][0]
+    key = a.send_event(EVENT + b"sync", group)
+    a.send_general(GENERAL + b"announce", group)
+    for receive, payload in ((b.receive_event, EVENT + b"sync"), (b.receive_general, GENERAL + b"announce")):
+        (frame,) = wait_for(receive, 1)
+        assert (frame.payload, frame.vlan_id) == (payload, 100)
+    (stamp,) = wait_for(a.transmit_stamps, 1)
+    assert stamp.key == key
+
+
 def test_the_transmit_priority_is_set_whatever_dscp_implies(link: Link, transport: Transport) -> None:
     a = link.open("a", transport, dscp=46, priority=6)
     for fileno in (a.event_fileno(), a.general_fileno()):

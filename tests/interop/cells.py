@@ -28,8 +28,11 @@ class Cell(NamedTuple):
     transport: str
     delay_mechanism: str
 
+    is_hybrid: bool = False
+    """Delay_Req and its answer by unicast, the rest by multicast."""
+
     def __str__(self) -> str:
-        return f"{self.role}-{self.transport}-{self.delay_mechanism}"
+        return f"{self.role}-{self.transport}-{'hybrid' if self.is_hybrid else self.delay_mechanism}"
 
 
 @dataclass
@@ -44,6 +47,7 @@ class Outcome:
     peer_parent: str = ""
     marks: list[Mark] = field(default_factory=list)
     messages_sent: set[int] = field(default_factory=set)
+    unicast_sent: set[int] = field(default_factory=set)
     events: list[str] = field(default_factory=list)
     log: str = ""
     error: Exception | None = None
@@ -86,8 +90,9 @@ def _run(cell: Cell, directory: Path, net: Network, outcome: Outcome) -> None:
     ours_only = f"ptp && eth.src == {_address(ours)}"
     file = capture.stop()
     outcome.marks = marks(file, ours_only)
-    kinds = field_values(file, "ptp.v2.messagetype", display_filter=ours_only)
-    outcome.messages_sent = {int(kind, 16) for (kind,) in kinds}
+    sent = field_values(file, "ptp.v2.messagetype", "ptp.v2.flags.unicast", display_filter=ours_only)
+    outcome.messages_sent = {int(kind, 16) for kind, _ in sent}
+    outcome.unicast_sent = {int(kind, 16) for kind, unicast in sent if unicast in ("1", "True")}
 
 
 def _observe_slave(daemon: Daemon, peer: Ptp4l, outcome: Outcome) -> None:
@@ -143,6 +148,7 @@ delay_mechanism = "{cell.delay_mechanism}"
 log_announce_interval = -1
 log_sync_interval = -3
 log_min_{request}_req_interval = -2
+{'delay_request = "unicast"' if cell.is_hybrid else ""}
 """
 
 
@@ -154,6 +160,7 @@ def _peer(cell: Cell, node: Any, directory: Path) -> Ptp4l:
         "logSyncInterval": -3,
         "logMinDelayReqInterval": -2,
         "logMinPdelayReqInterval": -2,
+        "hybrid_e2e": int(cell.is_hybrid),
     }
     if cell.role == "slave":
         options |= {"priority1": 10}

@@ -15,6 +15,7 @@ from tests.interop.cells import SAMPLES_WANTED, Cell, Outcome, observe
 pytestmark = [pytest.mark.peer, pytest.mark.namespaces]
 
 CELLS = [Cell(*each) for each in itertools.product(("slave", "master"), ("l2", "udpv4", "udpv6"), ("e2e", "p2p"))]
+CELLS += [Cell(role, "udpv4", "e2e", is_hybrid=True) for role in ("slave", "master")]
 SLAVES = [cell for cell in CELLS if cell.role == "slave"]
 MASTERS = [cell for cell in CELLS if cell.role == "master"]
 SOFTWARE_STAMPS_NS = 10_000
@@ -80,6 +81,7 @@ def test_tshark_finds_nothing_wrong_with_any_frame_we_send(outcomes: Mapping[Cel
     as_slave = peer_delay or {DELAY_REQ}
     as_master = {SYNC, FOLLOW_UP, ANNOUNCE} | (peer_delay or {DELAY_RESP})
     assert outcome.messages_sent == (as_slave if cell.role == "slave" else as_master)
+    assert outcome.unicast_sent == ({DELAY_REQ if cell.role == "slave" else DELAY_RESP} if cell.is_hybrid else set())
     assert outcome.marks == []
 
 

@@ -57,6 +57,8 @@ FIELDS = (
     "ptp.v2.an.atoi.currentOffset",
     "ptp.v2.an.atoi.displayName",
     "ptp.v2.an.atoi.jumpSeconds",
+    "vlan.priority",
+    "vlan.id",
 )
 
 
@@ -70,7 +72,8 @@ class Outcome(NamedTuple):
 
 
 def ports(number: int) -> str:
-    return "".join(f'\n[[instance.main.port]]\ninterface = "eth{n}"\n' for n in range(number))
+    """Ports with the tag that 2011's edition asks for: priority 4, no VLAN, which ptp4l takes too."""
+    return "".join(f'\n[[instance.main.port]]\ninterface = "eth{n}"\nvlan = "tagged"\n' for n in range(number))
 
 
 @pytest.fixture(scope="module")
@@ -124,8 +127,12 @@ def test_each_clock_on_the_way_adds_its_inaccuracy(outcome: Outcome) -> None:
     assert {(identity, int(total)) for _, identity, total, *_ in outcome.announces[3:]} == {("7", 200 + 100 + 50)}
 
 
+def test_every_frame_has_its_tag(outcome: Outcome) -> None:
+    assert {tuple(announce[-2:]) for announce in outcome.announces} == {("4", "0")}
+
+
 def test_the_local_time_arrives_with_its_name(outcome: Outcome) -> None:
-    at, _, _, offset, name, jump = outcome.announces[-1]
+    at, _, _, offset, name, jump, *_ = outcome.announces[-1]
     now = datetime.fromtimestamp(float(at), ZoneInfo("Europe/Berlin"))
     seconds = round(now.utcoffset().total_seconds())
     assert (int(offset), name.split(",")[0], abs(int(jump))) == (seconds - TAI_MINUS_UTC, now.tzname(), 3600)

@@ -106,3 +106,39 @@ def test_an_unusable_profile_names_its_file_and_reason(broken: Broken) -> None:
 
 def test_the_unbroken_text_is_usable() -> None:
     assert parse_profile(GOOD, origin="default-e2e.toml") == load_profile("default-e2e")
+
+
+EXPECTED = {
+    # domain_number, log_announce_interval, log_sync_interval, log_min_delay_req_interval, announce_receipt_timeout
+    "st2059-2": ((127, 0, 127), (0, -3, 1), (-3, -7, -1), (-3, -7, 4), (3, 2, 10)),
+    "aes67": ((0, 0, 127), (1, 0, 4), (-3, -4, 1), (0, -3, 5), (3, 2, 10)),
+    "rfc9760": ((0, 0, 127), (0, 0, 0), (0, -7, 7), (0, -7, 7), (3, 3, 4)),
+}
+NAMES = (
+    "domain_number",
+    "log_announce_interval",
+    "log_sync_interval",
+    "log_min_delay_req_interval",
+    "announce_receipt_timeout",
+)
+
+
+@pytest.mark.parametrize("name", EXPECTED)
+def test_profiles_that_are_data_only_have_their_values(name: str) -> None:
+    attributes = load_profile(name).attributes
+    found = [(attributes[key].default, attributes[key].min, attributes[key].max) for key in NAMES]
+    assert found == list(EXPECTED[name])
+
+
+def test_what_makes_each_of_them_special() -> None:
+    assert load_profile("st2059-2").attributes["dscp_event"].default == 46
+    assert load_profile("rfc9760").delay_requests == ("unicast", "multicast")
+    assert load_profile("ocp-dc").attributes["priority1"].max == 128
+    assert load_profile("c37-238-2011").vlan[0] == "tagged"
+    assert load_profile("g8275-1").vlan == ("untagged",)
+
+
+@pytest.mark.parametrize("name", ["aes67", "ocp-dc"])
+def test_a_profile_that_was_not_read_in_its_standard_marks_its_intervals(name: str) -> None:
+    profile = load_profile(name)
+    assert all(profile.is_unverified(key, "default") for key in NAMES)
