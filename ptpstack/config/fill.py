@@ -9,7 +9,8 @@ import msgspec
 from msgspec import UNSET
 
 from profiles.loader import AttributeName, Profile, load_profile
-from ptpstack.config.model import Config, Instance, Port
+from ptpstack.config.model import Config, Instance
+from ptpstack.config.port_table import Port
 
 _Table = TypeVar("_Table", Instance, Port)
 

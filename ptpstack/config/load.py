@@ -17,8 +17,9 @@ from typing import Any
 import msgspec
 
 from ptpstack.config.clock_rules import clock_problems
-from ptpstack.config.model import Config, Instance, Port
+from ptpstack.config.model import Config, Instance
 from ptpstack.config.ntp_rules import ntp_problems
+from ptpstack.config.port_table import Port
 from ptpstack.config.problems import InvalidConfigError, Problem
 from ptpstack.config.rules import contradictions, profile_problems
 from ptpstack.config.source import Source, canonical, lines_of

@@ -10,8 +10,9 @@ from msgspec import UNSET, Struct
 
 from profiles.loader import DestinationMacName, Profile, TransportName, load_profile
 from ptpstack.config.fill import fill_instance
-from ptpstack.config.model import AcceptableMaster as AcceptableMasterTable
-from ptpstack.config.model import Config, Instance, Port, TimestampingName
+from ptpstack.config.model import Config, Instance
+from ptpstack.config.port_table import AcceptableMaster as AcceptableMasterTable
+from ptpstack.config.port_table import Port, TimestampingName
 from ptpstack.core.settings import AcceptableMaster, DelayMechanism, InstanceSettings, PortSettings
 from ptpstack.engine.time_properties import TimeProperties
 from ptpstack.time import interval_from_ns

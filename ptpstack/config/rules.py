@@ -20,7 +20,8 @@ from profiles.loader import (
     profile_names,
 )
 from ptpstack.config.fill import ONLY_WITH_MECHANISM, fill_instance
-from ptpstack.config.model import Instance, Port, written
+from ptpstack.config.model import Instance, written
+from ptpstack.config.port_table import Port
 from ptpstack.config.problems import Path, Problem, key_of, nearest
 from ptpstack.config.source import Source
 

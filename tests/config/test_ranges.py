@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from profiles import Profile, load_profile, profile_names
 from ptpstack.config import Config, from_command_line, from_dict, resolve
 from ptpstack.config.fill import fill
-from ptpstack.config.model import TABLES, Port
+from ptpstack.config.model import TABLES
+from ptpstack.config.port_table import Port
 from ptpstack.config.problems import InvalidConfigError
 from ptpstack.config.source import Source
 from ptpstack.config.structure import structure_problems

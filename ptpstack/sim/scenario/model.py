@@ -11,7 +11,7 @@ from typing import Annotated, Literal, TypeAlias
 from msgspec import UNSET, Meta, Struct, UnsetType, field
 
 from ptpstack.config.model import Instance as DaemonInstance
-from ptpstack.config.model import Port as DaemonPort
+from ptpstack.config.port_table import Port as DaemonPort
 from ptpstack.config.servo_table import Servo
 from ptpstack.config.table import Table
 
