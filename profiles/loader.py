@@ -102,7 +102,8 @@ class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     ``announce_tlv`` is sent by a grandmaster and extended on the way; with ``requires_announce_tlvs`` an Announce
     without it, or without ALTERNATE_TIME_OFFSET_INDICATOR, is ignored. ``destination_mac`` is where frames go on
     Ethernet, ``refuses`` names frames that are counted and dropped, ``clock_quality`` what a clock announces as a
-    grandmaster; without rows that is what is configured.
+    grandmaster; without rows that is what is configured. ``signal_fail`` lets masters that are no
+    use (PTSF) not be compared.
     """
 
     ident: str
@@ -121,6 +122,7 @@ class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     destination_mac: DestinationMacName = "forwardable"
     refuses: tuple[RefusedName, ...] = ()
     clock_quality: tuple[ClockQualityRow, ...] = ()
+    signal_fail: bool = False
     aliases: tuple[str, ...] = ()
     unverified: tuple[str, ...] = ()
 

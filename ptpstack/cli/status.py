@@ -48,7 +48,7 @@ def _lines(status: dict[str, Any]) -> Iterator[str]:
         yield f"{name}: {instance['state']} ({instance['profile']}, domain {default['domainNumber']})"
         yield f"  clock identity  {default['clockIdentity']}"
         if parent["grandmasterIdentity"] == default["clockIdentity"]:
-            yield "  grandmaster     this clock"
+            yield f"  grandmaster     this clock, class {default['clockQuality']['clockClass']}"
         else:
             quality = parent["grandmasterClockQuality"]
             yield (
@@ -56,11 +56,12 @@ def _lines(status: dict[str, Any]) -> Iterator[str]:
                 f"{_count(current['stepsRemoved'], 'step')} away, class {quality['clockClass']}"
             )
         if current["synchronizationUncertain"]:
-            yield "  synchronized    not yet, or the parent is not: ports below announce it"
+            yield "  synchronized    not yet, or the parent is not, or holdover is out of spec: it is announced"
         yield from _table(
             ("port", "interface", "transport", "state", "delay (ns)", "stamps"),
             [_port_row(instance, number, port) for number, port in enumerate(instance["ports"], start=1)],
         )
+        yield from _signal_fails(instance)
     yield ""
     yield from _table(
         ("clock", "state", "offset from master (ns)", "within ± (ns)", "frequency (ppb)", "servo", "steered by"),
@@ -77,6 +78,16 @@ def _lines(status: dict[str, Any]) -> Iterator[str]:
     yield ""
     yield "offset: local - master, positive is ahead; frequency: what the clock is set to, positive is faster"
     yield "within: true time, but for a probability of 1e-5; *: not counting the reference's own error, which it hides"
+
+
+def _signal_fails(instance: dict[str, Any]) -> Iterator[str]:
+    """Yield the masters that are not chosen because they are no use (PTSF)."""
+    for number, port in enumerate(instance["ports"], start=1):
+        for fail in port.get("signalFails", ()):
+            left = fail["restored_in_s"]
+            until = "still fails" if left is None else f"may be chosen again in {left:.0f} s"
+            what = f"{fail['portIdentity']}: PTSF-{fail['signalFail']}, {fail['reason']}"
+            yield f"  port {number} refuses   {what}; {until}"
 
 
 def _transparent_clock(name: str, clock: dict[str, Any]) -> Iterator[str]:

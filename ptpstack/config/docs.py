@@ -67,7 +67,7 @@ def _key_rows(table: type[msgspec.Struct]) -> Iterator[tuple[str, ...]]:
     yield "key", "allowed", "default", "meaning"
     made = msgspec.json.schema(table)["$defs"][table.__name__]
     for name, facts in made["properties"].items():
-        if facts.get("type") == "array":
+        if facts.get("type") == "array" or "$ref" in facts:
             continue  # a table of its own
         yield f"`{name}`", _allowed(name, facts), _default(name, facts, made["required"]), facts["description"]
 

@@ -58,6 +58,9 @@ def fill_instance(instance: Instance) -> Instance:
         **_attributes_of(Instance, profile),
     }
     filled = _replace_unset(instance, decided)
+    if filled.signal_fail.enabled is UNSET:
+        signal_fail = msgspec.structs.replace(filled.signal_fail, enabled=profile.signal_fail)
+        filled = msgspec.structs.replace(filled, signal_fail=signal_fail)
     return msgspec.structs.replace(filled, port=tuple(_fill_port(port, profile) for port in instance.port))
 
 

@@ -18,6 +18,7 @@ from ptpstack.config.ntp_table import Ntp, NtpSource
 from ptpstack.config.port_table import AcceptableMaster, LocalPriority, LogInterval, Nanoseconds, Octet, Port
 from ptpstack.config.process_tables import Control, Log, Realtime, State
 from ptpstack.config.servo_table import Servo
+from ptpstack.config.signal_fail_table import SignalFailTable
 from ptpstack.config.table import Table
 
 InstanceTypeName: TypeAlias = Literal["auto", "e2e-tc", "p2p-tc"]
@@ -159,6 +160,9 @@ class Instance(Table, frozen=True):
         tuple[AcceptableMaster, ...],
         Meta(description="Who may be followed, `[[instance.NAME.acceptable_master]]` each; none: anybody."),
     ] = ()
+    signal_fail: Annotated[
+        SignalFailTable, Meta(description="When a master is no use, `[instance.NAME.signal_fail]`.")
+    ] = field(default_factory=SignalFailTable)
     port: Annotated[tuple[Port, ...], Meta(description="The ports, `[[instance.NAME.port]]` each.")] = ()
 
 
@@ -302,6 +306,7 @@ TABLES: dict[str, type[Struct]] = {
     "[instance.NAME]": Instance,
     "[[instance.NAME.port]]": Port,
     "[[instance.NAME.acceptable_master]]": AcceptableMaster,
+    "[instance.NAME.signal_fail]": SignalFailTable,
     "[clock.NAME]": Clock,
     "[source.NAME]": PulseSource,
     "[output.NAME]": PulseOutput,

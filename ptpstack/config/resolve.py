@@ -13,9 +13,16 @@ from ptpstack.config.fill import fill_instance
 from ptpstack.config.model import Config, Instance
 from ptpstack.config.port_table import AcceptableMaster as AcceptableMasterTable
 from ptpstack.config.port_table import Port, TimestampingName
-from ptpstack.core.settings import AcceptableMaster, DelayMechanism, InstanceSettings, PortSettings
+from ptpstack.config.signal_fail_table import SignalFailTable
+from ptpstack.core.settings import (
+    AcceptableMaster,
+    DelayMechanism,
+    InstanceSettings,
+    PortSettings,
+    SignalFailSettings,
+)
 from ptpstack.engine.time_properties import TimeProperties
-from ptpstack.time import interval_from_ns
+from ptpstack.time import interval_from_ns, interval_from_seconds
 from ptpstack.wire.tlvs import AlternateTimeOffsetIndicator, IeeeC37238Of2011
 from ptpstack.wire.types import ClockIdentity, ClockQuality, PortIdentity, TimeSource
 
@@ -67,6 +74,7 @@ class ResolvedInstance:
             "clock_quality": quality,
             "time_properties": TimeProperties(**properties),
             "acceptable_masters": tuple(map(_acceptable, values.acceptable_master)),
+            "signal_fail": _signal_fail(values.signal_fail),
         }
         if self.profile.announce_tlv is not None:
             members["extends_inaccuracy_by_ns"] = values.time_inaccuracy_ns
@@ -121,6 +129,19 @@ def _resolve_port(port_number: int, port: Port) -> ResolvedPort:
         dscp_event=port.dscp_event or 0,
         dscp_general=port.dscp_general or 0,
         vlan_tag=(port.vlan_priority or 0) << 13 | (port.vlan_id or 0) if port.vlan == "tagged" else None,
+    )
+
+
+def _signal_fail(table: SignalFailTable) -> SignalFailSettings | None:
+    if not table.enabled:
+        return None
+    return SignalFailSettings(
+        sync_timeout=interval_from_seconds(table.sync_timeout_s),
+        delay_resp_timeout=interval_from_seconds(table.delay_resp_timeout_s),
+        jitter_limit_ns=table.jitter_ns,
+        offset_limit_ns=table.offset_ns,
+        heeds_uncertain=table.synchronization_uncertain,
+        wait_to_restore=interval_from_seconds(table.wait_to_restore_s),
     )
 
 

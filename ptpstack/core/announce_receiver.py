@@ -13,9 +13,10 @@ from ptpstack.core.events import (
     ForeignMasterSeen,
 )
 from ptpstack.core.foreign_masters import FOREIGN_MASTER_TIME_WINDOW, ForeignMasters
+from ptpstack.core.signal_fail import SignalFail, SignalFails
 from ptpstack.core.timers import Timer
 from ptpstack.engine.port_state import RECEIVING_STATES, PortState
-from ptpstack.time import MonotonicTime, TimeInterval, interval_from_log2_seconds
+from ptpstack.time import MonotonicTime, TimeInterval, interval_from_log2_seconds, interval_to_seconds
 from ptpstack.wire.messages.announce import Announce
 from ptpstack.wire.tlvs.path_trace import PathTrace
 from ptpstack.wire.types import ClockIdentity, PortIdentity
@@ -27,8 +28,9 @@ LATE_WINDOW = 16
 class AnnounceReceiver:
     """The foreign masters of one port and the announce receipt timeout."""
 
-    def __init__(self, context: PortContext, *, path_trace_enabled: bool) -> None:
+    def __init__(self, context: PortContext, fails: SignalFails, *, path_trace_enabled: bool) -> None:
         self._context = context
+        self._fails = fails
         self._path_trace_enabled = path_trace_enabled
         self._foreign_masters = ForeignMasters(
             context.port_ds.port_identity, context.settings.local_priority, context.data_sets.acceptable
@@ -58,11 +60,11 @@ class AnnounceReceiver:
 
     def best(self) -> ComparisonSet | None:
         """Return Erbest."""
-        return self._foreign_masters.best()
+        return self._foreign_masters.best(self._fails)
 
     def qualified(self) -> list[ComparisonSet]:
         """Return every foreign master that may be compared."""
-        return self._foreign_masters.qualified()
+        return self._foreign_masters.qualified(self._fails)
 
     def newest_of(self, sender: PortIdentity) -> Announce | None:
         """Return the last Announce of *sender*."""
@@ -86,7 +88,21 @@ class AnnounceReceiver:
             self._context.tell(ForeignMasterQualified, port_identity=sender)
         if self._is_watched(sender, state, parent):
             self.arm_receipt_timeout(now)
+        self._judge(announce, now, qualified=record.qualified)
         return record.qualified or was_qualified
+
+    def _judge(self, announce: Announce, now: MonotonicTime, *, qualified: bool) -> None:
+        """Look whether the master fails by what it announces, or no more (packet timing signal fail)."""
+        sender, fails = announce.source_port_identity, self._fails
+        if qualified:
+            fails.heard(sender, SignalFail.LOSS_ANNOUNCE, now)
+        if fails.settings is None or not fails.settings.heeds_uncertain:
+            return
+        if announce.synchronization_uncertain:
+            fails.fail(sender, SignalFail.SYNCHRONIZATION_UNCERTAIN, "it says so of itself", now)
+            fails.still_fails(sender, SignalFail.SYNCHRONIZATION_UNCERTAIN)
+        else:
+            fails.heard(sender, SignalFail.SYNCHRONIZATION_UNCERTAIN, now)
 
     def _greet(self, announce: Announce) -> None:
         sender, configured = announce.source_port_identity, self._context.port_ds.log_announce_interval
@@ -126,7 +142,7 @@ class AnnounceReceiver:
             return "late or duplicate"
         return ""
 
-    def drop_silent(self, state: PortState, parent: ParentDS) -> PortIdentity | None:
+    def drop_silent(self, state: PortState, parent: ParentDS, now: MonotonicTime) -> PortIdentity | None:
         """Forget the master whose silence made the receipt timeout expire and return it, if there was one."""
         silent = None
         if state in RECEIVING_STATES:
@@ -135,6 +151,8 @@ class AnnounceReceiver:
             silent = best.sender
         if silent is not None:
             self._foreign_masters.drop(silent)
+            timeout_s = interval_to_seconds(self.receipt_timeout)
+            self._fails.fail(silent, SignalFail.LOSS_ANNOUNCE, f"no Announce within {timeout_s:.3g} s", now)
         return silent
 
     # -- ageing ----------------------------------------------------------------------------------------

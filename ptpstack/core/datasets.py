@@ -7,7 +7,13 @@ from __future__ import annotations
 
 import msgspec
 
-from ptpstack.core.settings import AcceptableMaster, DelayMechanism, InstanceSettings, PortSettings
+from ptpstack.core.settings import (
+    AcceptableMaster,
+    DelayMechanism,
+    InstanceSettings,
+    PortSettings,
+    SignalFailSettings,
+)
 from ptpstack.engine.port_state import PortState
 from ptpstack.engine.time_properties import TimeProperties
 from ptpstack.time import MILLISECOND, TimeInterval
@@ -140,6 +146,7 @@ class DataSets(msgspec.Struct):
     """Whether the local clock was near its parent's when it was locked last, and has not been stepped since."""
     sync_while_uncalibrated: bool = False
     required_announce_tlvs: tuple[type[Tlv], ...] = ()
+    signal_fail: SignalFailSettings | None = None
     acceptable_masters: dict[PortIdentity, AcceptableMaster] = msgspec.field(default_factory=dict)
     """By the port they send from, 0: from any (17.5); empty: everybody is acceptable."""
 

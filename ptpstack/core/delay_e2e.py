@@ -16,6 +16,7 @@ import msgspec
 
 from ptpstack.core.context import PortContext
 from ptpstack.core.events import DelayKnown, DelayMissing, IntervalChanged
+from ptpstack.core.signal_fail import SignalFail, SignalFails
 from ptpstack.core.sync_receiver import CORRECTION_OVERFLOW, SyncPoint
 from ptpstack.core.timers import Timer
 from ptpstack.engine.delay_filter import DelayFilter
@@ -28,6 +29,7 @@ from ptpstack.time import (
     TimeInterval,
     interval_from_log2_seconds,
     interval_to_ns,
+    interval_to_seconds,
 )
 from ptpstack.wire.message import Flag
 from ptpstack.wire.messages.delay_req import DelayReq
@@ -60,8 +62,9 @@ class Exchange(msgspec.Struct):
 class EndToEndDelay:
     """Measures the mean path delay to the parent."""
 
-    def __init__(self, context: PortContext, delay_filter: DelayFilter) -> None:
+    def __init__(self, context: PortContext, delay_filter: DelayFilter, fails: SignalFails) -> None:
         self._context = context
+        self._fails = fails
         self._filter = delay_filter
         self._sync_points: deque[SyncPoint] = deque(maxlen=SYNC_POINTS_KEPT)
         self._complete: deque[tuple[LocalTime, PtpTime]] = deque(maxlen=EXCHANGES_KEPT)
@@ -75,6 +78,8 @@ class EndToEndDelay:
         self._complete.clear()
         self._exchanges: dict[int, Exchange] = {}
         self._unanswered = 0
+        self._answered: MonotonicTime | None = None
+        """When the last answer came, or the first request was made."""
         self.mean: TimeInterval | None = None
         self.last_exchange: tuple[LocalTime, PtpTime] | None = None
         self.parent_address: Hashable = None
@@ -100,6 +105,7 @@ class EndToEndDelay:
         spread = 1 + REQUEST_VARIABILITY * (2 * context.random() - 1)
         context.timers.start(Timer.DELAY_REQ, now + round(self._interval() * spread))
         self._give_up_unanswered(now)
+        self._look_for_loss(now)
         unicast = context.settings.asks_by_unicast and self.parent_address is not None
         request = context.new(
             DelayReq,
@@ -135,7 +141,17 @@ class EndToEndDelay:
             return "does the master answer unicast Delay_Req (hybrid e2e)? if not: delay_request = multicast"
         return "does the master use the same delay mechanism (e2e), and do multicasts pass both ways?"
 
-    def receive_response(self, response: DelayResp, parent: PortIdentity) -> None:
+    def _look_for_loss(self, now: MonotonicTime) -> None:
+        """A master that answers no request for too long fails (PTSF-lossDelayResp)."""
+        if self._answered is None:
+            self._answered = now
+        timeout = self._fails.settings.delay_resp_timeout if self._fails.settings else 0
+        if timeout and now - self._answered > timeout:
+            parent = self._context.data_sets.parent_ds.parent_port_identity
+            reason = f"no Delay_Req was answered for {interval_to_seconds(now - self._answered):.3g} s"
+            self._fails.fail(parent, SignalFail.LOSS_DELAY_RESP, reason, now)
+
+    def receive_response(self, response: DelayResp, parent: PortIdentity, now: MonotonicTime) -> None:
         """Take a Delay_Resp; those to others are theirs."""
         context, exchange = self._context, self._exchanges.get(response.sequence_id)
         if response.requesting_port_identity != context.port_ds.port_identity:
@@ -150,6 +166,7 @@ class EndToEndDelay:
             context.discard(response, "correctionField overflow")
             return
         self._adopt_interval(response)
+        self._answered = now
         exchange.t4 = response.receive_timestamp - response.correction_field
         self._try_complete(exchange)
 

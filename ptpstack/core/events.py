@@ -101,6 +101,35 @@ class SynchronizationLost(PortEventRecord, frozen=True, kw_only=True):
         return f"port {self.port_number}: no usable Sync from {self.port_identity} for {seconds:.3g} s ({self.reason})"
 
 
+class SignalFailed(PortEventRecord, frozen=True, kw_only=True):
+    """A master that announces is no use (PTSF, ITU-T G.8275.1): it is not compared until it is restored."""
+
+    severity: ClassVar[Severity] = Severity.WARNING
+    port_identity: PortIdentity
+    signal_fail: str
+    reason: str
+    wait_to_restore_s: float
+
+    def __str__(self) -> str:
+        return (
+            f"port {self.port_number}: PTSF-{self.signal_fail} of {self.port_identity}: {self.reason}; not chosen "
+            f"until that was in order for {self.wait_to_restore_s:g} s"
+        )
+
+
+class SignalRestored(PortEventRecord, frozen=True, kw_only=True):
+    """A master that failed may be chosen again."""
+
+    severity: ClassVar[Severity] = Severity.NOTICE
+    port_identity: PortIdentity
+    signal_fail: str
+
+    def __str__(self) -> str:
+        return (
+            f"port {self.port_number}: PTSF-{self.signal_fail} of {self.port_identity} is over: it may be chosen again"
+        )
+
+
 class SyncsWithheld(PortEventRecord, frozen=True, kw_only=True):
     """A boundary clock's own clock does not show the time of the grandmaster it announces: it sends no Syncs."""
 

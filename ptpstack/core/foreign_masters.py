@@ -8,7 +8,7 @@ record that is silent for longest and not qualified, never the parent.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Container
 
 import msgspec
 from msgspec.structs import replace
@@ -114,14 +114,18 @@ class ForeignMasters:
             return own
         return replace(own, grandmaster_priority1=entry.alternate_priority1)
 
-    def qualified(self) -> list[ComparisonSet]:
-        """Return every record that may be compared (9.3.2.5)."""
-        return [self.comparison_set(record) for record in self._records.values() if record.qualified]
+    def qualified(self, failing: Container[PortIdentity] = ()) -> list[ComparisonSet]:
+        """Return every record that may be compared (9.3.2.5), but for those of *failing* masters."""
+        return [
+            self.comparison_set(record)
+            for sender, record in self._records.items()
+            if record.qualified and sender not in failing
+        ]
 
-    def best(self) -> ComparisonSet | None:
-        """Return Erbest, the best qualified record of this port, if any (9.3.2.3)."""
+    def best(self, failing: Container[PortIdentity] = ()) -> ComparisonSet | None:
+        """Return Erbest, the best qualified record of this port, if any (9.3.2.3), but for *failing* masters."""
         best: ComparisonSet | None = None
-        for candidate in self.qualified():
+        for candidate in self.qualified(failing):
             if best is None or compare(candidate, best).better:
                 best = candidate
         return best

@@ -57,6 +57,7 @@ class PtpInstance:
             sync_while_uncalibrated=settings.sync_while_uncalibrated,
             required_announce_tlvs=settings.required_announce_tlvs,
             acceptable_masters={entry.port_identity: entry for entry in settings.acceptable_masters},
+            signal_fail=settings.signal_fail,
         )
         self._outputs: list[Output] = []
         self._selected: PortIdentity | None = None

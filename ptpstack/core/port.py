@@ -21,6 +21,7 @@ from ptpstack.core.events import AnnounceReceiptTimeout, PortStateChanged
 from ptpstack.core.master import SyncTransmitter, answer_delay_req
 from ptpstack.core.port_states import ACTIVE_STATES, PortEvent, next_state
 from ptpstack.core.settings import DelayMechanism
+from ptpstack.core.signal_fail import SignalFail, SignalFails
 from ptpstack.core.slave import Slave
 from ptpstack.core.timers import Timer
 from ptpstack.engine.delay_filter import DelayFilter
@@ -57,7 +58,8 @@ class Port:
     ) -> None:
         self._context = context
         self._decide = decide
-        self.announces = AnnounceReceiver(context, path_trace_enabled=path_trace_enabled)
+        self.signal_fails = SignalFails(context, context.data_sets.signal_fail)
+        self.announces = AnnounceReceiver(context, self.signal_fails, path_trace_enabled=path_trace_enabled)
         self._announce_transmitter = AnnounceTransmitter(context, path_trace_enabled=path_trace_enabled)
         self._sync_transmitter = SyncTransmitter(context)
         self._delay_responder = DelayResponder(context)
@@ -65,12 +67,12 @@ class Port:
         self._peer_to_peer: PeerDelay | None = None
         match context.settings.delay_mechanism:
             case DelayMechanism.E2E:
-                self._end_to_end = EndToEndDelay(context, delay_filter)
+                self._end_to_end = EndToEndDelay(context, delay_filter, self.signal_fails)
             case DelayMechanism.P2P:
                 self._peer_to_peer = PeerDelay(context, delay_filter)
             case DelayMechanism.NO_MECHANISM:
                 pass
-        self._slave = Slave(context, self._end_to_end or self._peer_to_peer)
+        self._slave = Slave(context, self._end_to_end or self._peer_to_peer, self.signal_fails)
         self._on_timer: dict[Timer, TimerHandler] = {
             Timer.ANNOUNCE: self._announce_transmitter.on_timer,
             Timer.SYNC: self._sync_transmitter.on_timer,
@@ -78,6 +80,7 @@ class Port:
             Timer.FOREIGN_MASTER: self._on_foreign_master_expiry,
             Timer.ANNOUNCE_RECEIPT: self._on_announce_receipt_timeout,
             Timer.SYNC_LOSS: self._on_sync_loss,
+            Timer.WAIT_TO_RESTORE: self.signal_fails.on_timer,
         }
         if self._end_to_end is not None:
             self._on_timer[Timer.DELAY_REQ] = self._end_to_end.on_timer
@@ -184,6 +187,7 @@ class Port:
         self._context.timers.stop_all()
         self._context.forget_pending()
         self.announces.clear()
+        self.signal_fails.clear()
         self._slave.reset()
         if self._peer_to_peer is not None:
             self._peer_to_peer.reset()
@@ -208,6 +212,8 @@ class Port:
             self._on_event[kind](message, context.ingress(message, ingress, now), now, address)
         elif kind in self._on_general:
             self._on_general[kind](message, now)
+        if self.signal_fails.take_change():
+            self._decide(now)
 
     def _from_parent(self, message: Message) -> bool:
         return (
@@ -218,6 +224,8 @@ class Port:
     def _receive_sync(self, sync: Sync, ingress: LocalTime | None, now: MonotonicTime, address: Hashable) -> None:
         if self._from_parent(sync):
             self._slave.receive_sync(sync, ingress, now, address)
+        elif ingress is not None:
+            self.signal_fails.heard(sync.source_port_identity, SignalFail.LOSS_SYNC, now)
 
     def _receive_follow_up(self, follow_up: FollowUp, now: MonotonicTime) -> None:
         if self._from_parent(follow_up):
@@ -233,9 +241,9 @@ class Port:
         elif self.state is PortState.MASTER and ingress is not None:
             answer_delay_req(self._context, request, ingress, address)
 
-    def _receive_delay_resp(self, response: DelayResp, _now: MonotonicTime) -> None:
+    def _receive_delay_resp(self, response: DelayResp, now: MonotonicTime) -> None:
         if self.state in RECEIVING_STATES:
-            self._slave.receive_delay_resp(response)
+            self._slave.receive_delay_resp(response, now)
 
     def _receive_pdelay_req(
         self, request: PdelayReq, ingress: LocalTime | None, _now: MonotonicTime, _address: Hashable
@@ -278,9 +286,14 @@ class Port:
         """Run every timer that is due."""
         for timer, deadline in self._context.timers.take_due(now):
             self._on_timer[timer](deadline, now)
+        if self.signal_fails.take_change():
+            self._decide(now)
 
     def _on_sync_loss(self, deadline: MonotonicTime, now: MonotonicTime) -> None:
-        self.apply(PortEvent.SYNCHRONIZATION_FAULT, now, self._slave.tell_sync_loss(deadline, now))
+        reason = self._slave.tell_sync_loss(deadline, now)
+        self.apply(PortEvent.SYNCHRONIZATION_FAULT, now, reason)
+        parent = self._context.data_sets.parent_ds.parent_port_identity
+        self.signal_fails.fail(parent, SignalFail.LOSS_SYNC, reason, now)
 
     def _on_qualification_timeout(self, _deadline: MonotonicTime, now: MonotonicTime) -> None:
         self.apply(PortEvent.QUALIFICATION_TIMEOUT_EXPIRES, now)
@@ -291,7 +304,7 @@ class Port:
 
     def _on_announce_receipt_timeout(self, _deadline: MonotonicTime, now: MonotonicTime) -> None:
         """Drop who fell silent; take the next best on this port, else become master (9.2.6.12)."""
-        silent = self.announces.drop_silent(self.state, self._context.data_sets.parent_ds)
+        silent = self.announces.drop_silent(self.state, self._context.data_sets.parent_ds, now)
         if silent is not None:
             timeout_s = interval_to_seconds(self.announces.receipt_timeout)
             self._context.tell(AnnounceReceiptTimeout, port_identity=silent, timeout_s=timeout_s)

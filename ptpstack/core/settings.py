@@ -39,6 +39,19 @@ class AcceptableMaster(msgspec.Struct, frozen=True, kw_only=True):
     """Taken for the announced grandmasterPriority1 here, but 0, which changes nothing."""
 
 
+class SignalFailSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """When a master fails (packet timing signal fail); what is 0 is not looked at."""
+
+    sync_timeout: TimeInterval
+    delay_resp_timeout: TimeInterval
+    jitter_limit_ns: float
+    """Standard deviation of offsets while locked."""
+    offset_limit_ns: float
+    """Median of a few offsets while locked."""
+    heeds_uncertain: bool
+    wait_to_restore: TimeInterval
+
+
 class InstanceSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Configurable members of defaultDS and its neighbours (IEEE 1588-2019 8.2.1)."""
 
@@ -60,6 +73,8 @@ class InstanceSettings(msgspec.Struct, frozen=True, kw_only=True):
     max_steps_removed: int = 255
     acceptable_masters: tuple[AcceptableMaster, ...] = ()
     """Those whose Announces are considered; empty: everybody's."""
+    signal_fail: SignalFailSettings | None = None
+    """When masters fail (PTSF); None: the standard alone decides."""
 
 
 class PortSettings(msgspec.Struct, frozen=True, kw_only=True):

@@ -11,9 +11,11 @@ from ptpstack.core.context import PortContext
 from ptpstack.core.delay_e2e import EndToEndDelay
 from ptpstack.core.delay_p2p import PeerDelay
 from ptpstack.core.events import SynchronizationLost
+from ptpstack.core.signal_fail import SignalFails
 from ptpstack.core.sync_receiver import SyncPoint, SyncReceiver
 from ptpstack.core.timers import Timer
 from ptpstack.engine.outputs import Measurement
+from ptpstack.engine.port_state import PortState
 from ptpstack.time import (
     SECOND,
     LocalTime,
@@ -34,8 +36,9 @@ PLAUSIBLE_LOG_INTERVALS = range(-10, 11)
 class Slave:
     """Follows the parent by *delay*, which is None where the path delay is not measured (NO_MECHANISM)."""
 
-    def __init__(self, context: PortContext, delay: EndToEndDelay | PeerDelay | None) -> None:
+    def __init__(self, context: PortContext, delay: EndToEndDelay | PeerDelay | None, fails: SignalFails) -> None:
         self._context = context
+        self._fails = fails
         self._delay = delay
         self._sync_receiver = SyncReceiver(context)
         self._last_usable_sync: MonotonicTime | None = None
@@ -49,6 +52,7 @@ class Slave:
         """Forget what was measured against the parent of before, and expect nothing."""
         self._context.timers.stop(Timer.SYNC_LOSS)
         self._sync_receiver.reset()
+        self._fails.parent_changed()
         self._last_usable_sync = None
         if isinstance(self._delay, EndToEndDelay):
             self._delay.reset()
@@ -74,10 +78,10 @@ class Slave:
         """Take a Follow_Up."""
         self._use(self._sync_receiver.receive_follow_up(follow_up), now)
 
-    def receive_delay_resp(self, response: DelayResp) -> None:
+    def receive_delay_resp(self, response: DelayResp, now: MonotonicTime) -> None:
         """Take a Delay_Resp."""
         if isinstance(self._delay, EndToEndDelay):
-            self._delay.receive_response(response, self._context.data_sets.parent_ds.parent_port_identity)
+            self._delay.receive_response(response, self._context.data_sets.parent_ds.parent_port_identity, now)
 
     def _use(self, point: SyncPoint | None, now: MonotonicTime) -> None:
         """Make a measurement of a corrected Sync, as soon as the path delay is known."""
@@ -99,6 +103,8 @@ class Slave:
         self._last_usable_sync = now
         self._sync_receiver.note("Syncs stopped")
         self._arm_sync_loss(now)
+        parent, locked = data_sets.parent_ds.parent_port_identity, self._context.port_ds.port_state is PortState.SLAVE
+        self._fails.offset_measured(parent, offset, now, locked=locked)
         self._context.emit(
             Measurement(
                 port_number=self._context.port_number,
@@ -116,6 +122,8 @@ class Slave:
     # -- silence -----------------------------------------------------------------------------------------
 
     def _patience(self) -> TimeInterval:
+        if (settings := self._fails.settings) is not None and settings.sync_timeout:
+            return settings.sync_timeout
         return max(SYNC_LOSS_INTERVALS * interval_from_log2_seconds(self._log_sync_interval), 2 * SECOND)
 
     def _arm_sync_loss(self, now: MonotonicTime) -> None:

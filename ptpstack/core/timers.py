@@ -18,6 +18,7 @@ class Timer(Enum):
     DELAY_REQ = auto()
     PDELAY_REQ = auto()
     SYNC_LOSS = auto()
+    WAIT_TO_RESTORE = auto()
 
 
 class Timers:

@@ -100,10 +100,19 @@ def _instance(plant: Plant, driver: InstanceDriver | TransparentDriver) -> dict[
                 "portDS": data_set(driver.instance.ports[port.settings.port_number].port_ds),
                 "counters": data_set(driver.instance.ports[port.settings.port_number].counters),
                 "socketCounters": dict(driver.ports[port.settings.port_number].counters),
+                **_signal_fails(driver, port.settings.port_number),
             }
             for port in resolved.ports
         ],
     }
+
+
+def _signal_fails(driver: InstanceDriver | TransparentDriver, port_number: int) -> dict[str, Any]:
+    """Return the masters of a port that are no use (PTSF), where there are any."""
+    if isinstance(driver, TransparentDriver):
+        return {}
+    fails = driver.instance.ports[port_number].signal_fails.as_list(monotonic_now())
+    return {"signalFails": fails} if fails else {}
 
 
 def _holdover(driver: ClockDriver) -> dict[str, Any]:
