@@ -67,25 +67,29 @@ class Attribute(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 StateName: TypeAlias = Literal["locked", "holdover_in_spec", "holdover_out_of_spec", "free_running"]
 ReferenceName: TypeAlias = Literal["eprtc", "prtc", "ptp", "other"]
+DegradationName: TypeAlias = Literal["a", "b"]
 FrequencyName: TypeAlias = Literal["category_1", "category_2", "category_3", "none"]
 Received: TypeAlias = Literal["as_received"]
+Configured: TypeAlias = Literal["as_configured"]
 
 
 class ClockQualityRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """What a clock announces as a grandmaster in one situation; the first row of a profile that fits holds.
 
-    A situation is the clock's *state*, the kind of *reference* that it was locked to last, and the quality of its
-    physical-layer *frequency*; what is not named may be anything. *frequency_traceable* may be ``category_1``: while
+    A situation is the clock's *state*, the kind of *reference* that it was locked to last, the quality of its
+    physical-layer *frequency*, and, out of specification, the *degradation*: alternative a up to the limits of
+    `[holdover]` for it, then b; what is not named may be anything. *frequency_traceable* may be ``category_1``: while
     the frequency is. With *no_better_than_received* a clockClass that the reference announced and that is worse stays.
     """
 
     state: Annotated[tuple[StateName, ...], msgspec.Meta(min_length=1)]
     reference: tuple[ReferenceName, ...] = ()
     frequency: tuple[FrequencyName, ...] = ()
+    degradation: tuple[DegradationName, ...] = ()
     clock_class: Annotated[int, msgspec.Meta(ge=0, le=0xFF)] | None = None
     """None: what the operator configured."""
-    clock_accuracy: Annotated[int, msgspec.Meta(ge=0, le=0xFF)] = 0xFE
-    offset_scaled_log_variance: Annotated[int, msgspec.Meta(ge=0, le=0xFFFF)] = 0xFFFF
+    clock_accuracy: Annotated[int, msgspec.Meta(ge=0, le=0xFF)] | Configured = 0xFE
+    offset_scaled_log_variance: Annotated[int, msgspec.Meta(ge=0, le=0xFFFF)] | Configured = 0xFFFF
     no_better_than_received: bool = False
     time_traceable: bool | Received = False
     frequency_traceable: bool | Received | Literal["category_1"] = False
@@ -102,8 +106,9 @@ class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     ``announce_tlv`` is sent by a grandmaster and extended on the way; with ``requires_announce_tlvs`` an Announce
     without it, or without ALTERNATE_TIME_OFFSET_INDICATOR, is ignored. ``destination_mac`` is where frames go on
     Ethernet, ``refuses`` names frames that are counted and dropped, ``clock_quality`` what a clock announces as a
-    grandmaster; without rows that is what is configured. ``signal_fail`` lets masters that are no
-    use (PTSF) not be compared.
+    grandmaster; without rows that is what is configured. ``clock_quality_of`` names another profile whose rows hold.
+    ``signal_fail`` lets masters that are no use (PTSF) not be compared. ``tells_smp_synch``: its clocks serve merging
+    units. ``holdover_bound_ns`` is what a clock may be off by in holdover and still be in specification.
     """
 
     ident: str
@@ -119,10 +124,13 @@ class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     profile_identifier: Annotated[str, msgspec.Meta(pattern="^([0-9A-F]{2}-){5}[0-9A-F]{2}$")] | None = None
     announce_tlv: AnnounceTlvName | None = None
     requires_announce_tlvs: bool = False
+    tells_smp_synch: bool = False
     destination_mac: DestinationMacName = "forwardable"
     refuses: tuple[RefusedName, ...] = ()
     clock_quality: tuple[ClockQualityRow, ...] = ()
     signal_fail: bool = False
+    clock_quality_of: str | None = None
+    holdover_bound_ns: Annotated[float, msgspec.Meta(gt=0)] = 1500.0
     aliases: tuple[str, ...] = ()
     unverified: tuple[str, ...] = ()
 
@@ -136,6 +144,10 @@ class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
             name, _, part = mark.partition(".")
             if name not in known or part not in {"", *PARTS}:
                 raise ValueError(f"unverified {mark!r} names nothing in this profile")
+
+    def clock_qualities(self) -> tuple[ClockQualityRow, ...]:
+        """Return the rows that hold for this profile."""
+        return load_profile(self.clock_quality_of).clock_quality if self.clock_quality_of else self.clock_quality
 
     def decides(self, name: str) -> bool:
         """Whether this profile gives the default and the allowed values of the setting *name*."""

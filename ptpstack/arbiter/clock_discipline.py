@@ -22,6 +22,7 @@ from typing import TypeAlias
 
 import msgspec
 
+from profiles.loader import DegradationName
 from ptpstack.arbiter.clock_arbiter import ClockArbiter, Verdict
 from ptpstack.arbiter.clock_prediction import ClockPrediction
 from ptpstack.arbiter.clock_state import ClockState
@@ -52,10 +53,16 @@ PAUSE_HALF_INTERVALS = 5
 
 
 class HoldoverSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """Holdover is in spec while the clock is off by less than *bound_ns*, but for at most *seconds*."""
+    """Holdover is in spec while the clock is off by less than *bound_ns*, but for at most *seconds*.
+
+    Out of spec it is degraded by alternative A while it is off by less than *degraded_bound_ns*, but for at most
+    *degraded_seconds* since the last measurement; then by alternative B.
+    """
 
     bound_ns: float = 1500.0
     seconds: float = 14_400.0
+    degraded_bound_ns: float = 10_000.0
+    degraded_seconds: float = 86_400.0
 
 
 class Purpose(Enum):
@@ -336,6 +343,13 @@ class ClockDiscipline:
     def holdover_would_be(self, now: MonotonicTime) -> ClockState:
         """Return what the clock would be worth if measurements stopped now."""
         return self._holdover_is(now)[0]
+
+    def degradation(self, now: MonotonicTime) -> DegradationName:
+        """Return by which alternative the clock is degraded, should it be out of spec."""
+        bound_ns, limits = self.prediction.bound_ns(now), self._holdover
+        since_s = 0.0 if self._sampled_at is None else interval_to_seconds(now - self._sampled_at)
+        known = bound_ns is not None and bound_ns < limits.degraded_bound_ns
+        return "a" if known and since_s < limits.degraded_seconds else "b"
 
     def _holdover_is(self, now: MonotonicTime) -> tuple[ClockState, str]:
         """Return what holdover is worth now, and why."""

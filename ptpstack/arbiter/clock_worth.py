@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
-from profiles.loader import ClockQualityRow, FrequencyName, ReferenceName, StateName
+from profiles.loader import ClockQualityRow, DegradationName, FrequencyName, ReferenceName, StateName
 from ptpstack.arbiter.clock_state import ClockState
 from ptpstack.engine.time_properties import TimeProperties
 from ptpstack.wire.types import ClockQuality, TimeSource
@@ -41,6 +41,8 @@ class Situation(NamedTuple):
     reference: ReferenceName
     frequency: FrequencyName
     received: Announced | None
+    degradation: DegradationName = "b"
+    """Out of specification: a, not far yet (IEEE 1588-2019 Table 4, degradation alternatives A and B)."""
 
     def __str__(self) -> str:
         """As `ptpstack why` tells it."""
@@ -49,6 +51,8 @@ class Situation(NamedTuple):
             state = f"locked to {self.reference}"
         elif self.state.is_holdover:
             state += f" after {self.reference}"
+        if self.state is ClockState.HOLDOVER_OUT_OF_SPEC:
+            state += f", degradation {self.degradation.upper()}"
         return f"{state}, physical-layer frequency {self.frequency.replace('_', ' ')}"
 
 
@@ -79,7 +83,12 @@ def worth(rows: Sequence[ClockQualityRow], situation: Situation, configured: Ann
         clock_class = row.clock_class
         if row.no_better_than_received and received is not None:
             clock_class = max(clock_class, received.quality.clock_class)
-        quality = ClockQuality(clock_class, row.clock_accuracy, row.offset_scaled_log_variance)
+        accuracy, variance = row.clock_accuracy, row.offset_scaled_log_variance
+        quality = ClockQuality(
+            clock_class,
+            quality.clock_accuracy if accuracy == "as_configured" else accuracy,
+            quality.offset_scaled_log_variance if variance == "as_configured" else variance,
+        )
         if situation.reference in GRADES:
             properties = replace(properties, time_source=_time_source(properties))
     else:
@@ -103,6 +112,7 @@ def _fits(row: ClockQualityRow, situation: Situation) -> bool:
         STATES[situation.state] in row.state
         and (not row.reference or situation.reference in row.reference)
         and (not row.frequency or situation.frequency in row.frequency)
+        and (not row.degradation or situation.degradation in row.degradation)
     )
 
 

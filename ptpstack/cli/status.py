@@ -55,6 +55,8 @@ def _lines(status: dict[str, Any]) -> Iterator[str]:
                 f"  grandmaster     {parent['grandmasterIdentity']} by {parent['parentPortIdentity']}, "
                 f"{_count(current['stepsRemoved'], 'step')} away, class {quality['clockClass']}"
             )
+        if smp_synch := instance.get("smpSynch"):
+            yield f"  SmpSynch        {smp_synch['value']}: {smp_synch['why']}"
         if current["synchronizationUncertain"]:
             yield "  synchronized    not yet, or the parent is not, or holdover is out of spec: it is announced"
         yield from _table(

@@ -13,11 +13,36 @@ class Holdover(Table, frozen=True):
     """What a clock is worth when measurements stop. How it is learnt: docs/holdover-and-uncertainty.md."""
 
     bound_ns: Annotated[
-        float, Meta(gt=0, le=1e9, description="Holdover is in spec while the clock is off by less, nanoseconds.")
-    ] = 1500.0
+        Annotated[float, Meta(gt=0, le=1e9)] | UnsetType,
+        Meta(
+            description=(
+                "Holdover is in spec while the clock is off by less, nanoseconds; unset: as the strictest profile on "
+                "the clock says (1500; IEC/IEEE 61850-9-3: 250, unverified)."
+            )
+        ),
+    ] = UNSET
     seconds: Annotated[
         int, Meta(ge=0, le=10_000_000, description="And while the last measurement is not older than this.")
     ] = 14_400
+    degraded_bound_ns: Annotated[
+        float,
+        Meta(
+            gt=0,
+            le=1e9,
+            description=(
+                "Out of spec a clock of a power profile is degraded by alternative A (class 52) while it is off by "
+                "less, nanoseconds, then by alternative B (187). No standard's number: unverified."
+            ),
+        ),
+    ] = 10_000.0
+    degraded_seconds: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=10_000_000,
+            description="And while the last measurement is not older than this. Unverified as well.",
+        ),
+    ] = 86_400
     temperature: Annotated[
         str,
         Meta(

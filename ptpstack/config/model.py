@@ -126,6 +126,15 @@ class Instance(Table, frozen=True):
             )
         ),
     ] = ""
+    smp_synch_file: Annotated[
+        str,
+        Meta(
+            description=(
+                "A file that holds SmpSynch for merging units (0 not synchronized, 1 local, 2 global), renewed each "
+                "second: one that is older than 3 s counts as 0; empty: none, `ptpstack status` tells it anyway."
+            )
+        ),
+    ] = ""
     max_steps_removed: Annotated[
         Annotated[int, Meta(ge=2, le=255)] | UnsetType,
         Meta(description="Announce messages from this many boundary clocks away or more are ignored."),

@@ -148,7 +148,7 @@ def _within_transparent_clock(instance: Instance, path: Path, source: Source) ->
     mechanism = instance.instance_type[:3]
     if len(instance.port) == 1:
         yield source.problem(path, "has one port", why=f"{kind} hands messages on from one port to another")
-    for key in ("slave_only", "free_running", "acceptable_master"):
+    for key in ("slave_only", "free_running", "acceptable_master", "smp_synch_file"):
         if source.gives((*path, key)):
             yield source.problem((*path, key), "has no effect", why=f"{kind} follows nobody")
     others = [index for index, port in enumerate(instance.port) if port.delay_mechanism != mechanism]

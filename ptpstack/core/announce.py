@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ptpstack.core.announce_tlvs import extended
 from ptpstack.core.context import PortContext
 from ptpstack.core.timers import Timer, following
 from ptpstack.engine.time_properties import TimeProperties
@@ -59,7 +60,8 @@ class AnnounceTransmitter:
         """Yield what this clock adds or hands on, and then the path, for which there is room in any case."""
         data_sets, path = self._context.data_sets, self._path()
         left = TLV_CAPACITY - sum(map(encoded_size, path))
-        for tlv in data_sets.propagated_tlvs if data_sets.follows_parent else data_sets.own_tlvs:
+        handed_on = extended(data_sets.propagated_tlvs, data_sets.own_inaccuracy_ns)
+        for tlv in handed_on if data_sets.follows_parent else data_sets.own_tlvs:
             left -= encoded_size(tlv)
             if left < 0:
                 break

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from msgspec.structs import replace
 
@@ -12,20 +12,23 @@ from ptpstack.wire.tlvs.ieee_c37_238 import IeeeC37238, IeeeC37238Of2011
 from ptpstack.wire.tlvs.path_trace import PathTrace
 
 
-def handed_on(announce: Announce, inaccuracy_ns: int | None) -> Iterator[Tlv]:
-    """Yield what a boundary clock hands on of its parent's TLVs, in their order; it extends PATH_TRACE by itself.
-
-    A clock of the profile of IEEE C37.238 adds *inaccuracy_ns* to that TLV, any other (None) does not know it.
-    """
+def handed_on(announce: Announce) -> Iterator[Tlv]:
+    """Yield what a boundary clock hands on of its parent's TLVs, in their order; it extends PATH_TRACE by itself."""
     for tlv in announce.tlvs:
-        match tlv:
-            case PathTrace():
-                pass
-            case IeeeC37238() | IeeeC37238Of2011():
-                if inaccuracy_ns is not None:
-                    yield tlv.with_added(inaccuracy_ns)
-            case _ if tlv.propagates:
-                yield tlv
+        if isinstance(tlv, IeeeC37238 | IeeeC37238Of2011) or (tlv.propagates and not isinstance(tlv, PathTrace)):
+            yield tlv
+
+
+def extended(tlvs: Iterable[Tlv], inaccuracy_ns: int | None) -> Iterator[Tlv]:
+    """Yield *tlvs* of the parent as a clock that adds *inaccuracy_ns* to IEEE_C37_238 sends them.
+
+    A clock of another profile (None) does not know that TLV, and ends it.
+    """
+    for tlv in tlvs:
+        if not isinstance(tlv, IeeeC37238 | IeeeC37238Of2011):
+            yield tlv
+        elif inaccuracy_ns is not None:
+            yield tlv.with_added(inaccuracy_ns)
 
 
 def passed_on(announce: Announce, inaccuracy_ns: int | None) -> Announce:

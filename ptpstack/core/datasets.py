@@ -18,6 +18,7 @@ from ptpstack.engine.port_state import PortState
 from ptpstack.engine.time_properties import TimeProperties
 from ptpstack.time import MILLISECOND, TimeInterval
 from ptpstack.wire.tlv import Tlv
+from ptpstack.wire.tlvs.ieee_c37_238 import UNKNOWN_INACCURACY_NS
 from ptpstack.wire.types import ClockIdentity, ClockQuality, PortIdentity
 
 CALIBRATION_LIMIT: TimeInterval = MILLISECOND
@@ -137,11 +138,15 @@ class DataSets(msgspec.Struct):
     own_tlvs: tuple[Tlv, ...] = ()
     """What a grandmaster adds to its Announces."""
     propagated_tlvs: tuple[Tlv, ...] = ()
-    """What of the parent's Announces a boundary clock hands on (Table 52), but for PATH_TRACE."""
+    """What of the parent's Announces a boundary clock hands on (Table 52), but for PATH_TRACE and its inaccuracy."""
+    extends_inaccuracy_by_ns: int | None = None
+    """What a synchronized clock of the profile of IEEE C37.238 adds to that TLV; None: of another profile."""
     parent_is_uncertain: bool = False
     """synchronizationUncertain of the parent's last Announce."""
     is_uncertain: bool = False
     """synchronizationUncertain of the local clock as a grandmaster."""
+    is_synchronized: bool = False
+    """Whether a port is SLAVE, and so the local clock locked to its parent."""
     is_calibrated: bool = False
     """Whether the local clock was near its parent's when it was locked last, and has not been stepped since."""
     sync_while_uncalibrated: bool = False
@@ -163,6 +168,13 @@ class DataSets(msgspec.Struct):
     def follows_parent(self) -> bool:
         """Whether another clock is the grandmaster."""
         return self.parent_ds.grandmaster_identity != self.default_ds.clock_identity
+
+    @property
+    def own_inaccuracy_ns(self) -> int | None:
+        """What this clock adds to IEEE_C37_238 now: not known while it is not synchronized; None: never anything."""
+        if self.extends_inaccuracy_by_ns is None:
+            return None
+        return self.extends_inaccuracy_by_ns if self.is_synchronized else UNKNOWN_INACCURACY_NS
 
     @property
     def shows_announced_time(self) -> bool:

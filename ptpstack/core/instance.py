@@ -55,6 +55,7 @@ class PtpInstance:
             ParentDS.of(default),
             settings.time_properties,
             sync_while_uncalibrated=settings.sync_while_uncalibrated,
+            extends_inaccuracy_by_ns=settings.extends_inaccuracy_by_ns,
             required_announce_tlvs=settings.required_announce_tlvs,
             acceptable_masters={entry.port_identity: entry for entry in settings.acceptable_masters},
             signal_fail=settings.signal_fail,
@@ -275,9 +276,9 @@ class PtpInstance:
     def _update_uncertainty(self) -> None:
         """A clock that has a parent is uncertain as long as it is not a slave, or its parent is (8.2.2)."""
         data = self._data_sets
+        data.is_synchronized = any(port.state is PortState.SLAVE for port in self.ports.values())
         if data.follows_parent:
-            is_slave = any(port.state is PortState.SLAVE for port in self.ports.values())
-            data.current_ds.synchronization_uncertain = data.parent_is_uncertain or not is_slave
+            data.current_ds.synchronization_uncertain = data.parent_is_uncertain or not data.is_synchronized
         else:
             data.current_ds.synchronization_uncertain = data.is_uncertain
 
@@ -341,7 +342,7 @@ class PtpInstance:
         )
         data.time_properties_ds = _time_properties(announce)
         data.path_trace = path_of(announce)
-        data.propagated_tlvs = tuple(handed_on(announce, self._settings.extends_inaccuracy_by_ns))
+        data.propagated_tlvs = tuple(handed_on(announce))
         data.parent_is_uncertain = announce.synchronization_uncertain
         if self._selected != best.sender or old.grandmaster_identity != announce.grandmaster_identity:
             self._outputs.append(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from datetime import tzinfo
 from typing import Protocol
@@ -13,11 +14,16 @@ from ptpstack.daemon.loop import Loop, monotonic_now
 from ptpstack.errors import HardwareError
 from ptpstack.time import SECOND, LocalTime, TimeInterval
 from ptpstack.wire.tlv import Tlv
-from ptpstack.wire.tlvs.ieee_c37_238 import UNKNOWN_INACCURACY_NS, IeeeC37238, IeeeC37238Of2011
+from ptpstack.wire.tlvs.ieee_c37_238 import (
+    UNKNOWN_INACCURACY_NS,
+    IeeeC37238,
+    IeeeC37238Of2011,
+    sum_of_inaccuracies_ns,
+)
 
 RENEW_INTERVAL: TimeInterval = SECOND
 CLASSES_WITHIN_SPECIFICATION = (6, 7)
-"""clockClass of a grandmaster whose inaccuracy is what its configuration says: locked, or in holdover within limits."""
+"""clockClass of a grandmaster whose inaccuracy is known: locked, or in holdover within limits."""
 
 
 class ReadClock(Protocol):
@@ -28,7 +34,10 @@ class ReadClock(Protocol):
 
 
 class AnnounceTlvs:
-    """Renews the TLVs of *instance*, should it be the grandmaster, each second; *clock* tells what time it serves."""
+    """Renews the TLVs of *instance*, should it be the grandmaster, each second; *clock* tells what time it serves.
+
+    *drifted_ns* asks by how much the clock may be further off than when it was locked; None: nobody knows.
+    """
 
     def __init__(
         self,
@@ -38,6 +47,7 @@ class AnnounceTlvs:
         zone: tzinfo | None,
         *,
         clock: Callable[[], ReadClock],
+        drifted_ns: Callable[[], float | None] = lambda: 0.0,
         loop: Loop,
     ) -> None:
         self._instance = instance
@@ -45,6 +55,7 @@ class AnnounceTlvs:
         self._announce_tlv = announce_tlv
         self._zone = zone
         self._clock = clock
+        self._drifted_ns = drifted_ns
         self._local_time: tuple[int, Tlv] | None = None
         self._timer = loop.timer(self._renew)
 
@@ -62,8 +73,10 @@ class AnnounceTlvs:
 
     def _inaccuracy(self) -> tuple[Tlv, ...]:
         clock_class = self._instance.default_ds.clock_quality.clock_class
-        known = clock_class in CLASSES_WITHIN_SPECIFICATION
-        inaccuracy_ns = self._values.time_inaccuracy_ns if known else UNKNOWN_INACCURACY_NS
+        drifted_ns = self._drifted_ns() if clock_class in CLASSES_WITHIN_SPECIFICATION else None
+        inaccuracy_ns = UNKNOWN_INACCURACY_NS
+        if drifted_ns is not None:
+            inaccuracy_ns = sum_of_inaccuracies_ns(self._values.time_inaccuracy_ns, math.ceil(drifted_ns))
         grandmaster_id = self._values.grandmaster_id or 0
         match self._announce_tlv:
             case "ieee_c37_238_2017":

@@ -153,7 +153,8 @@ class AnnouncedWorth:
         )
 
     def _situation(self, state: ClockState) -> Situation:
-        return Situation(state, self._reference, self._frequency(), self._received)
+        degradation = self._clock.discipline.degradation(monotonic_now())
+        return Situation(state, self._reference, self._frequency(), self._received, degradation)
 
     def _learn_reference(self) -> None:
         """Remember what the clock is locked to, and what that tells of itself."""

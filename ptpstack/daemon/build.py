@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Protocol
 
+from msgspec import UNSET
+
 from hw.clock import Clock
 from hw.link import interface_mac, link_is_up
 from hw.sockets import PortSocket
@@ -43,6 +45,7 @@ from ptpstack.daemon.instance_driver import InstanceDriver
 from ptpstack.daemon.loop import Loop
 from ptpstack.daemon.port_io import PortIo
 from ptpstack.daemon.servo_settings import servo_for
+from ptpstack.daemon.smp_synch_output import SmpSynchOutput
 from ptpstack.daemon.state_store import StateStore
 from ptpstack.daemon.time_bounds import TimeBounds
 from ptpstack.daemon.time_publisher import TimePublisher
@@ -77,13 +80,14 @@ class Plant:
     transparent_clocks: dict[str, TransparentDriver] = field(default_factory=dict)
     announce_tlvs: list[AnnounceTlvs] = field(default_factory=list)
     announced_worth: list[AnnouncedWorth] = field(default_factory=list)
+    smp_synch: dict[str, SmpSynchOutput] = field(default_factory=dict)
     host: HostClocks = field(default_factory=HostClocks)
     port_ios: list[PortIo] = field(default_factory=list)
     time_bounds: TimeBounds | None = None
 
     def beside(self) -> list[Part]:
         """Return what is started after the instances and stopped before their clocks."""
-        return [*self.announce_tlvs, *self.host.parts(), *self.announced_worth]
+        return [*self.announce_tlvs, *self.host.parts(), *self.announced_worth, *self.smp_synch.values()]
 
     def drivers(self) -> list[InstanceDriver | TransparentDriver]:
         """Return what drives the instances of both kinds."""
@@ -121,7 +125,7 @@ def build(config: Config, resolved: Sequence[ResolvedInstance], loop: Loop, reco
             recorder=recorder,
             learnt_ppb=kept_ppb,
             reopen=partial(_reopen, word, users, config, store),
-            holdover=HoldoverSettings(bound_ns=config.holdover.bound_ns, seconds=config.holdover.seconds),
+            holdover=_holdover(config, users),
             sensor=TemperatureSensor(config.holdover.temperature) if config.holdover.temperature else None,
             step_threshold=interval_from_ns(config.servo.step_threshold_ns),
         )
@@ -146,6 +150,7 @@ def build(config: Config, resolved: Sequence[ResolvedInstance], loop: Loop, reco
         clock_driver.users.append(driver)
         plant.resolved[instance.name] = instance
     plant.port_ios = list(shared.values())
+    plant.smp_synch = {output.name: output for output in _smp_synch(plant, loop, recorder)}
     plant.announced_worth = list(_announced_worth(config, plant, loop, recorder))
     served = {name: words[name] for name in plant.instances}
     plant.host = build_host_clocks(
@@ -162,6 +167,17 @@ def build(config: Config, resolved: Sequence[ResolvedInstance], loop: Loop, reco
         plant.time_bounds, plant.clocks, config.time, beside=config.control.socket, loop=loop, recorder=recorder
     )
     return plant
+
+
+def _holdover(config: Config, users: Sequence[ResolvedInstance]) -> HoldoverSettings:
+    """Return the limits of holdover; where the file gives no bound, the strictest of the instances' profiles holds."""
+    limits, bounds_ns = config.holdover, [user.profile.holdover_bound_ns for user in users]
+    return HoldoverSettings(
+        bound_ns=min(bounds_ns, default=HoldoverSettings().bound_ns) if limits.bound_ns is UNSET else limits.bound_ns,
+        seconds=limits.seconds,
+        degraded_bound_ns=limits.degraded_bound_ns,
+        degraded_seconds=limits.degraded_seconds,
+    )
 
 
 def _majority_watch(config: Config, word: str) -> MajorityWatch | None:
@@ -195,7 +211,25 @@ def _announce_tlvs(
     from zoneinfo import ZoneInfo  # noqa: PLC0415 (few configurations name a zone)
 
     zone = ZoneInfo(word) if word else None
-    return AnnounceTlvs(instance, values, profile.announce_tlv, zone, clock=lambda: clock.clock, loop=loop)
+    return AnnounceTlvs(
+        instance, values, profile.announce_tlv, zone, clock=lambda: clock.clock, drifted_ns=clock.drifted_ns, loop=loop
+    )
+
+
+def _smp_synch(plant: Plant, loop: Loop, recorder: Recorder) -> Iterator[SmpSynchOutput]:
+    """Yield what tells merging units about the clock, of instances of power profiles and where a file is named."""
+    for name, driver in plant.instances.items():
+        values, profile, clock = plant.resolved[name].values, plant.resolved[name].profile, plant.clock_of[name]
+        if values.smp_synch_file or profile.tells_smp_synch:
+            yield SmpSynchOutput(
+                name,
+                driver.instance,
+                clock,
+                state=lambda clock=clock: clock.arbiter.state,  # type: ignore[misc]
+                path=values.smp_synch_file,
+                loop=loop,
+                recorder=recorder,
+            )
 
 
 def _announced_worth(config: Config, plant: Plant, loop: Loop, recorder: Recorder) -> Iterator[AnnouncedWorth]:
@@ -206,12 +240,12 @@ def _announced_worth(config: Config, plant: Plant, loop: Loop, recorder: Recorde
     references |= dict.fromkeys(plant.instances, "ptp")
     for name, driver in plant.instances.items():
         profile, clock = plant.resolved[name].profile, plant.clock_of[name]
-        if profile.clock_quality and clock.arbiter.has_candidates:
+        if (rows := profile.clock_qualities()) and clock.arbiter.has_candidates:
             yield AnnouncedWorth(
                 driver,
                 clock,
                 profile.ident,
-                profile.clock_quality,
+                rows,
                 references=references,
                 frequency=lambda: "none",
                 loop=loop,

@@ -317,6 +317,12 @@ class ClockDriver:
         chosen = choose_tai_offset(self.time_properties, RealtimeClock(tai_offset_s=0).kernel_tai_offset_s())
         return None if chosen.assumed else chosen.seconds
 
+    def drifted_ns(self) -> float | None:
+        """Return how much further off the clock may be than when it was locked: in holdover; None: not known."""
+        if not self.arbiter.state.is_holdover:
+            return 0.0
+        return self.discipline.bound_ns(monotonic_now())
+
     def check_kept(self) -> None:
         """Let the kernel know when the system clock is not kept any more; call it every second."""
         try:

@@ -86,6 +86,8 @@ def _instance(plant: Plant, driver: InstanceDriver | TransparentDriver) -> dict[
         own = transparent_data_sets(driver.instance)
     else:
         own = {"clock": plant.clock_of[driver.name].clock.name, **instance_data_sets(driver.instance)}
+        if output := plant.smp_synch.get(driver.name):
+            own["smpSynch"] = output.as_dict()
     return {
         "profile": resolved.profile.ident,
         "instanceType": resolved.values.instance_type,

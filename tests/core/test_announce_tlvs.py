@@ -8,6 +8,7 @@ from ptpstack.engine.port_state import PortState
 from ptpstack.wire import messages
 from ptpstack.wire.tlv import Tlv, UnknownTlv
 from ptpstack.wire.tlvs import AlternateTimeOffsetIndicator, IeeeC37238, IeeeC37238Of2011, PathTrace
+from ptpstack.wire.tlvs.ieee_c37_238 import UNKNOWN_INACCURACY_NS
 from tests.core.bench import GM, OWN, Bench
 from tests.core.test_boundary_clock import boundary
 from tests.core.test_transparent_clock import MASTER, Relay
@@ -41,6 +42,13 @@ class TestInaccuracy:
     def test_grows_in_a_boundary_clock_of_the_profile(self, tlv: Tlv, handed_on: Tlv) -> None:
         bench = boundary(announce={"tlvs": (tlv, BERLIN)}, extends_inaccuracy_by_ns=100)
         assert bench.sent(messages.Announce)[-1].tlvs == (handed_on, BERLIN)
+
+    def test_is_not_known_of_a_boundary_clock_that_is_not_synchronized(self, tlv: Tlv, handed_on: Tlv) -> None:
+        bench = boundary(announce={"tlvs": (tlv, BERLIN)}, extends_inaccuracy_by_ns=100)
+        bench.instance.servo_locked(False, bench.now)
+        bench.hear(2, tlvs=(tlv, BERLIN))
+        told = bench.sent(messages.Announce)[-1].tlvs[0]
+        assert told == tlv.with_added(UNKNOWN_INACCURACY_NS) != handed_on
 
     def test_ends_in_a_boundary_clock_of_another_profile(self, tlv: Tlv, handed_on: Tlv) -> None:
         del handed_on

@@ -54,12 +54,15 @@ def tlvs(
     *,
     clock: Clock | None = None,
     clock_class: int = 6,
+    drifted_ns: float | None = 0.0,
     properties: TimeProperties | None = None,
 ) -> tuple[Bench, Loop]:
     bench = Bench(clock_quality=ClockQuality(clock_class, 0x21, 0x4E5D), time_properties=properties or TimeProperties())
     loop, values = Loop(), Instance(grandmaster_id=7, time_inaccuracy_ns=200)
     read = clock or Clock(BEFORE_SUMMER)
-    AnnounceTlvs(bench.instance, values, announce_tlv, zone, clock=lambda: read, loop=loop).start()  # type: ignore[arg-type]
+    AnnounceTlvs(
+        bench.instance, values, announce_tlv, zone, clock=lambda: read, drifted_ns=lambda: drifted_ns, loop=loop
+    ).start()  # type: ignore[arg-type]
     return bench, loop
 
 
@@ -82,6 +85,12 @@ def test_an_inaccuracy_is_told_of_a_clock_within_its_specification(
 ) -> None:
     bench, _ = tlvs(announce_tlv, clock_class=clock_class)
     assert told(bench) == (says,)
+
+
+@pytest.mark.parametrize(("drifted_ns", "total_ns"), [(0.0, 200), (90.2, 291), (None, UNKNOWN_INACCURACY_NS)])
+def test_in_holdover_it_grows_by_what_the_clock_may_have_drifted(drifted_ns: float | None, total_ns: int) -> None:
+    bench, _ = tlvs("ieee_c37_238_2017", clock_class=7, drifted_ns=drifted_ns)
+    assert told(bench) == (IeeeC37238(7, total_ns),)
 
 
 def test_a_lost_reference_makes_it_unknown_within_a_second() -> None:

@@ -69,6 +69,7 @@ class Outcome(NamedTuple):
     marks: list[Mark]
     steps_removed: str
     offsets_ns: list[float]
+    smp_synch: list[int]
 
 
 def ports(number: int) -> str:
@@ -120,7 +121,8 @@ def outcome(tmp_path_factory: pytest.TempPathFactory) -> Outcome:
             file, *FIELDS, display_filter="ptp.v2.messagetype == 0xb && ptp.v2.an.localstepsremoved == 1"
         )
         offsets = [offset.offset_ns for offset in peer.offsets() if offset.time_s >= since_s]
-        return Outcome(announces, marks(file), steps_removed, offsets)
+        smp_synch = [daemon.status()["instances"]["main"]["smpSynch"]["value"] for daemon in daemons[:2]]
+        return Outcome(announces, marks(file), steps_removed, offsets, smp_synch)
 
 
 def test_each_clock_on_the_way_adds_its_inaccuracy(outcome: Outcome) -> None:
@@ -136,6 +138,10 @@ def test_the_local_time_arrives_with_its_name(outcome: Outcome) -> None:
     now = datetime.fromtimestamp(float(at), ZoneInfo("Europe/Berlin"))
     seconds = round(now.utcoffset().total_seconds())
     assert (int(offset), name.split(",")[0], abs(int(jump))) == (seconds - TAI_MINUS_UTC, now.tzname(), 3600)
+
+
+def test_samples_by_the_boundary_clock_are_global_as_its_grandmasters_are(outcome: Outcome) -> None:
+    assert outcome.smp_synch == [2, 2]
 
 
 def test_tshark_finds_nothing_wrong(outcome: Outcome) -> None:
