@@ -10,8 +10,9 @@ from typing import Any, ClassVar
 
 from msgspec import Struct
 
+from hw.sockets.batch import Batch
 from hw.sockets.errors import receive_error, transmit_error
-from hw.sockets.keys import StampedSends, TransmitStamp, kernel_takes_keys
+from hw.sockets.keys import STAMPS_PER_CALL, StampedSends, TransmitStamp, kernel_takes_keys
 from hw.timestamping import (
     Granted,
     RxFilter,
@@ -21,7 +22,6 @@ from hw.timestamping import (
     stamp_from,
 )
 
-_FRAMES_PER_CALL = 128
 _FRAME_SIZE = 2048
 _CONTROL_SIZE = 256
 _BUFFER_BYTES = 4 << 20
@@ -61,6 +61,7 @@ class PortSocket(ABC):
         self.granted = granted
         self._index = index
         self._event, self._general = sockets
+        self._event_batch, self._general_batch = Batch(), Batch()
         self._sends = StampedSends(self._event, granted.timestamping, give_keys=kernel_takes_keys())
 
     def event_fileno(self) -> int:
@@ -90,20 +91,20 @@ class PortSocket(ABC):
         except OSError as error:
             raise transmit_error(error, self._event, self.interface, self._index) from error
 
-    def transmit_stamps(self) -> list[TransmitStamp]:
-        """Return the transmit stamps that have arrived; ignore keys that are no longer awaited."""
+    def transmit_stamps(self, most: int = STAMPS_PER_CALL) -> list[TransmitStamp]:
+        """Return transmit stamps that have arrived, at most so many; ignore keys that are no longer awaited."""
         try:
-            return self._sends.stamps()
+            return self._sends.stamps(most)
         except OSError as error:
             raise receive_error(error, self._event, self.interface, self._index) from error
 
     def receive_event(self) -> list[Received]:
-        """Return the event frames that wait, at most 128 a call so that a flood cannot hold the caller."""
-        return self._drain(self._event)
+        """Return event frames that wait, not always all of them: call again while the descriptor is readable."""
+        return self._drain(self._event, self._event_batch)
 
     def receive_general(self) -> list[Received]:
-        """Return the general frames that wait, at most 128 a call."""
-        return self._drain(self._general)
+        """Return general frames that wait, as :meth:`receive_event` does."""
+        return self._drain(self._general, self._general_batch)
 
     def restore_stamping(self) -> Granted | None:
         """Look whether the NIC still stamps as granted, and set it again if not: any program may change that.
@@ -136,11 +137,13 @@ class PortSocket(ABC):
     def _received(self, data: bytes, control: list[tuple[int, int, bytes]], address: Any) -> Received | None:  # noqa: ANN401 (as of each family)
         """Return the frame in what ``recvmsg`` gave, None if it is not one."""
 
-    def _drain(self, sock: socket.socket) -> list[Received]:
+    def _drain(self, sock: socket.socket, batch: Batch) -> list[Received]:
         frames: list[Received] = []
+        taken = 0
         try:
-            for _ in range(_FRAMES_PER_CALL):
+            while taken < batch.size:
                 data, control, _, address = sock.recvmsg(_FRAME_SIZE, _CONTROL_SIZE)
+                taken += 1
                 frame = self._received(data, control, address)
                 if frame is not None:
                     frames.append(frame)
@@ -148,6 +151,7 @@ class PortSocket(ABC):
             pass
         except OSError as error:
             raise receive_error(error, self._event, self.interface, self._index) from error
+        batch.taken(taken)
         return frames
 
     def _stamp(self, control: list[tuple[int, int, bytes]]) -> int | None:

@@ -20,7 +20,7 @@ _SCM_TS_OPT_ID = 81
 _KEY = struct.Struct("=I")
 _KEY_MASK = 0xFFFF_FFFF
 _CONTROL_SIZE = 512
-_STAMPS_PER_CALL = 256
+STAMPS_PER_CALL = 256
 _ON_THEIR_WAY = 256
 """How many unstamped frames can still have a stamp coming; the older ones are lost."""
 
@@ -69,10 +69,10 @@ class StampedSends:
         self._next_key = (key + 1) & _KEY_MASK
         return key
 
-    def stamps(self) -> list[TransmitStamp]:
-        """Return the stamps that have arrived, at most 256 a call, without waiting. Raises ``OSError``."""
+    def stamps(self, most: int = STAMPS_PER_CALL) -> list[TransmitStamp]:
+        """Return the stamps that have arrived, at most so many, without waiting. Raises ``OSError``."""
         stamps: list[TransmitStamp] = []
-        for _ in range(_STAMPS_PER_CALL):
+        for _ in range(most):
             try:
                 _, control, _, _ = self._socket.recvmsg(0, _CONTROL_SIZE, socket.MSG_ERRQUEUE)
             except BlockingIOError:

@@ -237,10 +237,12 @@ class PortIo:
     def _on_event(self) -> None:
         if self._socket is None:
             return
+        awaited = len(self._awaited)
         try:
-            frames = self._socket.receive_event()
-            # Without a frame it was a stamp that woke us, be it one that nobody waits for any more.
-            stamps = self._socket.transmit_stamps() if self._awaited or not frames else []
+            stamps = self._socket.transmit_stamps(awaited) if awaited else []
+            frames = [] if stamps else self._socket.receive_event()
+            if not frames and not awaited:  # a stamp that nobody waits for any more woke us
+                stamps = self._socket.transmit_stamps()
         except HardwareError as error:
             self._take_error(error)
             return
@@ -251,7 +253,8 @@ class PortIo:
             else:
                 self.stamp_latency.add(monotonic_now() - sent.sent)
                 sent.attachment.receiver.transmitted(sent.attachment.port_number, sent.context, stamp.stamp_ns)
-        self._take_frames(self._answer(self._of_own_vlan(frames)))
+        if frames:  # else they come at the next call, as the descriptor stays readable
+            self._take_frames(self._answer(self._of_own_vlan(frames)))
 
     def _on_general(self) -> None:
         if self._socket is None:

@@ -59,9 +59,9 @@ class FakeSocket(PortSocket):
             raise self.fails_to_send_with
         self.sent_generals.append((payload, destination))
 
-    def transmit_stamps(self) -> list[TransmitStamp]:
+    def transmit_stamps(self, most: int = 256) -> list[TransmitStamp]:
         self._attempt()
-        stamps, self.stamps = self.stamps, []
+        stamps, self.stamps = self.stamps[:most], self.stamps[most:]
         return stamps
 
     def receive_event(self) -> list[Received]:

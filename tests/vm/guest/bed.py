@@ -70,6 +70,14 @@ def wait_until(true: Callable[[], Any], seconds: float) -> Any:
     return found
 
 
+def all_of(collect: Callable[[], list[Any]]) -> list[Any]:
+    """Return everything that waits now."""
+    found: list[Any] = []
+    while more := collect():
+        found += more
+    return found
+
+
 def soon(true: Callable[[], Any], seconds: float) -> Any:
     """Wait for what costs to look for."""
 
