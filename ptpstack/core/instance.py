@@ -177,10 +177,10 @@ class PtpInstance:
         event = PortEvent.MASTER_CLOCK_SELECTED if locked else PortEvent.SYNCHRONIZATION_FAULT
         for port in self.ports.values():
             if port.state in RECEIVING_STATES:
-                port.apply(event, now)
+                if port.apply(event, now):
+                    self._update_uncertainty()
                 if locked:
                     self._data_sets.calibrate()
-        self._update_uncertainty()
         return self._take()
 
     def set_local_quality(
@@ -232,6 +232,8 @@ class PtpInstance:
         self._data_sets.own_tlvs = tlvs
 
     def _take(self) -> list[Output]:
+        if not self._outputs:
+            return []
         taken = self._outputs.copy()
         self._outputs.clear()
         return taken

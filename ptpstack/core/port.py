@@ -127,16 +127,17 @@ class Port:
 
     # -- the state machine ---------------------------------------------------------------------------
 
-    def apply(self, event: PortEvent, now: MonotonicTime, reason: str = "") -> None:
-        """Move as the table says and do what the new state brings."""
+    def apply(self, event: PortEvent, now: MonotonicTime, reason: str = "") -> bool:
+        """Move as the table says, do what the new state brings, and return whether it is another one."""
         old = self.state
         new = next_state(old, event, slave_only=self._context.data_sets.default_ds.slave_only)
         if new is old:
-            return
+            return False
         self._context.port_ds.port_state = new
         self._context.tell(PortStateChanged, old_state=old, new_state=new, cause=event, reason=reason)
         self._leave(old, new)
         self._enter(new, now)
+        return True
 
     def _leave(self, old: PortState, new: PortState) -> None:
         timers = self._context.timers
@@ -202,16 +203,16 @@ class Port:
 
     def receive(self, message: Message, ingress: LocalTime | None, now: MonotonicTime, address: Hashable) -> None:
         """Take a message of this domain; event messages with their stamp."""
-        context, kind = self._context, type(message)
+        context, kind, port_ds = self._context, type(message), self._context.port_ds
         context.counters.received[kind.__name__] += 1
-        if self.state not in ACTIVE_STATES:
+        if port_ds.port_state not in ACTIVE_STATES:
             return
-        if message.source_port_identity.clock_identity == context.port_ds.port_identity.clock_identity:
+        if message.source_port_identity.clock_identity == port_ds.port_identity.clock_identity:
             context.discard(message, "sent by this clock")
-        elif kind in self._on_event:
-            self._on_event[kind](message, context.ingress(message, ingress, now), now, address)
-        elif kind in self._on_general:
-            self._on_general[kind](message, now)
+        elif take_event := self._on_event.get(kind):
+            take_event(message, context.ingress(message, ingress, now), now, address)
+        elif take_general := self._on_general.get(kind):
+            take_general(message, now)
         if self.signal_fails.take_change():
             self._decide(now)
 

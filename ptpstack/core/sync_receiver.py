@@ -86,12 +86,15 @@ class SyncReceiver:
         if number not in self._syncs or number not in self._follow_ups:
             return None
         (sync, ingress), follow_up = self._syncs.pop(number), self._follow_ups.pop(number)
+        if self._syncs or self._follow_ups:
+            self._drop_overtaken(number)
+        return self._point(sync, ingress, follow_up)
+
+    def _drop_overtaken(self, number: int) -> None:
         for earlier in [waiting for waiting in self._syncs if _is_late(waiting, number)]:
             self._context.discard(self._syncs.pop(earlier)[0], "no Follow_Up")
-        self._follow_ups = {
-            waiting: held for waiting, held in self._follow_ups.items() if not _is_late(waiting, number)
-        }
-        return self._point(sync, ingress, follow_up)
+        for earlier in [waiting for waiting in self._follow_ups if _is_late(waiting, number)]:
+            del self._follow_ups[earlier]
 
     def _point(self, sync: Sync, ingress: LocalTime, follow_up: FollowUp | None) -> SyncPoint | None:
         """Correct the origin timestamp by correctionField and delayAsymmetry (11.2, 11.6.2)."""

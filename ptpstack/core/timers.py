@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from enum import Enum, auto
+from enum import IntEnum, auto
 
 from ptpstack.time import MonotonicTime
 
 
-class Timer(Enum):
-    """Every timer that a port has."""
+class Timer(IntEnum):
+    """Every timer that a port has; integers, whose hash is no call into Python."""
 
     ANNOUNCE_RECEIPT = auto()
     QUALIFICATION = auto()
@@ -31,14 +31,18 @@ class Timers:
 
     def start(self, timer: Timer, deadline: MonotonicTime) -> None:
         """Let *timer* expire at *deadline*, whatever it was set to before."""
+        before = self._deadlines.get(timer)
         self._deadlines[timer] = deadline
-        self._next_is_known = False
+        if self._next is None or deadline < self._next:
+            self._next = deadline
+        elif before == self._next:
+            self._next_is_known = False
 
     def stop(self, *timers: Timer) -> None:
         """Stop *timers*, running or not."""
         for timer in timers:
-            self._deadlines.pop(timer, None)
-        self._next_is_known = False
+            if self._deadlines.pop(timer, None) == self._next:
+                self._next_is_known = False
 
     def stop_all(self) -> None:
         """Stop every timer."""
