@@ -102,12 +102,14 @@ class ClockArbiter:
         events = self._watch.take(self.clock, instance, measurement, self.writer) if self._watch else []
         if not self.may_steer(instance):
             return Verdict.MEASURE, events + (self._choose(now) if events else [])
-        events += self._watch_timescale(measurement)
+        if self._mismatched or is_timescale_mismatch(measurement.offset_from_master):
+            events += self._watch_timescale(measurement)
         if self._mismatched and self._refuses_timescale_mismatch:
             return Verdict.REJECT, events
         silence = max(SILENCE_MIN, SILENCE_INTERVALS * interval_from_log2_seconds(measurement.log_sync_interval))
         self._silent_after[instance] = now + silence
-        events += self._choose(now)
+        if instance != self.writer or instance != self._candidates[0] or self.is_refused(instance):
+            events += self._choose(now)
         return Verdict.STEER if self.writer == instance else Verdict.MEASURE, events
 
     def _watch_timescale(self, measurement: Measurement) -> list[Event]:
@@ -126,7 +128,8 @@ class ClockArbiter:
     def servo_moved(self, state: ServoState) -> list[Event]:
         """Take the state of the writer's servo after a sample."""
         locked = state in (ServoState.LOCKED, ServoState.LOCKED_STABLE)
-        return self._become(ClockState.LOCKED if locked else ClockState.ACQUIRING, f"the servo is {state.name}")
+        worth = ClockState.LOCKED if locked else ClockState.ACQUIRING
+        return [] if worth is self.state else self._become(worth, f"the servo is {state.name}")
 
     def next_deadline(self) -> MonotonicTime | None:
         """Return when :meth:`check_silence` should be called, if ever."""

@@ -313,7 +313,10 @@ class ClockDiscipline:
 
     def next_deadline(self) -> MonotonicTime | None:
         """Return when :meth:`handle_deadline` should be called, if ever."""
-        return min((at for at in (self.arbiter.next_deadline(), self._hold_at) if at is not None), default=None)
+        silence, hold = self.arbiter.next_deadline(), self._hold_at
+        if silence is None or hold is None:
+            return hold if silence is None else silence
+        return min(silence, hold)
 
     def handle_deadline(self, now: MonotonicTime) -> list[Output]:
         """Let silent instances go; steer a clock in holdover along what was learnt, and say what it is worth.

@@ -222,10 +222,18 @@ class ClockDriver:
 
     def _carry_out(self, outputs: Sequence[Output], name: str = "") -> None:
         """Do *outputs* in order, and what follows from each, on behalf of instance *name*."""
+        self._do(outputs, name)
+        self._deadline_timer.set(self.discipline.next_deadline())
+        if (state := self.arbiter.state) is not self._told_state:
+            self._told_state = state
+            for listener in self.on_state:
+                listener(state)
+
+    def _do(self, outputs: Sequence[Output], name: str) -> None:
         for output in outputs:
             match output:
                 case Steer():
-                    self._carry_out(self._steer(output), name)
+                    self._do(self._steer(output), name)
                 case ClockMoved():
                     self._tell_step(output.delta)
                 case ServoLocked():
@@ -234,11 +242,6 @@ class ClockDriver:
                     self._tell_sample(output, name)
                 case _:
                     self._recorder.record(output, name)
-        self._deadline_timer.set(self.discipline.next_deadline())
-        if (state := self.arbiter.state) is not self._told_state:
-            self._told_state = state
-            for listener in self.on_state:
-                listener(state)
 
     def _steer(self, command: Steer) -> list[Output]:
         """Do *command*; return what follows from what the clock did."""

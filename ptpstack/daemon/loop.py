@@ -49,9 +49,9 @@ class Timer:
 
     def set(self, deadline: MonotonicTime | None) -> None:
         """Fire at *deadline* instead of any earlier one; ``None``: not at all."""
-        if deadline != self.deadline:
-            self.deadline = deadline
-            self._loop.next_is_known = False
+        before, self.deadline = self.deadline, deadline
+        if deadline != before:
+            self._loop.moved(before, deadline)
 
     def close(self) -> None:
         """Leave the loop for good."""
@@ -76,8 +76,7 @@ class Loop:
         self._watched: dict[int, tuple[Callback | None, Callback | None]] = {}
         self._timers: list[Timer] = []
         self._next: MonotonicTime | None = None
-        self.next_is_known = True
-        """Whether no timer was set since the earliest one was looked for; timers clear it."""
+        self._next_is_known = True
         self._alarm = _make_alarm()
         self._stopped = False
         self._signals: dict[int, Callback] = {}
@@ -110,6 +109,13 @@ class Loop:
         timer = Timer(self, callback)
         self._timers.append(timer)
         return timer
+
+    def moved(self, before: MonotonicTime | None, deadline: MonotonicTime | None) -> None:
+        """Take that a timer was set to *deadline* instead of *before* (see :meth:`Timer.set`)."""
+        if deadline is not None and (self._next is None or deadline < self._next):
+            self._next = deadline
+        elif before == self._next:
+            self._next_is_known = False
 
     def forget(self, timer: Timer) -> None:
         """Remove *timer* (see :meth:`Timer.close`)."""
@@ -190,9 +196,9 @@ class Loop:
             self._on_error(error)
 
     def _next_deadline(self) -> MonotonicTime | None:
-        if not self.next_is_known:
+        if not self._next_is_known:
             self._next = min((timer.deadline for timer in self._timers if timer.deadline is not None), default=None)
-            self.next_is_known = True
+            self._next_is_known = True
         return self._next
 
     def _timeout_s(self) -> float | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Sequence
 
 from ptpstack.events import Severity
 from ptpstack.observe.events import OffsetSample
@@ -22,30 +22,34 @@ class TextFormat:
         self._severity = severity
         self._summaries: dict[tuple[str, str], tuple[MonotonicTime, SampleSummary]] = {}
 
-    def __call__(self, record: Record) -> Iterator[str]:
-        """Yield the lines that follow from *record*."""
-        if isinstance(record.event, OffsetSample):
-            yield from self._sample(record, record.event)
-        elif record.event.severity <= self._severity:
-            yield _line(record, _LABELS.get(record.event.severity, "") + str(record.event))
+    def __call__(self, record: Record) -> Sequence[str]:
+        """Return the lines that follow from *record*."""
+        event = record.event
+        if isinstance(event, OffsetSample):
+            return self._sample(record, event)
+        if event.severity <= self._severity:
+            return (_line(record, _LABELS.get(event.severity, "") + str(event)),)
+        return ()
 
-    def _sample(self, record: Record, sample: OffsetSample) -> Iterator[str]:
+    def _sample(self, record: Record, sample: OffsetSample) -> Sequence[str]:
         key = (record.instance, sample.clock)
-        if key not in self._summaries:
-            self._summaries[key] = (record.monotonic, SampleSummary.empty())
-        since, summary = self._summaries[key]
+        known = self._summaries.get(key)
+        if known is None:
+            known = self._summaries[key] = (record.monotonic, SampleSummary.empty())
+        since, summary = known
         summary.add(sample)
         until = since + self._summary_interval
         if record.monotonic < until:
-            return
+            return ()
         lagging = record.monotonic - until >= self._summary_interval
         self._summaries[key] = (record.monotonic if lagging else until, SampleSummary.empty())
-        yield _line(
+        line = _line(
             record,
             f"offset rms {_ns(summary.offset.rms)} max {_ns(summary.offset.max_abs)}, "
             f"frequency {summary.frequency.mean:+.1f} ppb, delay {_ns(summary.delay.mean)}"
             f"{'' if sample.steering else ' (not steering)'}",
         )
+        return (line,)
 
 
 def _line(record: Record, sentence: str) -> str:
