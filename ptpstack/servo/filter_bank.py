@@ -147,7 +147,6 @@ class FilterBankServo(Discipline):
             self._refused.taken()
         elif change := self._refused.refused(int(self._local) / SECOND, best_error_ns, noise):
             events.append(self._follow_change(change, measured_ns, best_error_ns, best))
-        self._restart_the_lost(over)
 
     # -- belief ----------------------------------------------------------------------------------------
 
@@ -155,37 +154,28 @@ class FilterBankServo(Discipline):
         return min(self._filters, key=attrgetter("loss"))
 
     def _blend(self) -> tuple[float, float, float]:
-        """Return phase, frequency and memory, of every filter by its likelihood."""
-        least = self._best().loss
-        half, scale = 0.5 * min(self._judged, JUDGED_SAMPLES), least + NO_LOSS
-        total = phase_ns = frequency_ppb = memory_s = 0.0
-        for one in self._filters:
-            behind_nats = half * (one.loss - least) / scale
-            if behind_nats > BLENDED_NATS:
-                continue
-            weight = math.exp(-behind_nats)
-            total += weight
-            phase_ns += weight * one.phase_ns
-            frequency_ppb += weight * one.frequency_ppb
-            memory_s += weight * one.memory_s
-        return phase_ns / total, frequency_ppb / total, memory_s / total
+        """Return phase, frequency and memory, of every filter by its likelihood.
 
-    def _restart_the_lost(self, over: int) -> None:
-        """A slow filter that is out starts over from the best one; a quick one forgets its errors by itself."""
-        best = self._best()
-        least, scale = best.loss, (best.loss + NO_LOSS) * 2.0
-        least_most = least + scale * LOST_NATS / over
-        lost = [(number, one) for number, one in enumerate(self._filters) if one.loss > least_most]
-        if not lost:
-            return
-        place = self._filters.index(best)
-        for number, one in lost:
-            nats = LOST_NATS + LOST_NATS_PER_PLACE * abs(number - place)
-            most = least + scale * nats / over
-            if one.loss > most:
-                one.loss = most
+        A slow filter that is out starts over from the best one; a quick one forgets its errors by itself.
+        """
+        losses = [one.loss for one in self._filters]
+        least = min(losses)
+        place = losses.index(least)
+        nats_per_loss = 0.5 * min(self._judged, JUDGED_SAMPLES) / (least + NO_LOSS)
+        total = phase_ns = frequency_ppb = memory_s = 0.0
+        for number, one in enumerate(self._filters):
+            behind_nats = nats_per_loss * (losses[number] - least)
+            if behind_nats <= BLENDED_NATS:
+                weight = math.exp(-behind_nats)
+                total += weight
+                phase_ns += weight * one.phase_ns
+                frequency_ppb += weight * one.frequency_ppb
+                memory_s += weight * one.memory_s
+            elif behind_nats > (lost_nats := LOST_NATS + LOST_NATS_PER_PLACE * abs(number - place)):
+                one.loss = least + lost_nats / nats_per_loss
                 if number > place:
-                    one.start_over_from(best)
+                    one.start_over_from(self._filters[place])
+        return phase_ns / total, frequency_ppb / total, memory_s / total
 
     def _follow_change(self, change: Change, measured_ns: float, error_ns: float, best: ClockFilter) -> ChangeFollowed:
         """Start over where the refused samples lie, with the frequency they show if it is another one."""
