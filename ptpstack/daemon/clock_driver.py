@@ -6,7 +6,6 @@ What lives here: reading and setting the clock, telling, and what is kept over a
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
@@ -41,7 +40,6 @@ from ptpstack.observe.recorder import Recorder
 from ptpstack.servo.interface import Servo, ServoState
 from ptpstack.servo.sanity import ClockCheck
 from ptpstack.time import (
-    NANOSECOND,
     SECOND,
     LocalTime,
     MonotonicTime,
@@ -52,11 +50,6 @@ from ptpstack.time import (
 
 SAVE_INTERVAL: TimeInterval = 60 * SECOND
 WATCH_INTERVAL: TimeInterval = SECOND
-
-
-def raw_now() -> MonotonicTime:
-    """Return CLOCK_MONOTONIC_RAW, which nobody steers."""
-    return MonotonicTime(time.clock_gettime_ns(time.CLOCK_MONOTONIC_RAW) * NANOSECOND)
 
 
 class StepListener(Protocol):
@@ -200,13 +193,13 @@ class ClockDriver:
         try:
             if self._follow_timescale(user):
                 return
-            local_now, moved = self._look()
+            local_now, raw_now, moved = self._look()
         except HardwareError as error:
             self._steered.failed(error)
             return
         if moved:
             return  # stamped by a clock that was somewhere else, or where it is not known to be
-        if insane := self._steered.check.sample(local_now, raw_now()):
+        if insane := self._steered.check.sample(local_now, raw_now):
             self._record([insane], user.name)
             self.moved_by_others(interval_from_seconds(insane.interval_s - insane.raw_interval_s))
         self._carry_out(self.discipline.take(user.name, measurement, local_now, now), user.name)
@@ -341,12 +334,12 @@ class ClockDriver:
         self._steered.forget()
         self._carry_out(self.discipline.moved_by_others(delta), self.discipline.steered_by or "")
 
-    def _look(self) -> tuple[LocalTime, TimeInterval]:
-        """Read the clock, and by how much another hand moved it since the last look. Raises ``HardwareError``."""
-        local, moved = self._steered.look(raw_now)
+    def _look(self) -> tuple[LocalTime, MonotonicTime, TimeInterval]:
+        """Look at the clock as :meth:`SteeredClock.look` does, and follow what it saw."""
+        local, raw, moved = self._steered.look()
         if moved:
             self.moved_by_others(moved)
-        return local, moved
+        return local, raw, moved
 
     def _on_watch(self) -> None:
         """Look at a clock that no measurement looks at, and whether it runs as it was set."""

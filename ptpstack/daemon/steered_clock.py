@@ -6,6 +6,7 @@ should do, and who must hear of it (``clock_driver``).
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 
 from hw.clock import Clock
@@ -17,7 +18,12 @@ from ptpstack.daemon.events import ClockFailed, ClockLost, ClockMovedByOthers, C
 from ptpstack.errors import HardwareError
 from ptpstack.events import Event
 from ptpstack.servo.sanity import ClockCheck
-from ptpstack.time import LocalTime, MonotonicTime, TimeInterval, interval_to_ns
+from ptpstack.time import NANOSECOND, LocalTime, MonotonicTime, TimeInterval, interval_to_ns
+
+
+def raw_now() -> MonotonicTime:
+    """Return CLOCK_MONOTONIC_RAW, which nobody steers."""
+    return MonotonicTime(time.clock_gettime_ns(time.CLOCK_MONOTONIC_RAW) * NANOSECOND)
 
 
 class SteeredClock:
@@ -81,18 +87,21 @@ class SteeredClock:
 
     # -- what others did -----------------------------------------------------------------------------------
 
-    def look(self, raw_now: Callable[[], MonotonicTime]) -> tuple[LocalTime, TimeInterval]:
-        """Read the clock, and by how much another hand moved it since the last look. Raises ``HardwareError``."""
+    def look(self) -> tuple[LocalTime, MonotonicTime, TimeInterval]:
+        """Read the clock and CLOCK_MONOTONIC_RAW, and by how much another hand moved it since the last look.
+
+        Raises ``HardwareError``.
+        """
         raw = raw_now()
         local = self.device.time()
         if isinstance(self.device, SoftClock):
-            return local, 0  # it watches the system clock by itself
+            return local, raw, 0  # it watches the system clock by itself
         moved = self._watch.look(local, raw, raw_now() - raw, self.frequency_ppb)
         if moved:
             mismatch = is_timescale_mismatch(moved)
             moved_ns = interval_to_ns(moved)
             self._record([ClockMovedByOthers(clock=self.device.name, moved_ns=moved_ns, tai_minus_utc=mismatch)])
-        return local, moved
+        return local, raw, moved
 
     def read_back(self) -> None:
         """Tell of a frequency that was set elsewhere, once. Raises ``HardwareError``."""

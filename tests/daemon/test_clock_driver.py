@@ -11,6 +11,7 @@ from ptpstack.arbiter.clock_arbiter import ClockArbiter
 from ptpstack.arbiter.clock_state import ClockState
 from ptpstack.arbiter.events import ClockHeld, FrequencyRestored
 from ptpstack.daemon import clock_driver as clock_driver_module
+from ptpstack.daemon import steered_clock as steered_clock_module
 from ptpstack.daemon.clock_driver import ClockDriver, kept_frequency_ppb
 from ptpstack.daemon.events import (
     ClockFailed,
@@ -82,7 +83,7 @@ class Bench:
 @pytest.fixture
 def bench(monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
     bench = Bench()
-    monkeypatch.setattr(clock_driver_module, "raw_now", lambda: bench.raw)
+    monkeypatch.setattr(steered_clock_module, "raw_now", lambda: bench.raw)
     yield bench
     bench.shop.loop.close()
 
@@ -297,7 +298,7 @@ def test_the_frequency_learnt_outlives_a_restart_without_the_noise_of_the_last_s
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bench = Bench(str(tmp_path))
-    monkeypatch.setattr(clock_driver_module, "raw_now", lambda: bench.raw)
+    monkeypatch.setattr(steered_clock_module, "raw_now", lambda: bench.raw)
     for number in range(200):
         bench.sample(ClockCommand(LOCKED, 1000.0 + (100.0 if number % 2 else -100.0)))
     bench.driver.stop()
@@ -309,7 +310,7 @@ def test_the_frequency_learnt_outlives_a_restart_without_the_noise_of_the_last_s
 
 def test_the_frequency_kept_is_set_when_steering_begins_and_not_before(monkeypatch: pytest.MonkeyPatch) -> None:
     bench = Bench(learnt_ppb=77.0)
-    monkeypatch.setattr(clock_driver_module, "raw_now", lambda: bench.raw)
+    monkeypatch.setattr(steered_clock_module, "raw_now", lambda: bench.raw)
     bench.sample(user=bench.other)
     assert bench.clock.set_to_ppb == 0.0
     bench.sample(ClockCommand(UNLOCKED, 77.0))

@@ -11,7 +11,7 @@ from hw.timex import Status
 from ptpstack.arbiter.clock_arbiter import ClockArbiter
 from ptpstack.arbiter.clock_state import ClockState
 from ptpstack.arbiter.events import TimescaleMismatch, TimescaleTaken, WriterChosen
-from ptpstack.daemon import clock_driver as clock_driver_module
+from ptpstack.daemon import steered_clock as steered_clock_module
 from ptpstack.daemon.clock_driver import ClockDriver
 from ptpstack.daemon.clock_follower import ClockFollower, FollowedClock, FollowingChanged
 from ptpstack.daemon.events import ClockFailed
@@ -164,7 +164,7 @@ class Bench:
 @pytest.fixture
 def bench(monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
     bench = Bench()
-    monkeypatch.setattr(clock_driver_module, "raw_now", lambda: MonotonicTime(bench.world.elapsed))
+    monkeypatch.setattr(steered_clock_module, "raw_now", lambda: MonotonicTime(bench.world.elapsed))
     yield bench
     bench.shop.loop.close()
 

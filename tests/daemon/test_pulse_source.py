@@ -10,8 +10,8 @@ from hw.time_of_day import PulseSecond
 from ptpstack.arbiter.clock_arbiter import ClockArbiter
 from ptpstack.arbiter.clock_state import ClockState
 from ptpstack.config.model import PulseSource as PulseSourceConfig
-from ptpstack.daemon import clock_driver as clock_driver_module
 from ptpstack.daemon import pulse_source
+from ptpstack.daemon import steered_clock as steered_clock_module
 from ptpstack.daemon.clock_driver import ClockDriver
 from ptpstack.daemon.events import ClockFailed
 from ptpstack.daemon.loop import monotonic_now
@@ -154,7 +154,7 @@ class Bench:
 @pytest.fixture
 def bench(monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
     bench = Bench()
-    monkeypatch.setattr(clock_driver_module, "raw_now", lambda: MonotonicTime(int(bench.clock.now)))
+    monkeypatch.setattr(steered_clock_module, "raw_now", lambda: MonotonicTime(int(bench.clock.now)))
     bench.source.start()
     yield bench
     bench.source.stop()
