@@ -59,6 +59,10 @@ any_tlv = st.one_of(
     st.builds(tlvs.ManagementTlv, unsigned(16), even_octets()),
     st.builds(tlvs.ManagementErrorStatus, unsigned(16), unsigned(16), unsigned(32), even_octets()),
     st.builds(tlvs.Pad, even_octets()),
+    st.builds(tlvs.FollowUpInformation, signed(32), unsigned(16), signed(96), signed(32)),
+    st.builds(tlvs.MessageIntervalRequest, signed(8), signed(8), signed(8), unsigned(8)),
+    st.builds(tlvs.GptpCapable, signed(8), unsigned(8)),
+    st.builds(tlvs.GptpCapableIntervalRequest, signed(8)),
 )
 
 FIELDS: dict[str, st.SearchStrategy[object]] = {

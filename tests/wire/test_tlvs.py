@@ -48,7 +48,7 @@ def test_an_unknown_organization_is_kept_octet_for_octet(tlv_type: int) -> None:
 
 @pytest.mark.usefixtures("_registry_of_this_test")
 def test_a_registered_subtype_of_an_organization_is_decoded_by_its_class() -> None:
-    @register(TlvType.ORGANIZATION_EXTENSION, organization_id=b"\x00\x80\xc2", organization_sub_type=1)
+    @register(TlvType.ORGANIZATION_EXTENSION, organization_id=b"\x00\x80\xc9", organization_sub_type=1)
     class Ours(Tlv, msgspec.Struct):
         tlv_type = TlvType.ORGANIZATION_EXTENSION
         number: int
@@ -59,12 +59,12 @@ def test_a_registered_subtype_of_an_organization_is_decoded_by_its_class() -> No
             return cls(int.from_bytes(value[6:], "big"))
 
         def to_value(self) -> bytes:
-            return bytes.fromhex("0080c2 000001") + self.number.to_bytes(2, "big")
+            return bytes.fromhex("0080c9 000001") + self.number.to_bytes(2, "big")
 
-    octets = bytes.fromhex("0003 0008 0080c2 000001 1234")
+    octets = bytes.fromhex("0003 0008 0080c9 000001 1234")
     assert decode_tlvs(octets) == (Ours(0x1234),)
     assert encode_tlvs((Ours(0x1234),)) == octets
-    for stranger in ("0003 0008 0080c2 000002 1234", "8000 0008 0080c2 000001 1234", "0003 0008 0080c3 000001 1234"):
+    for stranger in ("0003 0008 0080c9 000002 1234", "8000 0008 0080c9 000001 1234", "0003 0008 0080c3 000001 1234"):
         assert type(decode_tlvs(bytes.fromhex(stranger))[0]) is OrganizationExtension
 
 

@@ -1,6 +1,12 @@
 """The TLVs that are known by name. Importing this package registers them."""
 
 from ptpstack.wire.tlvs.alternate_time_offset_indicator import AlternateTimeOffsetIndicator
+from ptpstack.wire.tlvs.ieee_802_1as import (
+    FollowUpInformation,
+    GptpCapable,
+    GptpCapableIntervalRequest,
+    MessageIntervalRequest,
+)
 from ptpstack.wire.tlvs.ieee_c37_238 import IeeeC37238, IeeeC37238Of2011
 from ptpstack.wire.tlvs.management import ManagementErrorStatus, ManagementTlv
 from ptpstack.wire.tlvs.organization_extension import OrganizationExtension
@@ -17,11 +23,15 @@ __all__ = [
     "AcknowledgeCancelUnicastTransmission",
     "AlternateTimeOffsetIndicator",
     "CancelUnicastTransmission",
+    "FollowUpInformation",
+    "GptpCapable",
+    "GptpCapableIntervalRequest",
     "GrantUnicastTransmission",
     "IeeeC37238",
     "IeeeC37238Of2011",
     "ManagementErrorStatus",
     "ManagementTlv",
+    "MessageIntervalRequest",
     "OrganizationExtension",
     "Pad",
     "PathTrace",
