@@ -25,6 +25,7 @@ NANOSECOND_FRACTION = 0xFFFF
 
 M = TypeVar("M", bound=Message)
 StampHandler = Callable[[LocalTime, MonotonicTime], None]
+LossHandler = Callable[[MonotonicTime], None]
 
 
 class PortCounters(msgspec.Struct, kw_only=True):
@@ -53,13 +54,13 @@ class PortMessages:
         self.counters = PortCounters()
         self._outputs = outputs
         self._sdo_id = sdo_id
-        self._domain_number = domain_number
+        self.domain_number = domain_number
         self._minor_version_number = minor_version_number
         self._ingress_latency = ingress_latency
         self._egress_latency = egress_latency
         self._sequence_ids: Counter[type[Message]] = Counter()
         self._next_context = 0
-        self._pending: dict[int, tuple[Message, StampHandler]] = {}
+        self._pending: dict[int, tuple[Message, StampHandler, LossHandler | None]] = {}
         self._step: tuple[LocalTime, TimeInterval, MonotonicTime] | None = None
 
     @property
@@ -82,7 +83,7 @@ class PortMessages:
             major_sdo_id=self._sdo_id >> 8,
             minor_sdo_id=self._sdo_id & 0xFF,
             minor_version_ptp=self._minor_version_number,
-            domain_number=self._domain_number,
+            domain_number=self.domain_number,
             source_port_identity=self.port_identity,
             sequence_id=sequence_id,
             flag_field=flags,
@@ -102,8 +103,10 @@ class PortMessages:
         on_stamp: StampHandler | None,
         destination: Destination = Destination.PRIMARY,
         address: Hashable = None,
+        *,
+        on_loss: LossHandler | None = None,
     ) -> None:
-        """Send an event message; *on_stamp* gets the egress instant at the reference plane, if it comes.
+        """Send an event message; *on_stamp* gets the egress instant at the reference plane, or *on_loss* is called.
 
         ``None``: the NIC writes that instant into the message, and there is no stamp to wait for. With *address* it
         goes there instead of to the group.
@@ -114,12 +117,12 @@ class PortMessages:
             return
         context = self._next_context
         self._next_context += 1
-        self._pending[context] = message, on_stamp
+        self._pending[context] = message, on_stamp, on_loss
         self.emit(Send(self.port_number, message, destination, context=context, address=address))
 
     def transmitted(self, context: int, egress: LocalTime | None, now: MonotonicTime) -> None:
         """Take the egress stamp of *context*; of a frame from before a step or a fault nothing is left to do."""
-        message, on_stamp = self._pending.pop(context, (None, None))
+        message, on_stamp, on_loss = self._pending.pop(context, (None, None, None))
         if message is None or on_stamp is None:
             return
         if egress is None:
@@ -132,6 +135,8 @@ class PortMessages:
                     total=self.counters.discarded["transmit stamp lost"],
                 )
             )
+            if on_loss is not None:
+                on_loss(now)
             return
         on_stamp(egress + self._egress_latency, now)
 

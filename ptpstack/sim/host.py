@@ -153,13 +153,13 @@ class Host:
     def start(self) -> None:
         """Start every instance now."""
         for domain, instance in self.instances.items():
-            self._carry_out(domain, instance.start(self.monotonic()))
+            self.carry_out(domain, instance.start(self.monotonic()))
 
     def stop(self) -> None:
         """Stop every instance now and for good."""
         stopped, self.instances = self.instances, {}
         for domain, instance in stopped.items():
-            self._carry_out(domain, instance.stop(self.monotonic()))
+            self.carry_out(domain, instance.stop(self.monotonic()))
 
     def step_clock(self, delta: TimeInterval) -> None:
         """Step the clock and tell every holder of stamps, as the servo's command does."""
@@ -206,15 +206,16 @@ class Host:
     def link_changed(self, port_number: int, up: bool) -> None:
         """Tell every instance of the carrier of a port."""
         for domain, instance in tuple(self.instances.items()):
-            self._carry_out(domain, instance.link_changed(port_number, up, self.monotonic()))
+            self.carry_out(domain, instance.link_changed(port_number, up, self.monotonic()))
 
     def _receive(self, port_number: int, message: Message, source: Attachment, stamp: LocalTime | None) -> None:
         for domain, instance in tuple(self.instances.items()):
-            self._carry_out(domain, instance.receive(port_number, message, stamp, self.monotonic(), source))
+            self.carry_out(domain, instance.receive(port_number, message, stamp, self.monotonic(), source))
 
     # -- what the engine asks for ----------------------------------------------------------------------
 
-    def _carry_out(self, domain: int, outputs: list[Output]) -> None:
+    def carry_out(self, domain: int, outputs: list[Output]) -> None:
+        """Do what the engine of *domain* asks for, in order."""
         for output in outputs:
             if isinstance(output, Send):
                 self._scheduler.after(SEND_DELAY, self._transmit, domain, output, encode(output.message))
@@ -247,7 +248,7 @@ class Host:
     def _transmitted(self, domain: int, send: Send, stamp: LocalTime | None) -> None:
         instance = self.instances.get(domain)
         if instance is not None and send.context is not None:
-            self._carry_out(domain, instance.transmitted(send.port_number, send.context, stamp, self.monotonic()))
+            self.carry_out(domain, instance.transmitted(send.port_number, send.context, stamp, self.monotonic()))
 
     def _check_parent(self, domain: int) -> None:
         """Without a port that follows a parent there will be no measurement."""
@@ -283,7 +284,7 @@ class Host:
             if self.discipline is not None:
                 self._obey(self.discipline, self.discipline.handle_deadline(self.monotonic()))
         elif (instance := self.instances.get(domain)) is not None:
-            self._carry_out(domain, instance.handle_deadline(self.monotonic()))
+            self.carry_out(domain, instance.handle_deadline(self.monotonic()))
 
     # -- what the discipline asks for --------------------------------------------------------------------
 
@@ -301,7 +302,7 @@ class Host:
                     self._tell_step(output.delta)
                 case ServoLocked():
                     domain = int(output.name)
-                    self._carry_out(domain, self.instances[domain].servo_locked(output.locked, self.monotonic()))
+                    self.carry_out(domain, self.instances[domain].servo_locked(output.locked, self.monotonic()))
                 case Sampled():
                     if self._on_sample is not None:
                         self._on_sample(self, output)
@@ -317,4 +318,4 @@ class Host:
     def _tell_step(self, delta: TimeInterval) -> None:
         for domain, instance in tuple(self.instances.items()):
             local = self.clock.read(self._scheduler.now)
-            self._carry_out(domain, instance.clock_stepped(delta, local, self.monotonic()))
+            self.carry_out(domain, instance.clock_stepped(delta, local, self.monotonic()))

@@ -1,0 +1,147 @@
+"""What a gPTP instance and the link delay service decide; each says its inputs and the rule."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from ptpstack.engine.events import PortEventRecord
+from ptpstack.events import Event, Severity
+from ptpstack.wire.types import ClockIdentity, PortIdentity
+
+
+class LinkCapabilityChanged(PortEventRecord, frozen=True, kw_only=True):
+    """asCapableAcrossDomains of a link, or the reason for it, is another (IEEE 802.1AS-2020 11.2.2)."""
+
+    severity: ClassVar[Severity] = Severity.NOTICE
+    as_capable_across_domains: bool
+    reason: str
+    explanation: str
+    mean_link_delay_ns: float
+    mean_link_delay_thresh_ns: float
+    suggested_thresh_ns: float | None
+    lost_responses: int
+    detected_faults: int
+    neighbor_rate_offset_ppm: float | None
+
+    def __str__(self) -> str:
+        able = "is" if self.as_capable_across_domains else "is not"
+        return f"port {self.port_number}: the link {able} capable of gPTP ({self.reason}): {self.explanation}"
+
+
+class AsCapableChanged(PortEventRecord, frozen=True, kw_only=True):
+    """asCapable of a port in one domain, or the reason for it, is another (10.2.5.1)."""
+
+    severity: ClassVar[Severity] = Severity.NOTICE
+    as_capable: bool
+    reason: str
+    explanation: str
+
+    def __str__(self) -> str:
+        word = "asCapable" if self.as_capable else "not asCapable"
+        return f"port {self.port_number}: {word} ({self.reason}): {self.explanation}"
+
+
+class GrandmasterSelected(Event, frozen=True, kw_only=True):
+    """The priority vectors chose another grandmaster or another way to it (10.3.13)."""
+
+    severity: ClassVar[Severity] = Severity.NOTICE
+    grandmaster_identity: ClockIdentity
+    parent_port_identity: PortIdentity | None
+    port_number: int | None
+    gm_present: bool
+    rule: str
+
+    def __str__(self) -> str:
+        if self.parent_port_identity is not None:
+            via = f"by {self.parent_port_identity} on port {self.port_number}"
+            return f"selected grandmaster {self.grandmaster_identity} {via}: {self.rule}"
+        if not self.gm_present:
+            return f"no system that may be a grandmaster: {self.rule}"
+        return f"selected this system, {self.grandmaster_identity}, as grandmaster: {self.rule}"
+
+
+class InformationAged(PortEventRecord, frozen=True, kw_only=True):
+    """What a port knows of the grandmaster is too old (10.3.12)."""
+
+    severity: ClassVar[Severity] = Severity.WARNING
+    port_identity: PortIdentity
+    what: str
+    timeout_s: float
+
+    def __str__(self) -> str:
+        return f"port {self.port_number}: no {self.what} from {self.port_identity} within {self.timeout_s:.3g} s"
+
+
+class NeighborJumped(PortEventRecord, frozen=True, kw_only=True):
+    """The neighbour's clock moved by more than any rate explains: neighborRateRatio is measured anew."""
+
+    severity: ClassVar[Severity] = Severity.WARNING
+    jump_ns: float
+
+    def __str__(self) -> str:
+        return (
+            f"port {self.port_number}: the neighbour's clock jumped by {self.jump_ns:+.0f} ns:"
+            " neighborRateRatio is measured anew"
+        )
+
+
+class PdelayReqCeased(PortEventRecord, frozen=True, kw_only=True):
+    """Several ports answer: no more Pdelay_Req for a while (11.2.19)."""
+
+    severity: ClassVar[Severity] = Severity.WARNING
+    responders: tuple[PortIdentity, ...]
+    in_a_row: int
+    seconds: float
+
+    def __str__(self) -> str:
+        names = ", ".join(map(str, self.responders))
+        return (
+            f"port {self.port_number}: {self.in_a_row} Pdelay_Req in a row were answered by several ports ({names}):"
+            f" the link is not point to point; no Pdelay_Req for {self.seconds:.0f} s, or until the link was down"
+        )
+
+
+class IntervalRequested(PortEventRecord, frozen=True, kw_only=True):
+    """A neighbour asked for another interval, by a message interval request (10.3.17, 10.3.18, 11.2.21)."""
+
+    message: str
+    port_identity: PortIdentity
+    requested: int
+    old_log_interval: int
+    new_log_interval: int | None
+    rule: str
+
+    def __str__(self) -> str:
+        asks = f"port {self.port_number}: {self.port_identity} asks for {self.message} {self.requested:+d}"
+        return f"{asks}: {self.rule}"
+
+
+class SyncLockedChanged(PortEventRecord, frozen=True, kw_only=True):
+    """Whether a port sends each Sync as soon as one came in (10.2.5.15)."""
+
+    sync_locked: bool
+    log_sync_interval: int
+    parent_log_sync_interval: int
+
+    def __str__(self) -> str:
+        how = "at once when one comes in" if self.sync_locked else "by its own timer"
+        return (
+            f"port {self.port_number}: sends Syncs {how}: its interval is 2^{self.log_sync_interval} s,"
+            f" the parent's 2^{self.parent_log_sync_interval} s"
+        )
+
+
+class GmTimeBaseChanged(PortEventRecord, frozen=True, kw_only=True):
+    """The grandmaster's time or frequency changed all at once (9.6, 10.2.4.15); port 0: this system is it."""
+
+    severity: ClassVar[Severity] = Severity.NOTICE
+    gm_time_base_indicator: int
+    last_gm_phase_change_ns: float
+    last_gm_freq_change_ppm: float
+
+    def __str__(self) -> str:
+        who = f"port {self.port_number}: the grandmaster" if self.port_number else "this grandmaster"
+        return (
+            f"{who} has a new time base, number {self.gm_time_base_indicator}: phase by"
+            f" {self.last_gm_phase_change_ns:+.0f} ns, frequency by {self.last_gm_freq_change_ppm:+.6f} ppm"
+        )

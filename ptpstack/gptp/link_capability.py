@@ -1,0 +1,128 @@
+"""asCapableAcrossDomains with the reason for it, measured against its limits (IEEE 802.1AS-2020 11.2.2, 11.2.19).
+
+What lives here: the reasons and what a user may do about each. What does not: the exchange (``md_pdelay_req.py``).
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from enum import Enum
+
+from ptpstack.gptp.settings import LinkSettings
+from ptpstack.time import TimeInterval, interval_to_ns
+
+DELAYS_REMEMBERED = 16
+THRESHOLD_MARGIN = 1.5
+THRESHOLD_STEPS_NS = tuple(mantissa * 10**exponent for exponent in range(1, 10) for mantissa in (1, 2, 5))
+
+
+class Reason(Enum):
+    """Why a link, or a port, is asCapable or is not."""
+
+    CAPABLE = "capable"
+    PORT_DISABLED = "port disabled"
+    NOT_MEASURED = "not measured"
+    NO_RESPONSE = "no response"
+    RESPONSES_LOST = "responses lost"
+    DELAY_ABOVE_THRESHOLD = "delay above threshold"
+    DELAY_NEGATIVE = "delay negative"
+    OWN_CLOCK_ANSWERED = "own clock answered"
+    RATE_RATIO_UNKNOWN = "rate ratio unknown"
+    SEVERAL_NEIGHBORS = "several neighbors"
+    NEIGHBOR_NOT_GPTP_CAPABLE = "neighbor not gPTP-capable"
+    NEIGHBOR_OF_2011 = "neighbor of 2011"
+
+
+class LinkCapability:
+    """The verdict on one link; :meth:`measured` and :meth:`lost` are told what each exchange came to."""
+
+    def __init__(self, settings: LinkSettings) -> None:
+        self._settings = settings
+        self.reset(Reason.PORT_DISABLED)
+
+    def reset(self, reason: Reason) -> None:
+        """Begin anew, not capable for *reason*."""
+        self.as_capable_across_domains = False
+        self.reason = reason
+        self.lost_responses = 0
+        self.detected_faults = 0
+        self.mean_link_delay: TimeInterval = 0
+        self._delays: deque[TimeInterval] = deque(maxlen=DELAYS_REMEMBERED)
+
+    def lost(self) -> None:
+        """Take that a request stayed without a complete answer."""
+        settings = self._settings
+        if self.lost_responses <= settings.allowed_lost_responses:
+            self.lost_responses += 1
+        if self.lost_responses > settings.allowed_lost_responses:
+            self._refuse(Reason.RESPONSES_LOST if self._delays else Reason.NO_RESPONSE)
+        elif not self.as_capable_across_domains and not self._delays and self.lost_responses > 1:
+            self.reason = Reason.NO_RESPONSE
+
+    def measured(self, mean_link_delay: TimeInterval, *, own_clock: bool, rate_ratio_is_valid: bool) -> None:
+        """Take one measurement; a capable link may miss the limits allowedFaults times in a row."""
+        self.lost_responses = 0
+        self.mean_link_delay = mean_link_delay
+        self._delays.append(mean_link_delay)
+        fault = self._fault(own_clock=own_clock, rate_ratio_is_valid=rate_ratio_is_valid)
+        if fault is None:
+            self.as_capable_across_domains, self.reason, self.detected_faults = True, Reason.CAPABLE, 0
+        elif fault is Reason.RATE_RATIO_UNKNOWN and self.reason is Reason.NOT_MEASURED and len(self._delays) == 1:
+            pass  # a ratio takes two exchanges
+        elif not self.as_capable_across_domains or self.detected_faults >= self._settings.allowed_faults:
+            self._refuse(fault)
+            self.detected_faults = 0
+        else:
+            self.detected_faults += 1
+
+    def refuse(self, reason: Reason) -> None:
+        """Take that the link is not capable, at once."""
+        self._refuse(reason)
+
+    def _refuse(self, reason: Reason) -> None:
+        self.as_capable_across_domains, self.reason = False, reason
+
+    def _fault(self, *, own_clock: bool, rate_ratio_is_valid: bool) -> Reason | None:
+        if own_clock:
+            return Reason.OWN_CLOCK_ANSWERED
+        if not rate_ratio_is_valid:
+            return Reason.RATE_RATIO_UNKNOWN
+        if self.mean_link_delay > self._settings.mean_link_delay_thresh:
+            return Reason.DELAY_ABOVE_THRESHOLD
+        if self.mean_link_delay < -self._settings.mean_link_delay_thresh:
+            return Reason.DELAY_NEGATIVE
+        return None
+
+    @property
+    def suggested_thresh_ns(self) -> float | None:
+        """A threshold that all delays seen lately would have passed, with a margin; None where it is wide enough."""
+        if not self._delays:
+            return None
+        wanted_ns = THRESHOLD_MARGIN * interval_to_ns(max(map(abs, self._delays)))
+        if max(map(abs, self._delays)) <= self._settings.mean_link_delay_thresh:
+            return None
+        return float(next((step for step in THRESHOLD_STEPS_NS if step >= wanted_ns), THRESHOLD_STEPS_NS[-1]))
+
+    @property
+    def explanation(self) -> str:
+        """What was measured against which limit, and what a user may do."""
+        delay_ns, thresh_ns = map(interval_to_ns, (self.mean_link_delay, self._settings.mean_link_delay_thresh))
+        measured = f"meanLinkDelay {delay_ns:.0f} ns, threshold {thresh_ns:.0f} ns"
+        suggested_ns = self.suggested_thresh_ns or thresh_ns
+        return {
+            Reason.CAPABLE: measured,
+            Reason.PORT_DISABLED: "the interface is down or not usable",
+            Reason.NOT_MEASURED: "it takes two complete Pdelay exchanges",
+            Reason.NO_RESPONSE: f"{self.lost_responses} Pdelay_Req unanswered: does the neighbour speak IEEE 802.1AS?",
+            Reason.RESPONSES_LOST: f"{self.lost_responses} Pdelay_Req in a row without a complete answer",
+            Reason.DELAY_ABOVE_THRESHOLD: (
+                f"{measured}; if no device without gPTP is on the link, set mean_link_delay_thresh_ns ="
+                f" {suggested_ns:.0f}"
+            ),
+            Reason.DELAY_NEGATIVE: f"{measured}: a latency is set wrongly, or frames are stamped by another clock",
+            Reason.OWN_CLOCK_ANSWERED: "this system answered itself: a loop",
+            Reason.RATE_RATIO_UNKNOWN: (
+                "neighborRateRatio needs another exchange, or the clocks run apart by more than 1000 ppm"
+            ),
+            Reason.SEVERAL_NEIGHBORS: "several ports answer: the link is not point to point",
+        }[self.reason]

@@ -1,0 +1,285 @@
+"""A port of a gPTP instance: its machines, and which of them gets which message (IEEE 802.1AS-2020 10.1.2, 11.2.1).
+
+What lives here: how the machines of one port are joined, and asCapable. What does not: any figure (each has a module),
+and what concerns several ports (``instance.py``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from ptpstack.engine.port_messages import PortCounters
+from ptpstack.engine.port_state import PortState
+from ptpstack.gptp.datasets import PortDS
+from ptpstack.gptp.events import AsCapableChanged
+from ptpstack.gptp.gptp_capable_receive import GptpCapableReceive
+from ptpstack.gptp.gptp_capable_transmit import GptpCapableTransmit
+from ptpstack.gptp.interval_settings import (
+    AnnounceIntervalSetting,
+    GptpCapableIntervalSetting,
+    IntervalSetting,
+    SyncIntervalSetting,
+)
+from ptpstack.gptp.link_capability import Reason
+from ptpstack.gptp.link_port import LinkPort
+from ptpstack.gptp.machine import Machine, earliest
+from ptpstack.gptp.md_sync_receive import MdSyncReceive
+from ptpstack.gptp.md_sync_send import MdSyncSend
+from ptpstack.gptp.messages import GptpMessages
+from ptpstack.gptp.port_announce_information import PortAnnounceInformation
+from ptpstack.gptp.port_announce_information_ext import PortAnnounceInformationExt
+from ptpstack.gptp.port_announce_receive import PortAnnounceReceive
+from ptpstack.gptp.port_announce_transmit import PortAnnounceTransmit
+from ptpstack.gptp.port_sync_sync_receive import PortSyncSyncReceive
+from ptpstack.gptp.port_sync_sync_send import PortSyncSyncSend
+from ptpstack.gptp.signaling import SignalingExchange
+from ptpstack.gptp.sync_data import PortSyncSync
+from ptpstack.gptp.variables import InstanceVariables, PortVariables
+from ptpstack.time import LocalTime, MonotonicTime, TimeInterval
+from ptpstack.wire.message import Message
+from ptpstack.wire.messages import (
+    Announce,
+    FollowUp,
+    PdelayReq,
+    PdelayResp,
+    PdelayRespFollowUp,
+    Signaling,
+    Sync,
+)
+
+
+class GptpPort:
+    """One port; *owns_link*: nobody else measures with *link*. *deliver* takes what SiteSyncSync is to have."""
+
+    def __init__(
+        self,
+        instance: InstanceVariables,
+        variables: PortVariables,
+        messages: GptpMessages,
+        link: LinkPort,
+        *,
+        owns_link: bool,
+        deliver: Callable[[PortSyncSync, MonotonicTime], None],
+    ) -> None:
+        settings = variables.settings
+        self.variables = variables
+        self.link = link
+        self.messages = messages
+        self._owns_link = owns_link
+        self._reason = Reason.PORT_DISABLED
+        limits = {"least": settings.min_log_interval, "greatest": settings.max_log_interval}
+        self.sync_interval = SyncIntervalSetting(
+            messages, settings.log_sync_interval, slow_down_after=settings.sync_receipt_timeout, **limits
+        )
+        self.announce_interval = AnnounceIntervalSetting(
+            messages, settings.log_announce_interval, slow_down_after=settings.announce_receipt_timeout, **limits
+        )
+        self.capable_interval = GptpCapableIntervalSetting(
+            messages,
+            settings.log_gptp_capable_message_interval,
+            slow_down_after=settings.gptp_capable_receipt_timeout,
+            **limits,
+        )
+        self._intervals: tuple[IntervalSetting, ...] = (
+            self.sync_interval,
+            self.announce_interval,
+            self.capable_interval,
+        )
+        self.sync_receive = PortSyncSyncReceive(variables, link, deliver)
+        self.md_sync_receive = MdSyncReceive(variables, messages, link, self.sync_receive.receive)
+        self.md_sync_send = MdSyncSend(variables, messages)
+        self.sync_send = PortSyncSyncSend(variables, messages, self.sync_interval, self.md_sync_send)
+        self.announce_information: PortAnnounceInformation | PortAnnounceInformationExt
+        if instance.settings.external_port_configuration_enabled:
+            self.announce_information = PortAnnounceInformationExt(variables)
+        else:
+            self.announce_information = PortAnnounceInformation(instance, variables, messages)
+        self.announce_receive = PortAnnounceReceive(instance, variables, messages, self.announce_information.receive)
+        self.announce_transmit = PortAnnounceTransmit(instance, variables, messages, self.announce_interval)
+        self.capable_transmit = GptpCapableTransmit(variables, messages, self.capable_interval)
+        self.capable_receive = GptpCapableReceive(variables)
+        self._signaling = SignalingExchange(
+            variables, messages, self._intervals, self.capable_receive, link if owns_link else None
+        )
+        self.machines: tuple[Machine, ...] = (
+            *self._intervals,
+            self.capable_transmit,
+            self.capable_receive,
+            self.md_sync_receive,
+            self.sync_receive,
+            self.announce_receive,
+            self.announce_information,
+            self.announce_transmit,
+            self.sync_send,
+            self.md_sync_send,
+        )
+
+    # -- what others read ----------------------------------------------------------------------------
+
+    @property
+    def state(self) -> PortState:
+        """portDS.portState."""
+        return self.variables.selected_state
+
+    @property
+    def counters(self) -> PortCounters:
+        """What passed and what was dropped."""
+        return self.messages.counters
+
+    @property
+    def port_ds(self) -> PortDS:
+        """The port's data set."""
+        variables, link = self.variables, self.link.port_ds
+        return PortDS(
+            port_identity=self.messages.port_identity,
+            port_state=variables.selected_state,
+            delay_mechanism="P2P" if self._owns_link else "COMMON_P2P",
+            as_capable=variables.as_capable,
+            as_capable_reason=f"{self._reason.value}: {self._explanation()}",
+            is_measuring_delay=link.is_measuring_delay,
+            mean_link_delay=link.mean_link_delay,
+            mean_link_delay_thresh=link.mean_link_delay_thresh,
+            delay_asymmetry=link.delay_asymmetry,
+            neighbor_rate_ratio=link.neighbor_rate_ratio,
+            neighbor_gptp_capable=variables.neighbor_gptp_capable,
+            neighbor_port_identity=link.neighbor_port_identity,
+            current_log_announce_interval=self.announce_interval.current_log_interval,
+            announce_receipt_timeout=variables.settings.announce_receipt_timeout,
+            current_log_sync_interval=self.sync_interval.current_log_interval,
+            sync_receipt_timeout=variables.settings.sync_receipt_timeout,
+            sync_locked=variables.sync_locked,
+            current_log_pdelay_req_interval=link.current_log_pdelay_req_interval,
+            lost_responses=link.lost_responses,
+            detected_faults=link.detected_faults,
+            minor_version_number=variables.settings.link.minor_version_number,
+        )
+
+    def next_deadline(self) -> MonotonicTime | None:
+        """Return when :meth:`handle_deadline` wants to be called."""
+        own = self.link.next_deadline() if self._owns_link else None
+        return earliest(own, *(machine.deadline for machine in self.machines))
+
+    # -- inputs ----------------------------------------------------------------------------------------
+
+    def set_oper(self, port_oper: bool, now: MonotonicTime) -> None:
+        """Take whether the port can send and receive (portOper)."""
+        self.variables.port_oper = port_oper
+        for interval in self._intervals:
+            interval.port_enabled = port_oper
+        if self._owns_link:
+            self.link.set_enabled(port_oper, now)
+        self.run(now)
+
+    def run(self, now: MonotonicTime) -> None:
+        """Run every machine, after what any of them may depend on has changed."""
+        self.update_as_capable(now)
+        for machine in self.machines:
+            machine.run(now)
+
+    def handle_deadline(self, now: MonotonicTime) -> None:
+        """Run what is due."""
+        if self._owns_link:
+            self.link.handle_deadline(now)
+        for machine in self.machines:
+            machine.run_if_due(now)
+        self.update_as_capable(now)
+
+    def receive(self, message: Message, ingress: LocalTime | None, now: MonotonicTime) -> None:
+        """Take a message of this domain; event messages with their stamp."""
+        messages = self.messages
+        messages.counters.received[type(message).__name__] += 1
+        if not self.variables.port_oper:
+            return
+        match message:
+            case Sync() | PdelayReq() | PdelayResp():
+                if (stamp := messages.ingress(message, ingress, now)) is not None:
+                    self._receive_event(message, stamp, now)
+            case FollowUp():
+                self.md_sync_receive.receive_follow_up(message, now)
+            case PdelayRespFollowUp() if self._owns_link:
+                self.link.receive_follow_up(message, now)
+            case Announce():
+                self.announce_receive.receive(message, now)
+            case Signaling():
+                self._signaling.receive(message, now)
+            case _:
+                messages.discard(message, "no message of gPTP on this port")
+        self.announce_information.refresh_deadline()
+        self.update_as_capable(now)
+
+    def _receive_event(self, message: Message, ingress: LocalTime, now: MonotonicTime) -> None:
+        if isinstance(message, Sync):
+            self.md_sync_receive.receive_sync(message, ingress, now)
+        elif self._owns_link:
+            self.link.receive_event(message, ingress, now)
+        else:
+            self.messages.discard(message, "the link is measured by the common service, with sdoId 0x200")
+
+    def transmitted(self, context: int, egress: LocalTime | None, now: MonotonicTime) -> None:
+        """Take an egress stamp, or word of its loss."""
+        if self._owns_link:
+            self.link.transmitted(context, egress, now)
+        else:
+            self.messages.transmitted(context, egress, now)
+        self.update_as_capable(now)
+
+    def clock_stepped(self, delta: TimeInterval, local: LocalTime, now: MonotonicTime) -> None:
+        """Carry stored instants over a step of the local clock by *delta*, or forget them."""
+        self.messages.clock_stepped(delta, local, now)
+        if self._owns_link:
+            self.link.clock_stepped()
+        self.md_sync_receive.clock_stepped()
+        self.md_sync_send.clock_stepped()
+        self.sync_send.clock_stepped(delta)
+
+    def request_intervals(self, link_delay_interval: int, time_sync_interval: int, announce_interval: int) -> None:
+        """Ask the neighbour for these intervals."""
+        self._signaling.request(link_delay_interval, time_sync_interval, announce_interval)
+
+    # -- asCapable ---------------------------------------------------------------------------------------
+
+    def update_as_capable(self, now: MonotonicTime) -> None:
+        """Judge asCapable anew (10.2.5.1), tell a change, and let every machine know of it."""
+        as_capable, reason = self._judge()
+        variables = self.variables
+        changed, was = as_capable != variables.as_capable, self._reason
+        variables.as_capable, self._reason = as_capable, reason
+        if reason is not was:
+            self.messages.tell(
+                AsCapableChanged, as_capable=as_capable, reason=reason.value, explanation=self._explanation()
+            )
+        if reason is Reason.NEIGHBOR_NOT_GPTP_CAPABLE and was is not reason:
+            self.capable_transmit.hurry(now)
+        if changed:
+            for machine in self.machines:
+                machine.run(now)
+            if as_capable:
+                self._signaling.request_intervals()
+
+    def _judge(self) -> tuple[bool, Reason]:
+        variables, link = self.variables, self.link
+        if not variables.port_oper:
+            return False, Reason.PORT_DISABLED
+        if not link.as_capable_across_domains:
+            return False, link.capability.reason
+        if variables.neighbor_gptp_capable or not variables.settings.gptp_capable_state_machines_enabled:
+            return True, Reason.CAPABLE
+        if link.neighbor_is_of_2011 and self._is_domain_0:
+            return True, Reason.NEIGHBOR_OF_2011
+        return False, Reason.NEIGHBOR_NOT_GPTP_CAPABLE
+
+    @property
+    def _is_domain_0(self) -> bool:
+        return self.messages.domain_number == 0
+
+    def _explanation(self) -> str:
+        match self._reason:
+            case Reason.NEIGHBOR_NOT_GPTP_CAPABLE:
+                return (
+                    "the link is fine, but the neighbour does not say that it is gPTP-capable in this domain; if it"
+                    " never will, set gptp_capable_state_machines_enabled = false"
+                )
+            case Reason.NEIGHBOR_OF_2011:
+                return f"{self.link.capability.explanation}; it speaks IEEE 802.1AS-2011, which knows no such TLV"
+            case _:
+                return self.link.capability.explanation

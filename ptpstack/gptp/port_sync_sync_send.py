@@ -1,0 +1,129 @@
+"""PortSyncSyncSend: when a port sends Sync (IEEE 802.1AS-2020 10.2.12, Figure 10-8).
+
+A port whose interval is its parent's is syncLocked: it sends when a Sync comes in. Another one sends by its own
+timer what came last, as long as that is not overdue.
+"""
+
+from __future__ import annotations
+
+from enum import Enum, auto
+
+from msgspec.structs import replace
+
+from ptpstack.engine.port_messages import PortMessages
+from ptpstack.gptp.events import SyncLockedChanged
+from ptpstack.gptp.interval_settings import SyncIntervalSetting
+from ptpstack.gptp.machine import Machine, always, earliest, following
+from ptpstack.gptp.md_sync_send import MdSyncSend
+from ptpstack.gptp.sync_data import PortSyncSync
+from ptpstack.gptp.variables import PortVariables
+from ptpstack.time import MonotonicTime, TimeInterval, interval_from_log2_seconds
+
+
+class State(Enum):
+    """The states of the figure."""
+
+    TRANSMIT_INIT = auto()
+    SEND_MD_SYNC = auto()
+    SET_SYNC_RECEIPT_TIMEOUT_TIME = auto()
+    SYNC_RECEIPT_TIMEOUT = auto()
+
+
+class PortSyncSyncSend(Machine):
+    """Gives *md* what to send, at the interval of *setting*."""
+
+    def __init__(
+        self, port: PortVariables, messages: PortMessages, setting: SyncIntervalSetting, md: MdSyncSend
+    ) -> None:
+        super().__init__(State.TRANSMIT_INIT)
+        self._port = port
+        self._messages = messages
+        self._setting = setting
+        self._md = md
+        self._fresh: PortSyncSync | None = None
+        self._last: PortSyncSync | None = None
+        self._send_at: MonotonicTime | None = None
+
+    def receive(self, sync: PortSyncSync, now: MonotonicTime) -> None:
+        """Take what SiteSyncSync hands out."""
+        if sync.local_port_number == self._port.port_number or not self._port.sends:
+            return
+        self._fresh = replace(sync)  # each port carries its own over a step of the clock
+        self._lock(sync)
+        self.run(now)
+
+    def clock_stepped(self, delta: TimeInterval) -> None:
+        """Carry what is sent again over a step of the local clock."""
+        for sync in (self._fresh, self._last):
+            if sync is not None and sync.upstream_tx_time is not None:
+                sync.upstream_tx_time += delta
+
+    def _lock(self, sync: PortSyncSync) -> None:
+        interval = self._setting.current_log_interval
+        locked = interval == sync.log_message_interval and not self._setting.slow_down_after
+        if locked != self._port.sync_locked and interval is not None:
+            self._messages.tell(
+                SyncLockedChanged,
+                sync_locked=locked,
+                log_sync_interval=interval,
+                parent_log_sync_interval=sync.log_message_interval,
+            )
+        self._port.sync_locked = locked
+
+    # -- conditions --------------------------------------------------------------------------------------
+
+    def _may_not_send(self) -> bool:
+        return not self._port.sends or self._setting.current_log_interval is None
+
+    def _has_fresh(self) -> bool:
+        return self._fresh is not None and not self._may_not_send()
+
+    def _is_due(self) -> bool:
+        if self._may_not_send():
+            return False
+        if self._port.sync_locked:
+            return self._fresh is not None
+        return self._send_at is not None and self.now >= self._send_at
+
+    def _is_overdue(self) -> bool:
+        if self._port.sync_locked or self._fresh is not None or self._last is None:
+            return False
+        overdue_at = self._last.sync_receipt_timeout_time
+        return overdue_at is not None and self.now >= overdue_at
+
+    # -- what is done in a state ---------------------------------------------------------------------------
+
+    def _initialize(self) -> None:
+        self._fresh = self._last = self._send_at = self.deadline = None
+
+    def _send(self) -> None:
+        if self._fresh is not None:
+            self._last, self._fresh = self._fresh, None
+        log_interval = self._setting.next_log_interval()
+        if self._last is None or log_interval is None:
+            return
+        interval = interval_from_log2_seconds(log_interval)
+        self._send_at = following(self._send_at or self.now, interval, self.now)
+        self._md.send(self._last, log_interval, self.now)
+
+    def _set_timeout(self) -> None:
+        overdue_at = self._last.sync_receipt_timeout_time if self._last is not None else None
+        self.deadline = None if self._port.sync_locked else earliest(self._send_at, overdue_at)
+
+    def _time_out(self) -> None:
+        self._last = self._send_at = self.deadline = None
+
+    ROWS = (
+        (None, _may_not_send, State.TRANSMIT_INIT),
+        (State.TRANSMIT_INIT, _has_fresh, State.SEND_MD_SYNC),
+        (State.SEND_MD_SYNC, always, State.SET_SYNC_RECEIPT_TIMEOUT_TIME),
+        (State.SET_SYNC_RECEIPT_TIMEOUT_TIME, _is_overdue, State.SYNC_RECEIPT_TIMEOUT),
+        (State.SET_SYNC_RECEIPT_TIMEOUT_TIME, _is_due, State.SEND_MD_SYNC),
+        (State.SYNC_RECEIPT_TIMEOUT, _has_fresh, State.SEND_MD_SYNC),
+    )
+    ENTRY = {  # noqa: RUF012 (declared in the base)
+        State.TRANSMIT_INIT: _initialize,
+        State.SEND_MD_SYNC: _send,
+        State.SET_SYNC_RECEIPT_TIMEOUT_TIME: _set_timeout,
+        State.SYNC_RECEIPT_TIMEOUT: _time_out,
+    }

@@ -1,0 +1,83 @@
+"""What an operator or the profile sets on a gPTP instance and its ports, resolved to plain values."""
+
+from __future__ import annotations
+
+import msgspec
+
+from ptpstack.engine.port_state import PortState
+from ptpstack.engine.time_properties import TimeProperties
+from ptpstack.time import MICROSECOND, SECOND, TimeInterval, interval_from_ns
+from ptpstack.wire.types import ClockIdentity, ClockQuality
+
+GPTP_SDO_ID, CMLDS_SDO_ID = 0x100, 0x200
+"""IEEE 802.1AS-2020 8.1, 11.2.17: of instances, and of the common link delay service."""
+
+NOT_GRANDMASTER_CAPABLE = 255
+"""priority1 of a system that is never the grandmaster (8.6.2.1)."""
+
+
+class LinkSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """Of one link: cmldsLinkPortDS, or what portDS has of it without CMLDS (14.8, 14.16)."""
+
+    port_number: int
+    minor_version_number: int = 1
+    log_pdelay_req_interval: int = 0
+    mean_link_delay_thresh: TimeInterval = interval_from_ns(800)
+    allowed_lost_responses: int = 9
+    allowed_faults: int = 9
+    delay_asymmetry: TimeInterval = 0
+    ingress_latency: TimeInterval = 0
+    egress_latency: TimeInterval = 0
+
+
+class GptpSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """Configurable members of defaultDS and its neighbours (14.2)."""
+
+    clock_identity: ClockIdentity
+    domain_number: int = 0
+    priority1: int = 246
+    priority2: int = 248
+    clock_quality: ClockQuality = ClockQuality(248, 0xFE, 0x436A)
+    time_properties: TimeProperties = msgspec.field(default_factory=TimeProperties)
+    external_port_configuration_enabled: bool = False
+    empty_path_trace_when_too_long: bool = True
+    """Whether a path that is too long is told by an empty TLV, or by none: the editions and AVnu disagree."""
+
+
+class GptpPortSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """Configurable members of portDS (14.8)."""
+
+    link: LinkSettings
+    two_step_flag: bool = True
+    log_announce_interval: int = 0
+    announce_receipt_timeout: int = 3
+    log_sync_interval: int = -3
+    sync_receipt_timeout: int = 3
+    log_gptp_capable_message_interval: int = 3
+    gptp_capable_receipt_timeout: int = 9
+    gptp_capable_state_machines_enabled: bool = True
+    """False: take the neighbour for capable, and do not say that this port is."""
+    desired_state: PortState = PortState.MASTER
+    """With external port configuration (14.12)."""
+    requested_log_pdelay_req_interval: int | None = None
+    requested_log_sync_interval: int | None = None
+    requested_log_announce_interval: int | None = None
+    """What is asked of the neighbour once it is there; None: nothing."""
+    interval_request_edition: str = "2020"
+    min_log_interval: int = -7
+    max_log_interval: int = 5
+    """Which intervals a neighbour may ask for."""
+
+    @property
+    def port_number(self) -> int:
+        """portDS.portIdentity.portNumber."""
+        return self.link.port_number
+
+
+PDELAY_CEASE_TIME: TimeInterval = 300 * SECOND
+MULTIPLE_RESPONSES_MAX = 3
+"""So many requests in a row that several ports answer end the requests for :data:`PDELAY_CEASE_TIME`."""
+
+NEIGHBOR_JUMP_LIMIT: TimeInterval = MICROSECOND
+NEIGHBOR_RATE_LIMIT = 1e-3
+"""A neighbour's clock that moves by more than the one beside the other was stepped."""

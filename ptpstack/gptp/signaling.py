@@ -1,0 +1,84 @@
+"""What the ports of one link ask of each other by Signaling (IEEE 802.1AS-2020 10.6.4)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ptpstack.engine.port_messages import PortMessages
+from ptpstack.gptp.gptp_capable_receive import GptpCapableReceive
+from ptpstack.gptp.interval_settings import IntervalSetting
+from ptpstack.gptp.link_port import LinkPort
+from ptpstack.gptp.variables import PortVariables
+from ptpstack.time import MonotonicTime
+from ptpstack.wire.messages.signaling import Signaling
+from ptpstack.wire.tlvs.ieee_802_1as import (
+    INTERVAL_REQUEST_FLAGS,
+    NO_CHANGE,
+    GptpCapable,
+    GptpCapableIntervalRequest,
+    MessageIntervalRequest,
+)
+from ptpstack.wire.types import ALL_PORTS
+
+
+class SignalingExchange:
+    """Takes requests to the *intervals* (of Sync, Announce and gPTP-capable), and makes those of this port.
+
+    *link* is None where the common service measures it: requests about it go there. The flags of a request, which
+    let a neighbour stop to compute, are not obeyed: editions disagree about them, and computing harms nobody.
+    """
+
+    def __init__(
+        self,
+        port: PortVariables,
+        messages: PortMessages,
+        intervals: Sequence[IntervalSetting],
+        capable: GptpCapableReceive,
+        link: LinkPort | None,
+    ) -> None:
+        self._port = port
+        self._messages = messages
+        self._sync, self._announce, self._capable_interval = intervals
+        self._capable = capable
+        self._link = link
+
+    def receive(self, message: Signaling, now: MonotonicTime) -> None:
+        """Take the TLVs of *message*."""
+        source = message.source_port_identity
+        if message.target_port_identity not in (ALL_PORTS, self._messages.port_identity):
+            self._messages.discard(message, "to another port")
+            return
+        if source.clock_identity == self._messages.port_identity.clock_identity:
+            self._messages.discard(message, "sent by this system")
+            return
+        for tlv in message.tlvs:
+            match tlv:
+                case GptpCapable():
+                    self._capable.receive(tlv, now)
+                case MessageIntervalRequest():
+                    self._sync.request(tlv.time_sync_interval, source, now)
+                    self._announce.request(tlv.announce_interval, source, now)
+                    if self._link is not None:
+                        self._link.request_interval(tlv.link_delay_interval, source, now)
+                case GptpCapableIntervalRequest():
+                    self._capable_interval.request(tlv.log_gptp_capable_message_interval, source, now)
+                case _:
+                    pass
+
+    def request_intervals(self) -> None:
+        """Ask for the intervals that the settings want of the neighbour, if any."""
+        settings = self._port.settings
+        wanted = (
+            settings.requested_log_pdelay_req_interval,
+            settings.requested_log_sync_interval,
+            settings.requested_log_announce_interval,
+        )
+        if any(interval is not None for interval in wanted):
+            self.request(*(NO_CHANGE if interval is None else interval for interval in wanted))
+
+    def request(self, link_delay_interval: int, time_sync_interval: int, announce_interval: int) -> None:
+        """Ask for these intervals, log2 seconds or a special value of the TLV."""
+        bits = INTERVAL_REQUEST_FLAGS[self._port.settings.interval_request_edition]
+        flags = bits.compute_neighbor_rate_ratio | bits.compute_mean_link_delay | bits.one_step_receive_capable
+        tlv = MessageIntervalRequest(link_delay_interval, time_sync_interval, announce_interval, flags)
+        self._messages.send_general(self._messages.new(Signaling, tlvs=(tlv,)))
