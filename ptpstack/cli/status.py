@@ -105,8 +105,7 @@ def _transparent_clock(name: str, clock: dict[str, Any]) -> Iterator[str]:
         delay = f"{port_ds['meanLinkDelay']:.0f}" if port_ds["delayMechanism"] == "P2P" else "-"
         counts = tuple(str(sum(counters[key].values())) for key in ("received", "sent", "discarded"))
         state = "nothing" if port_ds["faultyFlag"] else "forwards"
-        stamps = port["stamps"] if port["open"] else "interface not usable"
-        rows.append((str(number), port["interface"], port["transport"], state, delay, *counts, stamps))
+        rows.append((str(number), port["interface"], port["transport"], state, delay, *counts, _stamps(port)))
     head = ("port", "interface", "transport", "state", "delay (ns)", "received", "sent", "dropped", "stamps")
     yield from _table(head, rows)
 
@@ -117,8 +116,16 @@ def _port_row(instance: dict[str, Any], number: int, port: dict[str, Any]) -> tu
         delay = f"{port_ds['meanLinkDelay']:.0f}"
     else:
         delay = f"{current['meanDelay']:.0f}" if port_ds["portState"] in ("SLAVE", "UNCALIBRATED") else "-"
-    stamps = port["stamps"] if port["open"] else "interface not usable"
-    return (str(number), port["interface"], port["transport"], port_ds["portState"], delay, stamps)
+    return (str(number), port["interface"], port["transport"], port_ds["portState"], delay, _stamps(port))
+
+
+def _stamps(port: dict[str, Any]) -> str:
+    """Return how frames are stamped, by which clock where there are several, and why that is no use if it is not."""
+    if not port["open"]:
+        return "interface not usable"
+    if problem := port.get("clockProblem"):
+        return f"not used: {problem}"
+    return f"{port['stamps']} by {port['clock']}" if "clock" in port else str(port["stamps"])
 
 
 def _clock_row(clock: dict[str, Any]) -> tuple[str, ...]:

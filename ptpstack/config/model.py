@@ -159,11 +159,22 @@ class Instance(Table, frozen=True):
         Meta(
             min_length=1,
             description=(
-                "The clock to steer: auto (the PHC of the ports, else the system clock), system, "
+                "The clock to steer: auto (the PHCs of the ports if all have one, else the system clock), system, "
                 "/dev/ptpN, or the NAME of a `[clock.NAME]`."
             ),
         ),
     ] = "auto"
+    clock_alignment_ns: Annotated[
+        int,
+        Meta(
+            ge=1,
+            le=1_000_000_000,
+            description=(
+                "Where ports have several hardware clocks: how near a port's clock must be to the one that follows "
+                "the master, for its stamps to be used."
+            ),
+        ),
+    ] = 1000
     free_running: Annotated[bool, Meta(description="Measure, never steer.")] = False
     acceptable_master: Annotated[
         tuple[AcceptableMaster, ...],

@@ -161,7 +161,7 @@ def _within_transparent_clock(instance: Instance, path: Path, source: Source) ->
             where: Path = (*path, "port", index, "master_only")
             yield source.problem(where, "has no effect", why=f"{kind} follows nobody")
         if not port.two_step:
-            why = "the residence time is known only once the Sync has left, and goes into its Follow_Up"
+            why = "under Linux a NIC can write its time into a Sync that leaves, but not how long that stayed"
             yield source.problem((*path, "port", index, "two_step"), f"contradicts {kind}", why=why)
 
 

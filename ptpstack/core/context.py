@@ -27,6 +27,8 @@ class PortContext(PortMessages):
         self.port_ds = PortDS.of(settings, default.clock_identity)
         self.timers = Timers()
         self.random = random
+        self.clock_problem = ""
+        """Why the stamps of this port's clock are no use; "": they are."""
         super().__init__(
             self.port_ds.port_identity,
             outputs,
@@ -36,3 +38,8 @@ class PortContext(PortMessages):
             ingress_latency=settings.ingress_latency,
             egress_latency=settings.egress_latency,
         )
+
+    @property
+    def shows_announced_time(self) -> bool:
+        """Whether the clock of this port shows the time that is announced, so that Syncs are no lie."""
+        return self.data_sets.shows_announced_time and not self.clock_problem

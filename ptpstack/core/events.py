@@ -134,9 +134,23 @@ class SyncsWithheld(PortEventRecord, frozen=True, kw_only=True):
     """A boundary clock's own clock does not show the time of the grandmaster it announces: it sends no Syncs."""
 
     severity: ClassVar[Severity] = Severity.NOTICE
+    reason: str = ""
 
     def __str__(self) -> str:
-        return f"port {self.port_number}: sends no Syncs until the own clock is synchronized to the grandmaster"
+        because = self.reason or "until the own clock is synchronized to the grandmaster"
+        return f"port {self.port_number}: sends no Syncs {'as ' * bool(self.reason)}{because}"
+
+
+class PortClockJudged(PortEventRecord, frozen=True, kw_only=True):
+    """The clock of a port is near enough to that of the others for its stamps to be used, or is not."""
+
+    severity: ClassVar[Severity] = Severity.NOTICE
+    problem: str
+
+    def __str__(self) -> str:
+        if self.problem:
+            return f"port {self.port_number}: its stamps are not used: {self.problem}"
+        return f"port {self.port_number}: its stamps are used: its clock is near that of the others"
 
 
 class SyncsResumed(PortEventRecord, frozen=True, kw_only=True):

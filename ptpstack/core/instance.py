@@ -6,7 +6,7 @@ host's monotonic time; instants of frames are on the instance's local clock. Not
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Sequence
 
 from msgspec.structs import replace
 
@@ -165,11 +165,23 @@ class PtpInstance:
         self._state_decision(now)
         return self._take()
 
-    def clock_stepped(self, delta: TimeInterval, local: LocalTime, now: MonotonicTime) -> list[Output]:
-        """Carry stored instants over a step of the local clock by *delta*, after which it reads *local*."""
-        self._data_sets.is_calibrated = False
-        for port in self.ports.values():
+    def clock_stepped(
+        self, delta: TimeInterval, local: LocalTime, now: MonotonicTime, *, ports: Collection[int] | None = None
+    ) -> list[Output]:
+        """Carry stored instants over a step of the local clock by *delta*, after which it reads *local*.
+
+        Where there are several, it is the clock of *ports* that was moved.
+        """
+        moved = [self.ports[number] for number in (self.ports if ports is None else ports)]
+        if ports is None or any(port.state in RECEIVING_STATES for port in moved):
+            self._data_sets.is_calibrated = False
+        for port in moved:
             port.clock_stepped(delta, local, now)
+        return self._take()
+
+    def set_clock_problem(self, port_number: int, problem: str, _now: MonotonicTime) -> list[Output]:
+        """Take why the stamps of a port's own clock are no use to serve others, or that they are ("")."""
+        self.ports[port_number].set_clock_problem(problem)
         return self._take()
 
     def servo_locked(self, locked: bool, now: MonotonicTime) -> list[Output]:

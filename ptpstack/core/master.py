@@ -42,9 +42,12 @@ class SyncTransmitter:
         context = self._context
         log_interval = context.port_ds.log_sync_interval
         context.timers.start(Timer.SYNC, following(deadline, interval_from_log2_seconds(log_interval), now))
-        if context.data_sets.shows_announced_time is self._withholds:
+        if context.shows_announced_time is self._withholds:
             self._withholds = not self._withholds
-            context.tell(SyncsWithheld if self._withholds else SyncsResumed)
+            if self._withholds:
+                context.tell(SyncsWithheld, reason=context.clock_problem)
+            else:
+                context.tell(SyncsResumed)
         if self._withholds:
             return
         if context.settings.two_step_flag:

@@ -17,7 +17,7 @@ from ptpstack.core.datasets import PortDS
 from ptpstack.core.delay_e2e import EndToEndDelay
 from ptpstack.core.delay_p2p import PeerDelay
 from ptpstack.core.delay_responder import DelayResponder
-from ptpstack.core.events import AnnounceReceiptTimeout, PortStateChanged
+from ptpstack.core.events import AnnounceReceiptTimeout, PortClockJudged, PortStateChanged
 from ptpstack.core.master import SyncTransmitter, answer_delay_req
 from ptpstack.core.port_states import ACTIVE_STATES, PortEvent, next_state
 from ptpstack.core.settings import DelayMechanism
@@ -199,7 +199,7 @@ class Port:
     def delay_responder(self) -> DelayResponder | None:
         """What answers ordinary Delay_Reqs in this state, if they are answered at all."""
         answers = self.state is PortState.MASTER and self._end_to_end is not None
-        return self._delay_responder if answers and self._context.data_sets.shows_announced_time else None
+        return self._delay_responder if answers and self._context.shows_announced_time else None
 
     def receive(self, message: Message, ingress: LocalTime | None, now: MonotonicTime, address: Hashable) -> None:
         """Take a message of this domain; event messages with their stamp."""
@@ -237,7 +237,7 @@ class Port:
     ) -> None:
         if self._end_to_end is None:
             self._context.discard(request, "this port does not use the delay request-response mechanism")
-        elif not self._context.data_sets.shows_announced_time:
+        elif not self._context.shows_announced_time:
             self._context.discard(request, "the own clock is not synchronized yet")
         elif self.state is PortState.MASTER and ingress is not None:
             answer_delay_req(self._context, request, ingress, address)
@@ -267,6 +267,11 @@ class Port:
     def _receive_announce(self, announce: Announce, now: MonotonicTime) -> None:
         if self.announces.receive(announce, self.state, self._context.data_sets.parent_ds, now):
             self._decide(now)
+
+    def set_clock_problem(self, problem: str) -> None:
+        """Take why the stamps of this port's clock are no use to serve others, or that they are ("")."""
+        self._context.clock_problem = problem
+        self._context.tell(PortClockJudged, problem=problem)
 
     def transmitted(self, context: int, egress: LocalTime | None, now: MonotonicTime) -> None:
         """Take an egress stamp, or word of its loss."""

@@ -9,7 +9,7 @@ It has the inputs and outputs of :class:`~ptpstack.core.instance.PtpInstance`, a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Collection, Hashable, Sequence
 from typing import TypeAlias
 
 from ptpstack.core.announce_tlvs import passed_on
@@ -85,7 +85,8 @@ class TransparentClock:
     def start(self, now: MonotonicTime) -> list[Output]:
         """Let every port forward."""
         for port in self.ports.values():
-            port.open(now, "started")
+            if not port.clock_problem:
+                port.open(now, "started")
         return self._take()
 
     def stop(self, now: MonotonicTime) -> list[Output]:
@@ -97,10 +98,21 @@ class TransparentClock:
     def link_changed(self, port_number: int, up: bool, now: MonotonicTime) -> list[Output]:
         """Take the state of a port's link: without one a port is faulty (8.3.3)."""
         port = self.ports[port_number]
-        if up:
-            port.open(now, "link up")
-        else:
+        port.link_is_up = up
+        if not up:
             port.shut(now, "link down")
+        elif not port.clock_problem:
+            port.open(now, "link up")
+        return self._take()
+
+    def set_clock_problem(self, port_number: int, problem: str, now: MonotonicTime) -> list[Output]:
+        """Take why the stamps of a port's own clock compare with no other's, or that they do ("")."""
+        port = self.ports[port_number]
+        port.clock_problem = problem
+        if problem:
+            port.shut(now, problem)
+        elif port.link_is_up:
+            port.open(now, "its clock is near that of the others")
         return self._take()
 
     def receive(
@@ -132,10 +144,12 @@ class TransparentClock:
             port.handle_deadline(now)
         return self._take()
 
-    def clock_stepped(self, delta: TimeInterval, local: LocalTime, now: MonotonicTime) -> list[Output]:
-        """Take a step of the local clock: what stayed over it stayed for a time that nobody knows."""
-        for port in self.ports.values():
-            port.clock_stepped(delta, local, now)
+    def clock_stepped(
+        self, delta: TimeInterval, local: LocalTime, now: MonotonicTime, *, ports: Collection[int] | None = None
+    ) -> list[Output]:
+        """Take a step of the local clock, that of *ports*: what stayed over it stayed for a time that nobody knows."""
+        for number in self.ports if ports is None else ports:
+            self.ports[number].clock_stepped(delta, local, now)
         self._syncs.clear()
         self._delay_requests.clear()
         self.rate_ratio.clear()

@@ -39,6 +39,9 @@ class TransparentPort:
     ) -> None:
         self.context = PortContext(settings, data_sets, outputs, random=lambda: 0.0)  # nothing is left to chance here
         self.is_open = False
+        self.link_is_up = True
+        self.clock_problem = ""
+        """Why stamps of this port's clock compare with no other's; "": they do."""
         self.peer_delay: PeerDelay | None = None
         if settings.delay_mechanism is DelayMechanism.P2P:
             self.peer_delay = PeerDelay(self.context, delay_filter)

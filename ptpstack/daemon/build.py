@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Protocol
@@ -32,7 +32,7 @@ from ptpstack.core.transparent_clock import TransparentClock
 from ptpstack.daemon.announce_tlvs import AnnounceTlvs
 from ptpstack.daemon.announced_worth import AnnouncedWorth
 from ptpstack.daemon.clock_driver import ClockDriver, kept_frequency_ppb
-from ptpstack.daemon.clocks import clock_word, contests, open_clock
+from ptpstack.daemon.clocks import clock_word, clock_words, contests, open_clock
 from ptpstack.daemon.host_clocks import (
     HostClocks,
     build_host_clocks,
@@ -43,6 +43,7 @@ from ptpstack.daemon.host_clocks import (
 )
 from ptpstack.daemon.instance_driver import InstanceDriver
 from ptpstack.daemon.loop import Loop
+from ptpstack.daemon.port_clocks import PortClocks, follower_name
 from ptpstack.daemon.port_io import PortIo
 from ptpstack.daemon.servo_settings import servo_for
 from ptpstack.daemon.smp_synch_output import SmpSynchOutput
@@ -75,7 +76,8 @@ class Plant:
 
     resolved: dict[str, ResolvedInstance] = field(default_factory=dict)
     clocks: dict[str, ClockDriver] = field(default_factory=dict)
-    clock_of: dict[str, ClockDriver] = field(default_factory=dict)
+    clock_of: dict[str, ClockDriver | PortClocks] = field(default_factory=dict)
+    port_clocks: dict[str, PortClocks] = field(default_factory=dict)
     instances: dict[str, InstanceDriver] = field(default_factory=dict)
     transparent_clocks: dict[str, TransparentDriver] = field(default_factory=dict)
     announce_tlvs: list[AnnounceTlvs] = field(default_factory=list)
@@ -87,7 +89,8 @@ class Plant:
 
     def beside(self) -> list[Part]:
         """Return what is started after the instances and stopped before their clocks."""
-        return [*self.announce_tlvs, *self.host.parts(), *self.announced_worth, *self.smp_synch.values()]
+        worth: list[Part] = [*self.announced_worth, *self.smp_synch.values()]
+        return [*self.announce_tlvs, *self.port_clocks.values(), *self.host.parts(), *worth]
 
     def drivers(self) -> list[InstanceDriver | TransparentDriver]:
         """Return what drives the instances of both kinds."""
@@ -98,14 +101,15 @@ def build(config: Config, resolved: Sequence[ResolvedInstance], loop: Loop, reco
     """Return what *config* and its *resolved* instances describe. Raises ``HardwareError`` or ``ConfigError``."""
     plant = Plant()
     store = StateStore(config.state.directory)
-    words = {instance.name: clock_word(instance, config.clock) for instance in resolved}
+    words = {instance.name: clock_words(instance, config.clock) for instance in resolved}
     host = host_writers(config)
-    for word in dict.fromkeys([*words.values(), *host_clocks(config)]):
-        users = [instance for instance in resolved if words[instance.name] == word]
+    for word in dict.fromkeys([word for its in words.values() for word in its.values()] + host_clocks(config)):
+        users = [instance for instance in resolved if word in words[instance.name].values()]
         clock = open_clock(word, users, config.clock, store)
         steering = [user.name for user in users if steers(user.values)]
-        steered_by = [*([host[word]] if word in host else []), *steering, *ntp_writers(config, word)]
-        check_writers(word, config, steering)
+        among = [follower_name(user.name) for user in users if len(set(words[user.name].values())) > 1]
+        steered_by = [*([host[word]] if word in host else []), *steering, *among, *ntp_writers(config, word)]
+        check_writers(word, config, [*steering, *among])
         kept_ppb = kept_frequency_ppb(clock, store) if steered_by else None
         begins_at_ppb = clock.frequency_ppb() if kept_ppb is None else kept_ppb
         for contest in contests(clock) if steered_by else ():
@@ -131,7 +135,7 @@ def build(config: Config, resolved: Sequence[ResolvedInstance], loop: Loop, reco
         )
     shared: dict[tuple[object, ...], PortIo] = {}
     for instance in resolved:
-        clock_driver = plant.clocks[words[instance.name]]
+        clock_driver = _instance_clock(instance, words[instance.name], plant, loop, recorder)
         driver: InstanceDriver | TransparentDriver
         if is_transparent(instance.values):
             driver = _transparent_driver(instance, clock_driver, config.servo, loop, recorder)
@@ -143,16 +147,21 @@ def build(config: Config, resolved: Sequence[ResolvedInstance], loop: Loop, reco
             if (tlvs := _announce_tlvs(instance, driver.instance, clock_driver, loop)) is not None:
                 plant.announce_tlvs.append(tlvs)
         for port in instance.ports:
-            key = _socket_key(port, clock_driver.clock.stamping)
+            number = port.settings.port_number
+            port_clock = plant.clocks[words[instance.name][number]]
+            key = _socket_key(port, port_clock.clock.stamping)
             if key not in shared:
-                shared[key] = _port_io(port, clock_driver, loop, recorder)
-            driver.attach(port.settings.port_number, shared[key], refuses=instance.profile.refuses)
-        clock_driver.users.append(driver)
+                shared[key] = _port_io(port, port_clock, loop, recorder)
+            driver.attach(number, shared[key], refuses=instance.profile.refuses, clock=port_clock)
+        if isinstance(clock_driver, PortClocks):
+            clock_driver.user = driver
+        else:
+            clock_driver.users.append(driver)
         plant.resolved[instance.name] = instance
     plant.port_ios = list(shared.values())
     plant.smp_synch = {output.name: output for output in _smp_synch(plant, loop, recorder)}
     plant.announced_worth = list(_announced_worth(config, plant, loop, recorder))
-    served = {name: words[name] for name in plant.instances}
+    served = {name: next(iter(words[name].values())) for name in plant.instances}
     plant.host = build_host_clocks(
         config,
         plant.clocks,
@@ -162,11 +171,24 @@ def build(config: Config, resolved: Sequence[ResolvedInstance], loop: Loop, reco
         loop=loop,
         recorder=recorder,
     )
-    plant.time_bounds = TimeBounds(plant.clocks, plant.instances, plant.host, config.time)
+    plant.time_bounds = TimeBounds(plant.clocks, plant.instances, plant.host, config.time, plant.port_clocks)
     plant.host.publisher = TimePublisher(
         plant.time_bounds, plant.clocks, config.time, beside=config.control.socket, loop=loop, recorder=recorder
     )
     return plant
+
+
+def _instance_clock(
+    instance: ResolvedInstance, words: Mapping[int, str], plant: Plant, loop: Loop, recorder: Recorder
+) -> ClockDriver | PortClocks:
+    """Return the clock of *instance*, or those of its ports as one where they are several."""
+    drivers = {word: plant.clocks[word] for word in words.values()}
+    if len(drivers) == 1:
+        return next(iter(drivers.values()))
+    bound = interval_from_ns(instance.values.clock_alignment_ns)
+    clocks = PortClocks(instance.name, drivers, words, bound, loop=loop, recorder=recorder)
+    plant.port_clocks[instance.name] = clocks
+    return clocks
 
 
 def _holdover(config: Config, users: Sequence[ResolvedInstance]) -> HoldoverSettings:
@@ -189,7 +211,7 @@ def _majority_watch(config: Config, word: str) -> MajorityWatch | None:
 
 
 def _instance_driver(
-    resolved: ResolvedInstance, clock: ClockDriver, servo: ServoConfig, loop: Loop, recorder: Recorder
+    resolved: ResolvedInstance, clock: ClockDriver | PortClocks, servo: ServoConfig, loop: Loop, recorder: Recorder
 ) -> InstanceDriver:
     instance = PtpInstance(
         _settings(resolved),
@@ -201,7 +223,7 @@ def _instance_driver(
 
 
 def _announce_tlvs(
-    resolved: ResolvedInstance, instance: PtpInstance, clock: ClockDriver, loop: Loop
+    resolved: ResolvedInstance, instance: PtpInstance, clock: ClockDriver | PortClocks, loop: Loop
 ) -> AnnounceTlvs | None:
     """Return what renews the TLVs of a grandmaster, if its profile or configuration wants any."""
     profile, values = resolved.profile, resolved.values
@@ -254,7 +276,7 @@ def _announced_worth(config: Config, plant: Plant, loop: Loop, recorder: Recorde
 
 
 def _transparent_driver(
-    resolved: ResolvedInstance, clock: ClockDriver, servo: ServoConfig, loop: Loop, recorder: Recorder
+    resolved: ResolvedInstance, clock: ClockDriver | PortClocks, servo: ServoConfig, loop: Loop, recorder: Recorder
 ) -> TransparentDriver:
     instance = TransparentClock(
         _settings(resolved),
@@ -276,7 +298,10 @@ def _socket_key(port: ResolvedPort, stamping: Timestamping) -> tuple[object, ...
 
 def _reopen(word: str, users: Sequence[ResolvedInstance], config: Config, store: StateStore) -> Clock:
     """Open the clock *word* of *users* again, which ``auto`` may find by another name now."""
-    return open_clock(clock_word(users[0], config.clock) if users else word, users, config.clock, store)
+    found = word
+    if users and len(set(clock_words(users[0], config.clock).values())) == 1:
+        found = clock_word(users[0], config.clock)
+    return open_clock(found, users, config.clock, store)
 
 
 def _port_io(port: ResolvedPort, clock: ClockDriver, loop: Loop, recorder: Recorder) -> PortIo:

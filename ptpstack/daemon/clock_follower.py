@@ -6,9 +6,9 @@ What lives here: when to compare, and whether the other clock is worth following
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Protocol
 
 from hw.realtime import RealtimeClock
 from ptpstack.arbiter.clock_state import ClockState
@@ -21,8 +21,11 @@ from ptpstack.engine.time_properties import TimeProperties
 from ptpstack.errors import HardwareError
 from ptpstack.events import Event, Severity
 from ptpstack.observe.recorder import Recorder
-from ptpstack.time import MonotonicTime, interval_from_log2_seconds, interval_to_ns
+from ptpstack.time import MonotonicTime, TimeInterval, interval_from_log2_seconds, interval_to_ns
 from ptpstack.wire.types import ClockIdentity, PortIdentity
+
+LATE_INTERVALS = 8
+"""A comparison that is older than this many intervals says nothing any more."""
 
 
 class FollowingChanged(Event, frozen=True, kw_only=True):
@@ -36,6 +39,21 @@ class FollowingChanged(Event, frozen=True, kw_only=True):
 
     def __str__(self) -> str:
         return f"{self.clock}: follows {self.follows or 'no clock'}: {self.why}"
+
+
+class Followable(Protocol):
+    """A clock that may be followed, and whether it is worth it."""
+
+    @property
+    def driver(self) -> ClockDriver:
+        """The clock."""
+
+    @property
+    def name(self) -> str:
+        """What people call it."""
+
+    def worth(self) -> tuple[bool, str]:
+        """Return whether the clock is worth following now, and why. Raises ``HardwareError``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,18 +84,22 @@ class FollowedClock:
 
 
 class ClockFollower:
-    """Lets *driver*'s clock follow the first of *sources* that is worth it; called *name* in the configuration."""
+    """Lets *driver*'s clock follow the first of *sources* that is worth it; called *name* in the configuration.
+
+    *on_compared* is called after each attempt to compare.
+    """
 
     def __init__(
         self,
         name: str,
         driver: ClockDriver,
-        sources: Sequence[FollowedClock],
+        sources: Sequence[Followable],
         *,
         log_interval: int,
         readings: int,
         loop: Loop,
         recorder: Recorder,
+        on_compared: Callable[[], None] = lambda: None,
     ) -> None:
         self.name = name
         self._driver = driver
@@ -87,9 +109,11 @@ class ClockFollower:
         self._recorder = recorder
         self._timer = loop.timer(self._on_tick)
         self._due = MonotonicTime(0)
-        self._followed: FollowedClock | None = None
+        self._on_compared = on_compared
+        self._followed: Followable | None = None
         self._why = "not compared yet"
         self._last: Comparison | None = None
+        self._compared_at = MonotonicTime(0)
 
     @property
     def time_properties(self) -> TimeProperties | None:
@@ -103,6 +127,12 @@ class ClockFollower:
     def followed(self) -> ClockDriver | None:
         """The clock that is followed now."""
         return self._followed.driver if self._followed else None
+
+    def offset_from(self, source: Followable) -> TimeInterval | None:
+        """Return how far ahead of *source* the clock was when they were compared lately; None: they were not."""
+        interval = interval_from_log2_seconds(self._log_interval)
+        is_late = monotonic_now() - self._compared_at > LATE_INTERVALS * interval
+        return None if self._last is None or self._followed is not source or is_late else self._last.offset
 
     def start(self) -> None:
         """Compare from now on."""
@@ -130,12 +160,14 @@ class ClockFollower:
             source = self._choose()
             if source is not None and self._timescale_is_known(source):
                 self._last = compare(self._driver.clock, source.driver.clock, self._readings)
+                self._compared_at = monotonic_now()
                 self._driver.take(self, self._measurement(source, self._last))
         except HardwareError as error:
             reason = f"{error.what} ({error.why})" if error.why else error.what
             self._recorder.record(ClockFailed(clock=error.where or self._driver.clock.name, reason=reason), self.name)
+        self._on_compared()
 
-    def _choose(self) -> FollowedClock | None:
+    def _choose(self) -> Followable | None:
         """Return the first clock that is worth it, and tell when that is another one than before."""
         reasons = list[str]()
         for source in self._sources:
@@ -147,19 +179,19 @@ class ClockFollower:
         self._become(None, "; ".join(reasons))
         return None
 
-    def _become(self, source: FollowedClock | None, why: str) -> None:
+    def _become(self, source: Followable | None, why: str) -> None:
         if (source, why) != (self._followed, self._why):
             name = source.name if source else None
             self._recorder.record(FollowingChanged(clock=self._driver.clock.name, follows=name, why=why), self.name)
         self._followed, self._why = source, why
 
-    def _timescale_is_known(self, source: FollowedClock) -> bool:
+    def _timescale_is_known(self, source: Followable) -> bool:
         """Read a system clock that others keep on the timescale they tell the kernel."""
         if not isinstance(source.driver.clock, RealtimeClock) or source.driver.arbiter.has_candidates:
             return True
         return not source.driver.read_timescale(None)
 
-    def _measurement(self, source: FollowedClock, comparison: Comparison) -> Measurement:
+    def _measurement(self, source: Followable, comparison: Comparison) -> Measurement:
         """Put a comparison as if a port 0 had measured it, over a path as long as the comparison is uncertain."""
         return Measurement(
             port_number=0,

@@ -24,8 +24,25 @@ from ptpstack.engine.time_properties import TimeProperties
 from ptpstack.errors import ConfigError, HardwareError
 
 
+def clock_words(instance: ResolvedInstance, clocks: Mapping[str, ClockConfig]) -> dict[int, str]:
+    """Return the clock of each port, by its number; the instance's own first, which ``clock_word`` tells.
+
+    They differ where ports sit on several hardware clocks, each of which stamps its own ports.
+    """
+    own = clock_word(instance, clocks)
+    numbers = [port.settings.port_number for port in instance.ports]
+    if not own.startswith("/dev/ptp"):
+        return dict.fromkeys(numbers, own)
+    paths = {port.settings.port_number: _phc_path(port.interface) for port in instance.ports}
+    if None in paths.values() or own not in paths.values():
+        return dict.fromkeys(numbers, own)  # which open_clock refuses, and says why
+    first = next(number for number, path in paths.items() if path == own)
+    ordered = [first, *(number for number in numbers if number != first)]
+    return {number: path for number in ordered if (path := paths[number])}
+
+
 def clock_word(instance: ResolvedInstance, clocks: Mapping[str, ClockConfig]) -> str:
-    """Return what ``auto`` means for *instance*: the one PHC that stamps all its ports, else the system clock.
+    """Return what ``auto`` means for *instance*: the PHC of its first port if all have one, else the system clock.
 
     Any other word stands for what *clocks* says, or for itself. Raises ``HardwareError`` where hardware stamps
     are asked for and there are none.
@@ -34,24 +51,27 @@ def clock_word(instance: ResolvedInstance, clocks: Mapping[str, ClockConfig]) ->
         return real_clock(instance.clock, clocks)
     if any(port.timestamping == "software" for port in instance.ports):
         return SYSTEM
-    paths = {_phc_path(port.interface) for port in instance.ports}
-    if len(paths) == 1 and (path := paths.pop()) is not None:
-        return path
+    paths = [_phc_path(port.interface) for port in instance.ports]
+    if None not in paths:
+        return str(paths[0])
     for port in instance.ports:
         if port.timestamping == "hardware":
             raise HardwareError(
-                "no common hardware clock",
+                "not every port has a hardware clock",
                 where=f"instance {instance.name}",
-                why=f"{port.interface} shall stamp in hardware, but not every port has the same PHC",
+                why=f"{port.interface} shall stamp in hardware, but another port of the instance cannot",
                 next_step="`ptpstack nics` shows what each interface can do",
             )
     return SYSTEM
 
 
 def open_clock(
-    word: str, users: Sequence[ResolvedInstance], clocks: Mapping[str, ClockConfig], store: StateStore
+    word: str,
+    users: Sequence[ResolvedInstance],
+    clocks: Mapping[str, ClockConfig],
+    store: StateStore,
 ) -> Clock:
-    """Open the clock *word* (no ``auto``), by which the instances *users* stamp.
+    """Open the clock *word* (no ``auto``), by which ports of the instances *users* are stamped.
 
     Raises ``HardwareError`` or ``ConfigError``.
     """
@@ -68,7 +88,8 @@ def open_clock(
         )
     for user in users:
         for port in user.ports:
-            if (path := _phc_path(port.interface)) != word:
+            path = _phc_path(port.interface)
+            if clock_words(user, clocks)[port.settings.port_number] == word != path:
                 raise HardwareError(
                     f"{port.interface} is not stamped by {word}",
                     where=f"instance {user.name}",

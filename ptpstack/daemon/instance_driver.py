@@ -45,7 +45,7 @@ class InstanceDriver(ProtocolDriver[PtpInstance]):
         responder = self.instance.delay_responder(port_number)
         if responder is None:
             return [], frames
-        answers, others, now, local_time = [], [], monotonic_now(), self._local_time
+        answers, others, now, local_time = [], [], monotonic_now(), self._local_times[port_number]
         for frame in frames:
             stamp_ns = frame.stamp_ns
             answer = None if stamp_ns is None else responder.answer(frame.payload, local_time(stamp_ns), now)

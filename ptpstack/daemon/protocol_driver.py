@@ -8,7 +8,7 @@ out causes. What does not live here: what else an engine of one kind takes and g
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from typing import Generic, Protocol, TypeVar
 
 from hw.sockets import Received
@@ -42,13 +42,22 @@ class ProtocolDriver(Generic[Engine]):
         self.ports: dict[int, PortIo] = {}
         self._attachments: dict[int, Attachment] = {}
         self._local_time = clock.local_time
+        self._local_times: dict[int, Callable[[int], LocalTime]] = {}
         self._recorder = recorder
         self._timer = loop.timer(self._on_deadline)
         self._outputs: deque[Output] = deque()
         self._carrying_out = False
 
-    def attach(self, port_number: int, port_io: PortIo, *, refuses: Iterable[RefusedName] = ()) -> None:
-        """Let the port's frames go by *port_io*, but for those that it *refuses*."""
+    def attach(
+        self,
+        port_number: int,
+        port_io: PortIo,
+        *,
+        refuses: Iterable[RefusedName] = (),
+        clock: StampingClock | None = None,
+    ) -> None:
+        """Let the port's frames go by *port_io*, but for those that it *refuses*; *clock* stamps them, if not ours."""
+        self._local_times[port_number] = clock.local_time if clock else self._local_time
         default = self.instance.default_ds
         self.ports[port_number] = port_io
         self._attachments[port_number] = port_io.attach(
@@ -74,21 +83,26 @@ class ProtocolDriver(Generic[Engine]):
 
     def receive(self, port_number: int, message: Message, stamp_ns: int | None, source: Hashable) -> None:
         """Pass a message on."""
-        ingress = None if stamp_ns is None else self._local_time(stamp_ns)
+        ingress = None if stamp_ns is None else self._local_times[port_number](stamp_ns)
         self._carry_out(self.instance.receive(port_number, message, ingress, monotonic_now(), source))
 
     def transmitted(self, port_number: int, context: int, stamp_ns: int | None) -> None:
         """Pass an egress stamp, or its loss, on."""
-        egress = None if stamp_ns is None else self._local_time(stamp_ns)
+        egress = None if stamp_ns is None else self._local_times[port_number](stamp_ns)
         self._carry_out(self.instance.transmitted(port_number, context, egress, monotonic_now()))
 
     def link_changed(self, port_number: int, *, up: bool) -> None:
         """Pass the state of a port's link on."""
         self._carry_out(self.instance.link_changed(port_number, up, monotonic_now()))
 
-    def clock_stepped(self, delta: TimeInterval, local: LocalTime) -> None:
-        """Tell that the clock was moved by *delta* and reads *local*."""
-        self._carry_out(self.instance.clock_stepped(delta, local, monotonic_now()))
+    def clock_stepped(self, delta: TimeInterval, local: LocalTime, ports: frozenset[int] | None = None) -> None:
+        """Tell that the clock, or that of *ports*, was moved by *delta* and reads *local*."""
+        only = {} if ports is None else {"ports": ports}
+        self._carry_out(self.instance.clock_stepped(delta, local, monotonic_now(), **only))
+
+    def set_clock_problem(self, port_number: int, problem: str) -> None:
+        """Pass on why the stamps of a port are no use, or that they are ("")."""
+        self._carry_out(self.instance.set_clock_problem(port_number, problem, monotonic_now()))
 
     def _on_deadline(self) -> None:
         now = monotonic_now()

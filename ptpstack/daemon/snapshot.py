@@ -86,6 +86,8 @@ def _instance(plant: Plant, driver: InstanceDriver | TransparentDriver) -> dict[
         own = transparent_data_sets(driver.instance)
     else:
         own = {"clock": plant.clock_of[driver.name].clock.name, **instance_data_sets(driver.instance)}
+        if clocks := plant.port_clocks.get(driver.name):
+            own["portClocks"] = clocks.as_dict()
         if output := plant.smp_synch.get(driver.name):
             own["smpSynch"] = output.as_dict()
     return {
@@ -97,6 +99,7 @@ def _instance(plant: Plant, driver: InstanceDriver | TransparentDriver) -> dict[
                 "interface": port.interface,
                 "transport": port.transport,
                 "open": driver.ports[port.settings.port_number].is_open,
+                **_port_clock(plant, driver.name, port.settings.port_number),
                 "stamps": driver.ports[port.settings.port_number].granted,
                 "stampLatency": driver.ports[port.settings.port_number].stamp_latency.as_dict(),
                 "portDS": data_set(driver.instance.ports[port.settings.port_number].port_ds),
@@ -115,6 +118,14 @@ def _signal_fails(driver: InstanceDriver | TransparentDriver, port_number: int) 
         return {}
     fails = driver.instance.ports[port_number].signal_fails.as_list(monotonic_now())
     return {"signalFails": fails} if fails else {}
+
+
+def _port_clock(plant: Plant, name: str, port_number: int) -> dict[str, Any]:
+    """Return the clock that stamps a port, where the instance has several, and why it is not used, if it is not."""
+    clocks = plant.port_clocks.get(name)
+    if clocks is None:
+        return {}
+    return {"clock": clocks.of_port(port_number).clock.name, "clockProblem": clocks.problems.get(port_number, "")}
 
 
 def _holdover(driver: ClockDriver) -> dict[str, Any]:
@@ -170,7 +181,8 @@ def _clock(plant: Plant, word: str, driver: ClockDriver) -> dict[str, Any]:
         "holdover": _holdover(driver),
         "uncertainty": _uncertainty(plant, word),
     }
-    if follower := plant.host.followers.get(word):
+    among = (clocks.follower_of(word) for clocks in plant.port_clocks.values())
+    if follower := plant.host.followers.get(word) or next(filter(None, among), None):
         state["follows"] = follower.as_dict()
     if isinstance(driver.clock, SoftClock):
         state["soft_clock"] = driver.clock.as_dict()

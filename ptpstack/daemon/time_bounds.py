@@ -17,8 +17,10 @@ from ptpstack.time import SECOND, MonotonicTime
 
 if TYPE_CHECKING:
     from ptpstack.daemon.clock_driver import ClockDriver
+    from ptpstack.daemon.clock_follower import ClockFollower
     from ptpstack.daemon.host_clocks import HostClocks
     from ptpstack.daemon.instance_driver import InstanceDriver
+    from ptpstack.daemon.port_clocks import PortClocks
 
 
 class TimeBounds:
@@ -30,11 +32,13 @@ class TimeBounds:
         instances: Mapping[str, InstanceDriver],
         host: HostClocks,
         config: TimeConfig,
+        port_clocks: Mapping[str, PortClocks] | None = None,
     ) -> None:
         self._drivers = drivers
         self._instances = instances
         self._host = host
         self._config = config
+        self._port_clocks = port_clocks or {}
         self._told: dict[str, tuple[float, float | None]] = {}
 
     def of(self, word: str, now: MonotonicTime, ahead_s: float = 0.0) -> TimeBound | None:
@@ -58,8 +62,13 @@ class TimeBounds:
             return self._config.reference_accuracy_ns
         return told
 
+    def _follower(self, word: str) -> ClockFollower | None:
+        """Return what keeps clock *word* on another one now, if anything does."""
+        among = (clocks.follower_of(word) for clocks in self._port_clocks.values())
+        return self._host.followers.get(word) or next(filter(None, among), None)
+
     def _told_by_reference(self, word: str, driver: ClockDriver, now: MonotonicTime) -> float | None:
-        if follower := self._host.followers.get(word):
+        if follower := self._follower(word):
             for other, candidate in self._drivers.items():
                 if candidate is follower.followed and (bound := self.of(other, now)):
                     return None if bound.reference_ns is None else bound.total_ns

@@ -146,7 +146,7 @@ def test_a_control_socket_this_user_may_not_make_is_told_and_the_rest_goes_on(
         (
             {"clock": "auto", "port": [{"interface": "lo", "timestamping": "hardware"}]},
             HardwareError,
-            "no common hardware clock",
+            "not every port has a hardware clock",
         ),
         (
             {"clock": "system", "port": [{"interface": "lo", "timestamping": "hardware"}]},

@@ -4,10 +4,10 @@ import pytest
 
 from lab.vm import Guest
 from tests.vm.boot import Boot, chosen, names_of
-from tests.vm.guest import bed, clocks, host_clocks, peers, phc_command, ports, reload
+from tests.vm.guest import bed, clocks, host_clocks, peers, phc_command, port_clocks, ports, reload
 
-CARD = (clocks, ports, peers, reload)
-MODULES = (clocks, ports, peers, phc_command, host_clocks, reload)
+CARD = (clocks, ports, peers, reload, port_clocks)
+MODULES = (clocks, ports, peers, phc_command, host_clocks, reload, port_clocks)
 
 pytestmark = [pytest.mark.vm, pytest.mark.timeout(3000)]  # the first waits for the whole boot
 
