@@ -47,6 +47,7 @@ class Scenario:
 
     name: str
     log_sync_interval: int = -3
+    log_delay_req_interval: int = 0
     model: OscillatorModel = OscillatorModel()  # noqa: RUF009 (frozen)
     stamping: Stamping = HARDWARE
     conditions: LinkConditions = LinkConditions()  # noqa: RUF009 (frozen)
@@ -80,6 +81,9 @@ SCENARIOS = (
     Scenario(name="wander 0.1, 8/s", model=_wander(0.1)),
     Scenario(name="wander 1, 8/s", model=_wander(1.0)),
     Scenario(name="wander 10, 8/s", model=_wander(10.0)),
+    Scenario(name="wander 1, 8/s both ways", model=_wander(1.0), log_delay_req_interval=-3),
+    Scenario(name="wander 10, 8/s both ways", model=_wander(10.0), log_delay_req_interval=-3),
+    Scenario(name="constant 8/s both ways", log_delay_req_interval=-3),
     Scenario(name="wander 10, 1/s", model=_wander(10.0), log_sync_interval=0, seconds=600),
     Scenario(name="wander 0.1, 1/s", model=_wander(0.1), log_sync_interval=0, seconds=600),
     Scenario(name="OCXO 16/s", model=MODELS["ocxo"], log_sync_interval=-4, seconds=200),
@@ -139,6 +143,7 @@ def play(
                 PortSettings(
                     port_number=1,
                     log_sync_interval=scenario.log_sync_interval,
+                    log_min_delay_req_interval=scenario.log_delay_req_interval,
                     log_announce_interval=0,
                     announce_receipt_timeout=announce_receipt_timeout,
                 )

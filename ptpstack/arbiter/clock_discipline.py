@@ -31,6 +31,7 @@ from ptpstack.arbiter.learnt_frequency import LearntFrequency
 from ptpstack.arbiter.reentry import Reentry
 from ptpstack.engine.outputs import Measurement
 from ptpstack.events import Event
+from ptpstack.servo.both_ways import BothWays, Joined, Reverse
 from ptpstack.servo.interface import Servo, ServoState
 from ptpstack.time import (
     SECOND,
@@ -39,6 +40,7 @@ from ptpstack.time import (
     TimeInterval,
     interval_from_log2_seconds,
     interval_to_seconds,
+    offset_between,
 )
 from ptpstack.wire.types import PortIdentity
 
@@ -100,11 +102,15 @@ class ServoLocked(msgspec.Struct, frozen=True):
 
 
 class Sampled(msgspec.Struct, frozen=True):
-    """*measurement* was used, to steer or to know only; then the servo was in *state*."""
+    """*measurement* was used, to steer or to know only; then the servo was in *state*.
+
+    *joined* is what the servo was told where both ways of the path told it together.
+    """
 
     measurement: Measurement
     steering: bool
     state: ServoState
+    joined: Joined | None = None
 
 
 Output: TypeAlias = Event | Steer | ClockMoved | ServoLocked | Sampled
@@ -137,6 +143,8 @@ class ClockDiscipline:
         self._holdover = holdover or HoldoverSettings()
         self._learnt = LearntFrequency(learnt_ppb)
         self._reentry = Reentry(step_threshold)
+        self._both_ways = BothWays()
+        self._joined: Joined | None = None
         self._commanded_ppb = 0.0
         self._sampled_at: MonotonicTime | None = None
         self._hold_at: MonotonicTime | None = None
@@ -189,16 +197,24 @@ class ClockDiscipline:
             # Only now, as until here the clock may have been another program's.
             outputs.append(Steer(Purpose.RESTORE, self._learnt.ppb))
         self._tell_servo_of_source(name, measurement, now)
-        offset = self._reentry.take(measurement.offset_from_master, now)
+        self._joined = joined = self._join_both_ways(measurement)
+        offset = self._reentry.take(joined.offset if joined else measurement.offset_from_master, now)
         if offset is None:
             self.commands += 1  # it goes on as it does, and that is what was decided
             return [*outputs, Sampled(measurement, steering=True, state=self.servo_state)]
-        command = self._servo.sample(offset, measurement.t2)
+        command = self._servo.sample(offset, measurement.t2, joined.weight if joined else 1.0)
         outputs += command.events
         self._followed = name, measurement, command.state
         if command.state is ServoState.UNLOCKED:
             return outputs + self._command_done()
         return [*outputs, Steer(Purpose.FOLLOW, command.frequency_ppb, command.step)]
+
+    def _join_both_ways(self, measurement: Measurement) -> Joined | None:
+        t3, t4 = measurement.t3, measurement.t4
+        if t3 is None or t4 is None or self.servo_state not in LOCKED_STATES or not self._servo.joins_both_ways:
+            return None
+        reverse = Reverse(offset_between(t3, t4) + measurement.mean_delay, t3, t4)
+        return self._both_ways.join(measurement.offset_from_master, measurement.t2, reverse, self._servo.slew_ppb)
 
     def _tell_servo_of_source(self, name: str, measurement: Measurement, now: MonotonicTime) -> None:
         """A frequency estimate needs both its samples from one master that did not step between them."""
@@ -207,6 +223,8 @@ class ClockDiscipline:
         paused = self._sampled_at is not None and 2 * (now - self._sampled_at) > PAUSE_HALF_INTERVALS * interval
         if self.servo_state is ServoState.UNLOCKED and (source != self._source or paused):
             self._servo.reset()
+        if source != self._source:
+            self._both_ways.forget()
         self._source = source
         if measurement.log_sync_interval != self._log_sync_interval:
             self._log_sync_interval = measurement.log_sync_interval
@@ -242,6 +260,7 @@ class ClockDiscipline:
         assert self._followed is not None
         if command.step:
             self._reentry.cancel()
+            self._both_ways.forget()
             self.prediction.stepped(command.step)
             return [ClockMoved(command.step), *self._command_done()]
         interval = interval_from_log2_seconds(self._followed[1].log_sync_interval)
@@ -252,7 +271,8 @@ class ClockDiscipline:
         assert self._followed is not None
         name, measurement, state = self._followed
         self.commands += 1
-        return [*self._servo_became(name, state), Sampled(measurement, steering=True, state=state)]
+        sampled = Sampled(measurement, steering=True, state=state, joined=self._joined)
+        return [*self._servo_became(name, state), sampled]
 
     def _clock_refused(self) -> list[Output]:
         assert self._followed is not None
@@ -294,6 +314,7 @@ class ClockDiscipline:
     def _lose_phase(self) -> None:
         self._servo.reset(clock_moved=True)
         self._reentry.cancel()
+        self._both_ways.forget()
         self.prediction.forget_phase()
 
     def _lost(self, rule: str) -> list[Output]:

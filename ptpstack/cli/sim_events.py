@@ -62,6 +62,8 @@ class EventLog:
             state=sampled.state,
             log_sync_interval=measurement.log_sync_interval,
             steering=sampled.steering,
+            joined_offset_ns=interval_to_ns(sampled.joined.offset) if sampled.joined else None,
+            weight=sampled.joined.weight if sampled.joined else 1.0,
         )
         self._write(host.true_time, host.name, sample)
 

@@ -25,6 +25,9 @@ class OffsetSample(Event, frozen=True, kw_only=True):
     state: ServoState
     log_sync_interval: int
     steering: bool = True
+    joined_offset_ns: float | None = None
+    """What the servo was told where a Sync and a Delay_Req told it together, and its weight beside others."""
+    weight: float = 1.0
 
     def __str__(self) -> str:
         port = f"port {self.port_number}: " if self.port_number else ""

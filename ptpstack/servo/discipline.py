@@ -34,6 +34,8 @@ class Discipline(ABC):
     *initial_frequency_ppb* is what the clock runs at now; the first estimate builds on it.
     """
 
+    joins_both_ways = False
+
     def __init__(self, settings: ServoSettings, initial_frequency_ppb: float = 0.0) -> None:
         self.common = settings
         self.state = ServoState.UNLOCKED
@@ -72,6 +74,11 @@ class Discipline(ABC):
         self._local = self._local + step
 
     # -- samples ---------------------------------------------------------------------------------------
+
+    @property
+    def slew_ppb(self) -> float:
+        """How fast it steers the offset away, on top of holding the clock."""
+        return self.frequency_ppb - self.drift_ppb
 
     def reset(self, *, clock_moved: bool = False) -> None:
         """Start again with the frequency estimate, from the frequency learnt so far; *clock_moved* allows a step."""

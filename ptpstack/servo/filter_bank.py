@@ -23,10 +23,10 @@ JUDGED_SAMPLES = 400
 NO_LOSS = 1e-12
 TAIL = 6.0
 """Degrees of freedom of the Student distribution that errors are judged by: an outlier counts, but not for all."""
-LOST_NATS, LOST_NATS_PER_PLACE = 7.0, 0.25
+LOST_NATS, LOST_NATS_PER_PLACE = 4.5, 0.4
 """A filter this far behind in log likelihood is out, and can never have more than this to make up. The further it is
 from the best one, the more: two outliers look like a trend to the quickest filters."""
-BLENDED_NATS = 5.0
+BLENDED_NATS = 4.0
 """Filters this far behind have no say."""
 
 STEERED_SHARE_OF_MEMORY = 1 / 8
@@ -44,11 +44,15 @@ class FilterBankSettings(ServoSettings, frozen=True, kw_only=True):
 class FilterBankServo(Discipline):
     """Steers the clock by the filters of :meth:`_make_filters`, each weighted by how it predicted lately."""
 
+    joins_both_ways = True
+
     def __init__(self, settings: FilterBankSettings, initial_frequency_ppb: float = 0.0) -> None:
         self.noise = NoiseLevel(FIRST_NOISE_NS**2)
         self._max_slew_ppb = settings.max_slew_ppb or math.inf
         self._filters: list[ClockFilter] = []
         self._kept: ClockFilter | None = None
+        self._refusing: list[ClockFilter] = []
+        """Which did not take the newest sample."""
         self._interval_s = 1.0
         self._judged = 0
         self._refused = RefusedRun()
@@ -135,15 +139,17 @@ class FilterBankServo(Discipline):
         best_error_ns = measured_ns - best.phase_ns
         expected = TAIL * noise * (variance + best.var_phase)
         self.noise.add(best_error_ns**2 / (variance + best.var_phase))
-        taken, log1p = False, math.log1p
+        self._refusing = refusing = []
+        log1p = math.log1p
         for one in filters:
             error_ns = measured_ns - one.phase_ns
             square = error_ns * error_ns
             one.loss += (TAIL * log1p(square / expected) - one.loss) / over
             if square <= gate * (variance + one.var_phase):
                 one.update(error_ns, variance)
-                taken = True
-        if taken:
+            else:
+                refusing.append(one)
+        if len(refusing) < len(filters):
             self._refused.taken()
         elif change := self._refused.refused(int(self._local) / SECOND, best_error_ns, noise):
             events.append(self._follow_change(change, measured_ns, best_error_ns, best))
@@ -156,7 +162,7 @@ class FilterBankServo(Discipline):
     def _blend(self) -> tuple[float, float, float]:
         """Return phase, frequency and memory, of every filter by its likelihood.
 
-        A slow filter that is out starts over from the best one; a quick one forgets its errors by itself.
+        A filter that is out starts over from the best one; a quick one that takes samples forgets its errors by itself.
         """
         losses = [one.loss for one in self._filters]
         least = min(losses)
@@ -173,7 +179,7 @@ class FilterBankServo(Discipline):
                 memory_s += weight * one.memory_s
             elif behind_nats > (lost_nats := LOST_NATS + LOST_NATS_PER_PLACE * abs(number - place)):
                 one.loss = least + lost_nats / nats_per_loss
-                if number > place:
+                if number > place or one in self._refusing:
                     one.start_over_from(self._filters[place])
         return phase_ns / total, frequency_ppb / total, memory_s / total
 

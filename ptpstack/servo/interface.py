@@ -39,6 +39,13 @@ class ClockCommand(msgspec.Struct, frozen=True):
 class Servo(Protocol):
     """A clock discipline."""
 
+    joins_both_ways: bool
+    """Whether it wants the offsets that both ways of a path tell together, of varying weight."""
+
+    @property
+    def slew_ppb(self) -> float:
+        """How fast it steers the offset away, on top of holding the clock."""
+
     def sample(self, offset: TimeInterval, local: LocalTime, weight: float = 1.0) -> ClockCommand:
         """Take one offset measured at *local* and return the command that follows from it."""
 

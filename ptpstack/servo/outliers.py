@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_left, insort
 from collections import deque
+from collections.abc import Sequence
 from typing import NamedTuple
 
 NOISE_WINDOW = 63
@@ -53,7 +54,7 @@ class NoiseLevel:
 
 
 class Change(NamedTuple):
-    """What a run of refused samples says: it began *elapsed_s* ago, and errors rose by *rise* since, or did not."""
+    """What a run of refused samples says: errors rose by *rise* in the last *elapsed_s*, or did not."""
 
     samples: int
     elapsed_s: float
@@ -61,42 +62,62 @@ class Change(NamedTuple):
 
 
 class RefusedRun:
-    """Refused samples in a row; those on one line, and too many for chance, are a change to follow."""
+    """Refused samples in a row; those on one line or bend, and too many for chance, are a change to follow."""
 
     def __init__(self) -> None:
         self._run: list[tuple[float, float]] = []
+        self._agreeing = 0
         self._share = FIRST_REFUSED_SHARE
 
     def clear(self) -> None:
         """Forget the run: another clock."""
         self._run.clear()
+        self._agreeing = 0
 
     def taken(self) -> None:
         """A sample was not refused."""
-        self._count(len(self._run))
-        self._run.clear()
+        self._count(self._agreeing)
+        self.clear()
 
     def refused(self, now_s: float, error: float, variance: float) -> Change | None:
         """A sample was refused, *error* off; return the change if there is one, which ends the run."""
         run = self._run
         tolerance = GATE * math.sqrt(2.0 * variance)
-        if len(run) > 1:
-            (before_s, before), (last_s, last) = run[-2:]
-            elapsed_s = last_s - before_s
-            slope = (last - before) / elapsed_s if elapsed_s > 0 else 0.0  # a step may put two at one instant
-            extrapolated = last + slope * (now_s - last_s)
-            if abs(error - extrapolated) > 2.0 * tolerance:
-                self._count(len(run) - 1)
-                del run[:-1]
+        bends = False
+        if len(run) < 2 or abs(error - _line(run, now_s)) <= 2.0 * tolerance:
+            self._agreeing += 1
+        elif len(run) >= 3 and abs(error - _bend(run, now_s)) <= 4.0 * tolerance:
+            # An oscillator that warms up draws a parabola, which no queue does.
+            self._agreeing, bends = max(self._agreeing + 1, 4), True
+        else:
+            self._count(self._agreeing - 1)
+            self._agreeing = 2
         run.append((now_s, error))
         share = min(self._share, 0.5)
-        if len(run) < (2 if share < CLEAN_SHARE else math.ceil(math.log(CHANCE) / math.log(share))):
+        if self._agreeing < (2 if share < CLEAN_SHARE else math.ceil(math.log(CHANCE) / math.log(share))):
             return None
-        first_s, first = run[0]
+        first_s, first = run[-2] if bends else run[-self._agreeing]
         rise, elapsed_s = error - first, now_s - first_s
-        change = Change(len(run), elapsed_s, rise if abs(rise) > tolerance and elapsed_s > 0 else None)
-        run.clear()
+        change = Change(self._agreeing, elapsed_s, rise if abs(rise) > tolerance and elapsed_s > 0 else None)
+        self.clear()
         return change
 
     def _count(self, refused: int) -> None:
         self._share += (refused - self._share) / SHARE_WINDOW
+
+
+def _line(run: Sequence[tuple[float, float]], at: float) -> float:
+    """Return where the line through the last two points is; a step may put both at one instant."""
+    (before_s, before), (last_s, last) = run[-2:]
+    slope = (last - before) / (last_s - before_s) if last_s > before_s else 0.0
+    return last + slope * (at - last_s)
+
+
+def _bend(run: Sequence[tuple[float, float]], at: float) -> float:
+    """Return where the parabola through the last three points is."""
+    (first_s, first), (before_s, before), (last_s, last) = run[-3:]
+    if not first_s < before_s < last_s:
+        return last
+    slope = (last - before) / (last_s - before_s)
+    bend = (slope - (before - first) / (before_s - first_s)) / (last_s - first_s)
+    return last + (at - last_s) * (slope + bend * (at - before_s))

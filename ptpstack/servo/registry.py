@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple, TypeVar
+from typing import NamedTuple, TypeVar
 
 from ptpstack.errors import ConfigError
 from ptpstack.servo.auto import AutoServo
@@ -23,7 +23,7 @@ _T = TypeVar("_T")
 class Kind(NamedTuple):
     """A servo and the settings it takes."""
 
-    servo: Callable[[Any, float], Discipline]
+    servo: type[Discipline]
     settings: type[ServoSettings]
 
 

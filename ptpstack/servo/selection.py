@@ -25,6 +25,9 @@ TAIL_BEGINS, TAIL_ENDS = 2.5, 1.8
 class PacketSelection:
     """A servo that sees the luckiest of every ``BLOCK`` samples while the network queues, and all while it does not."""
 
+    joins_both_ways = False
+    """One way's queues say nothing of the other's."""
+
     def __init__(self, servo: Discipline) -> None:
         self.servo = servo
         self.selecting = False
@@ -34,6 +37,11 @@ class PacketSelection:
         self._block: list[float] = []
         self._local: LocalTime | None = None
         self._moved = 0.0
+
+    @property
+    def slew_ppb(self) -> float:
+        """The servo's."""
+        return self.servo.slew_ppb
 
     def set_sync_interval(self, interval: TimeInterval) -> None:
         """Say how far apart the samples are; those that the servo sees may be further."""
@@ -59,7 +67,7 @@ class PacketSelection:
             return command
         if self._local is not None:
             # What the servo does beyond holding the clock moves the offset, and is no news.
-            self._moved += (servo.frequency_ppb - servo.drift_ppb) * 1e-9 * (local - self._local)
+            self._moved += servo.slew_ppb * 1e-9 * (local - self._local)
         self._local = local
         still = offset - self._moved
         self._watch_the_tail(still)

@@ -38,7 +38,10 @@ class ReplayError(PtpstackError):
 
 @dataclass(frozen=True, slots=True)
 class FieldSample:
-    """One ``OffsetSample``: *offset_ns* measured, then *frequency_ppb* set and the clock stepped by *step_ns*."""
+    """One ``OffsetSample``: *offset_ns* measured, then *frequency_ppb* set and the clock stepped by *step_ns*.
+
+    *reverse_ns* is what the other way of the path changed of it, for servos that join both, with *weight*.
+    """
 
     time_ns: int
     offset_ns: float
@@ -46,6 +49,8 @@ class FieldSample:
     state: ServoState
     log_sync_interval: int
     step_ns: float = 0.0
+    reverse_ns: float = 0.0
+    weight: float = 1.0
 
 
 @dataclass(slots=True)
@@ -123,6 +128,7 @@ def _sample(event: Mapping[str, Any], steps: list[tuple[float, float]]) -> Field
     step = next((step for step in steps if abs(step[0] - offset_ns) < SAME_OFFSET_NS), None)
     if step is not None:
         steps.remove(step)
+    joined_ns = event.get("joined_offset_ns")
     return FieldSample(
         int(event["monotonic_ns"]),
         offset_ns,
@@ -130,6 +136,8 @@ def _sample(event: Mapping[str, Any], steps: list[tuple[float, float]]) -> Field
         ServoState[event["state"]],
         int(event["log_sync_interval"]),
         step[1] if step else 0.0,
+        float(joined_ns) - offset_ns if joined_ns is not None else 0.0,
+        float(event.get("weight", 1.0)),
     )
 
 
@@ -174,7 +182,10 @@ def replay(recording: Recording, servo: Servo) -> Course:
             log_sync_interval = sample.log_sync_interval
             servo.set_sync_interval(interval_from_log2_seconds(log_sync_interval))
         elapsed = interval_from_ns(sample.time_ns - recording.samples[0].time_ns)
-        command = servo.sample(offset, BEGIN + (elapsed + offset))
+        joined, weight = offset, 1.0
+        if servo.joins_both_ways:
+            joined, weight = offset + interval_from_ns(sample.reverse_ns), sample.weight
+        command = servo.sample(joined, BEGIN + (elapsed + offset), weight)
         offsets.append(free_ns + commanded_ns)
         if command.state is not ServoState.UNLOCKED:
             frequency_ppb = command.frequency_ppb

@@ -7,6 +7,9 @@ from ptpstack.time import LocalTime, TimeInterval
 class ScriptedServo:
     """Says what it was told to, one command a sample."""
 
+    joins_both_ways = False
+    slew_ppb = 0.0
+
     def __init__(self) -> None:
         self.script: list[ClockCommand] = []
         self.samples: list[tuple[TimeInterval, LocalTime]] = []

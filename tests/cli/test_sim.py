@@ -105,7 +105,7 @@ def test_the_table_names_sign_seed_and_who_is_left_out(file: Path, capsys: pytes
     [
         ("limit_rms_ns = 1", 1, "NOT KEPT     limit_rms_ns, slave-1, seed 1: "),
         ("limit_rms_ns = 1e6", 0, ""),
-        ('masks = ["g8273.2-a"]\nhosts = ["slave-1"]', 3, "mask         g8273.2-a: 1 not testable"),
+        ('masks = ["g8271.1-c-mtie"]\nhosts = ["slave-1"]', 3, "mask         g8271.1-c-mtie: 1 not testable"),
     ],
 )
 def test_the_exit_code_tells_whether_limits_were_kept(

@@ -103,9 +103,16 @@ class TestOnChanges:
         frequency = self.warming(interval_s, 400.0)
         assert compare(AutoServo(), PiServo(), frequency, stamps(len(frequency)), interval_s=interval_s) < ratio
 
-    def test_even_of_a_cheap_crystal(self) -> None:
-        frequency = self.warming(1 / 8, 10_000.0)
-        assert compare(AutoServo(), PiServo(), frequency, stamps(len(frequency))) < 0.5
+    @pytest.mark.parametrize(("ppb", "interval_s", "ratio"), [(10_000.0, 1 / 8, 0.2), (10_000.0, 1.0, 0.7)])
+    def test_even_of_a_cheap_crystal(self, ppb: float, interval_s: float, ratio: float) -> None:
+        frequency, noise = self.warming(interval_s, ppb), stamps(round(400 / interval_s))
+        assert compare(AutoServo(), PiServo(), frequency, noise, interval_s=interval_s) < ratio
+
+    def test_a_parabola_that_leaves_every_filter_behind_at_once_is_a_change(self) -> None:
+        frequency = self.warming(1.0, 40_000.0)
+        offsets, commands = run(AutoServo(), frequency, stamps(len(frequency)), interval_s=1.0)
+        assert np.abs(offsets[60:]).max() < 15_000  # where it was told for what it is after the fourth sample
+        assert any(isinstance(event, ChangeFollowed) for command in commands for event in command.events)
 
     def test_a_master_that_steps_is_followed_with_the_third_sample_and_said_why(self) -> None:
         frequency, noise = wandering(2400, 0.1), stamps(2400)

@@ -160,7 +160,7 @@ def test_two_sources_take_over_from_each_other_without_a_bump() -> None:
     times_s, offsets_ns = world.offsets_ns(slave, last_s=100, reference=first)
     assert offsets_ns[-1] == pytest.approx(2_000.0, abs=60)
     rates_ppb = np.diff(offsets_ns[::100]) / np.diff(times_s[::100])
-    assert np.abs(rates_ppb).max() < 2.6 * 2_000.0 / 10.0
+    assert np.abs(rates_ppb).max() < 2.8 * 2_000.0 / 10.0
     assert all(state is not ClockState.FREE_RUNNING for state in states(world, slave, 100.0))
 
 

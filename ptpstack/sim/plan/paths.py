@@ -6,7 +6,8 @@ ahead by e_a - i_b + d, where d is the error of the filtered delay. One measurem
     peer to peer   (i_b - e_b + i_a - e_a) / 2 + (y_b - y_a) turnaround / 2
     end to end     (s + i_a - e_b) / 2,  s between the errors i_b - e_a of two Syncs, as the engine interpolates
 
-and a transparent clock with a frequency error y adds y times the residence. Its stamps are those of the links.
+A servo that joins both ways, end to end, gets (n (e_a - i_b) + i_a - e_b) / (n + 1) of n Syncs beside one Delay_Req. A
+transparent clock with a frequency error y adds y times the residence. Its stamps are those of the links.
 """
 
 from __future__ import annotations
@@ -14,11 +15,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
+from ptpstack.servo.registry import SERVOS
 from ptpstack.sim.oscillator import MODELS
 from ptpstack.sim.plan import devices
 from ptpstack.sim.plan.model import Grandmaster, Hop, Plan
 from ptpstack.sim.plan.noise import DelayFilter, Floats, Stamps, uniform
+
+JOINING_SERVOS = frozenset(name for name, kind in SERVOS.items() if kind.servo.joins_both_ways)
 
 
 class Paths:
@@ -36,8 +41,10 @@ class Paths:
             np.array([end.resolution_ns for end in ends]),
             plan.seeds,
         )
-        self.sync_variance = self._stamps.variance[:-1] + self._stamps.variance[1:]
-        """Of a Sync's two stamps, a node each, in ns²."""
+        self._joins = _joining(plan, nodes)
+        share = np.where(self._joins, self.syncs_a_delay / (self.syncs_a_delay + 1.0), 1.0)
+        self.sync_variance = (self._stamps.variance[:-1] + self._stamps.variance[1:]) * share
+        """Of a Sync's two stamps, a node each, in ns²; less where a Delay_Req tells the offset as well."""
         self._filter = DelayFilter(plan.delay_filter, plan.delay_filter_length)
         self._set_constants(nodes)
         if self._noisy:
@@ -82,6 +89,9 @@ class Paths:
             errors += sync
             delays = self._filter.update(self._delay_errors(sync, self.syncs_a_delay))
             errors += np.repeat(delays, self.syncs_a_delay, axis=0)
+            if self._joins.any():
+                joined = self.constant_ns + self._joined_errors(sync, self.syncs_a_delay)
+                errors[:, self._joins] = joined[:, self._joins]
         if self._fast.any():
             errors += uniform(self._random, self._fast, errors.shape)
         if self._residence_s.any():
@@ -94,6 +104,14 @@ class Paths:
         egress, ingress = self._stamps.draw(count), self._stamps.draw(count)
         errors: Floats = egress[:, :-1] - ingress[:, 1:]
         return errors
+
+    def _joined_errors(self, sync: Floats, every: int) -> Floats:
+        """Return the errors of what both ways tell together; one Delay_Req counts beside each of its Syncs."""
+        count = sync.shape[0] // every
+        egress, ingress = self._stamps.draw(count), self._stamps.draw(count)
+        back = np.repeat(ingress[:, :-1] - egress[:, 1:], every, axis=0)
+        joined: Floats = (every * sync + back) / (every + 1.0)
+        return joined
 
     def _delay_errors(self, sync: Floats, every: int) -> Floats:
         """Return the error of one measurement of delay to every so many of *sync*."""
@@ -108,3 +126,14 @@ class Paths:
         back -= forth
         back /= 2.0
         return back
+
+
+def _joining(plan: Plan, nodes: Sequence[Hop]) -> NDArray[np.bool_]:
+    """Return for each node whether the clock at the end of its path joins both ways of it."""
+    joins = np.zeros(len(nodes), dtype=bool)
+    if plan.delay_mechanism == "e2e":
+        for number in range(len(nodes) - 1, -1, -1):
+            hop = nodes[number]
+            after = joins[number + 1 : number + 2]
+            joins[number] = hop.servo in JOINING_SERVOS if hop.is_clock else after.any()
+    return joins
