@@ -20,6 +20,7 @@ COMMANDS = {
     "sim": "simulate clocks and networks, plan, replay a field log",
     "check": "is this configuration file right",
     "nics": "what each network interface can do",
+    "synce": "quality levels of Synchronous Ethernet, and which frequency is used",
     "phc": "look at a PTP hardware clock, or move it by hand",
 }
 

@@ -14,6 +14,7 @@ from dataclasses import asdict
 from typing import Any
 
 from hw.discovery import NETLINK, Interface, PhcDevice, discover, find_phcs
+from hw.dpll import Found, find_dplls
 from hw.ethtool import CAPABILITY_WORDS, ethtool_word
 from hw.time_daemons import TimeDaemon, find_time_daemons
 from hw.verdict import Use, Verdict, judge
@@ -34,13 +35,14 @@ def run(args: argparse.Namespace) -> int:
     """Print the table, or JSON. Raises HardwareError for an interface that is not there."""
     interfaces = _select(discover(), args.interfaces)
     verdicts = [judge(interface) for interface in interfaces]
-    phcs, daemons = find_phcs(), find_time_daemons()
+    phcs, daemons, dplls = find_phcs(), find_time_daemons(), find_dplls()
     lines = (
-        [json.dumps(as_json(interfaces, verdicts, phcs, daemons), indent=2)]
+        [json.dumps(as_json(interfaces, verdicts, phcs, daemons, dplls), indent=2)]
         if args.json
         else [
             *table(interfaces, verdicts),
             *notes(interfaces, phcs, daemons),
+            *dpll_notes(dplls),
         ]
     )
     sys.stdout.write("\n".join(lines) + "\n")
@@ -76,11 +78,27 @@ def notes(interfaces: Iterable[Interface], phcs: Iterable[PhcDevice], daemons: I
     return [f"note: {line}" for line in lines]
 
 
+def dpll_notes(dplls: Found) -> list[str]:
+    """What can lock the frequency of the physical layer, or why nothing can (Synchronous Ethernet)."""
+    if not dplls.devices:
+        return [f"note: no DPLL for Synchronous Ethernet: {dplls.reason}"]
+    lines = []
+    for device in dplls.devices:
+        kind = device.kind.name if device.kind else "unknown"
+        status = device.lock_status.name.lower() if device.lock_status else "unknown"
+        pins = [pin.name for pin in dplls.pins if any(on.device_id == device.device_id for on in pin.devices)]
+        lines.append(
+            f"note: DPLL {device.clock_id} ({device.module}), type {kind}, {status}; pins: {', '.join(pins) or 'none'}"
+        )
+    return lines
+
+
 def as_json(
     interfaces: Iterable[Interface],
     verdicts: Iterable[Verdict],
     phcs: Iterable[PhcDevice],
     daemons: Iterable[TimeDaemon],
+    dplls: Found,
 ) -> dict[str, Any]:
     """The same as plain data; capabilities, modes and filters in the words of ``ethtool -T``."""
     return {
@@ -89,6 +107,7 @@ def as_json(
         ],
         "phcs": [asdict(phc) for phc in phcs],
         "time_daemons": [asdict(daemon) for daemon in daemons],
+        "dplls": asdict(dplls),
     }
 
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ptpstack.cli.client import DEFAULT_SOCKET, NotReachableError, ask
+from ptpstack.cli.synce import lines as synce_lines
 
 EXIT_NOT_REACHABLE = 3
 
@@ -75,6 +76,9 @@ def _lines(status: dict[str, Any]) -> Iterator[str]:
             ("source", "clock", "seconds named by", "makes it class", "pulses"),
             [_source_row(name, source) for name, source in sources.items()],
         )
+    if synce := status.get("synce"):
+        yield ""
+        yield from synce_lines(synce)
     if ntp := status.get("ntp"):
         yield from _ntp_lines(ntp)
     yield ""

@@ -23,6 +23,7 @@ from ptpstack.config.port_table import Port
 from ptpstack.config.problems import InvalidConfigError, Problem
 from ptpstack.config.rules import contradictions, profile_problems
 from ptpstack.config.source import Source, canonical, lines_of
+from ptpstack.config.synce_rules import synce_problems
 from ptpstack.errors import ConfigError
 
 
@@ -85,6 +86,7 @@ def from_source(source: Source) -> Config:
     if config:
         problems += clock_problems(config, source)
         problems += ntp_problems(config, source)
+        problems += synce_problems(config, source)
     if problems or config is None:
         raise InvalidConfigError(source.name, problems)
     return config

@@ -19,6 +19,7 @@ from ptpstack.config.port_table import AcceptableMaster, LocalPriority, LogInter
 from ptpstack.config.process_tables import Control, Log, Realtime, State
 from ptpstack.config.servo_table import Servo
 from ptpstack.config.signal_fail_table import SignalFailTable
+from ptpstack.config.synce_table import SyncE, SyncEInput, SyncEPort
 from ptpstack.config.table import Table
 
 InstanceTypeName: TypeAlias = Literal["auto", "e2e-tc", "p2p-tc"]
@@ -312,6 +313,7 @@ class Config(Table, frozen=True):
     output: Annotated[dict[str, PulseOutput], Meta(description="Pulses sent, `[output.NAME]` each.")] = field(
         default_factory=dict
     )
+    synce: SyncE = field(default_factory=SyncE)
     ntp: Ntp = field(default_factory=Ntp)
     servo: Servo = field(default_factory=Servo)
     holdover: Holdover = field(default_factory=Holdover)
@@ -330,6 +332,9 @@ TABLES: dict[str, type[Struct]] = {
     "[clock.NAME]": Clock,
     "[source.NAME]": PulseSource,
     "[output.NAME]": PulseOutput,
+    "[synce]": SyncE,
+    "[[synce.port]]": SyncEPort,
+    "[[synce.input]]": SyncEInput,
     "[ntp]": Ntp,
     "[[ntp.source]]": NtpSource,
     "[servo]": Servo,

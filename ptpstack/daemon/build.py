@@ -6,7 +6,7 @@ import random
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from msgspec import UNSET
 
@@ -18,6 +18,7 @@ from hw.timestamping import Timestamping
 from profiles.loader import ReferenceName, TransportName
 from ptpstack.arbiter.clock_arbiter import ClockArbiter
 from ptpstack.arbiter.clock_discipline import HoldoverSettings
+from ptpstack.arbiter.clock_state import ClockState
 from ptpstack.arbiter.majority_watch import MajorityWatch
 from ptpstack.config.clock_rules import real_clock
 from ptpstack.config.model import Config
@@ -59,6 +60,9 @@ from ptpstack.servo.sanity import ClockCheck
 from ptpstack.time import interval_from_ns
 from ptpstack.wire.types import ClockIdentity
 
+if TYPE_CHECKING:
+    from ptpstack.daemon.synce_driver import SyncEDriver
+
 
 class Part(Protocol):
     """Something beside the instances that is started and stopped."""
@@ -83,14 +87,16 @@ class Plant:
     announce_tlvs: list[AnnounceTlvs] = field(default_factory=list)
     announced_worth: list[AnnouncedWorth] = field(default_factory=list)
     smp_synch: dict[str, SmpSynchOutput] = field(default_factory=dict)
+    synce: SyncEDriver | None = None
     host: HostClocks = field(default_factory=HostClocks)
     port_ios: list[PortIo] = field(default_factory=list)
     time_bounds: TimeBounds | None = None
 
     def beside(self) -> list[Part]:
         """Return what is started after the instances and stopped before their clocks."""
+        synce = [self.synce] if self.synce else []
         worth: list[Part] = [*self.announced_worth, *self.smp_synch.values()]
-        return [*self.announce_tlvs, *self.port_clocks.values(), *self.host.parts(), *worth]
+        return [*self.announce_tlvs, *self.port_clocks.values(), *self.host.parts(), *synce, *worth]
 
     def drivers(self) -> list[InstanceDriver | TransparentDriver]:
         """Return what drives the instances of both kinds."""
@@ -160,6 +166,7 @@ def build(config: Config, resolved: Sequence[ResolvedInstance], loop: Loop, reco
         plant.resolved[instance.name] = instance
     plant.port_ios = list(shared.values())
     plant.smp_synch = {output.name: output for output in _smp_synch(plant, loop, recorder)}
+    plant.synce = _synce(config, plant, loop, recorder)
     plant.announced_worth = list(_announced_worth(config, plant, loop, recorder))
     served = {name: next(iter(words[name].values())) for name in plant.instances}
     plant.host = build_host_clocks(
@@ -254,6 +261,19 @@ def _smp_synch(plant: Plant, loop: Loop, recorder: Recorder) -> Iterator[SmpSync
             )
 
 
+def _synce(config: Config, plant: Plant, loop: Loop, recorder: Recorder) -> SyncEDriver | None:
+    """Return what drives `[synce]`, if there is any."""
+    if not config.synce.port:
+        return None
+    from ptpstack.daemon.synce_build import build_synce  # noqa: PLC0415 (pyroute2 costs 20 MB that others do not need)
+
+    def is_locked(name: str) -> bool:
+        arbiter = plant.clocks[real_clock(config.source[name].clock, config.clock)].arbiter
+        return arbiter.state is ClockState.LOCKED and arbiter.writer == f"source.{name}"
+
+    return build_synce(config.synce, {name: partial(is_locked, name) for name in config.source}, loop, recorder)
+
+
 def _announced_worth(config: Config, plant: Plant, loop: Loop, recorder: Recorder) -> Iterator[AnnouncedWorth]:
     """Yield what tells an instance the worth of its clock, where its profile has a table and anything may steer it."""
     references: dict[str, ReferenceName] = {
@@ -269,7 +289,7 @@ def _announced_worth(config: Config, plant: Plant, loop: Loop, recorder: Recorde
                 profile.ident,
                 rows,
                 references=references,
-                frequency=lambda: "none",
+                frequency=plant.synce.frequency if plant.synce else lambda: "none",
                 loop=loop,
                 recorder=recorder,
             )

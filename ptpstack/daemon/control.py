@@ -1,8 +1,9 @@
 """The control socket: one JSON request a line, answered by JSON lines; nothing a client does can hold up the loop.
 
 Requests: ``{"get": "status"}``, ``{"get": "time", "clock": "system"}``, ``{"get": "events", "last": 50, "follow":
-true}``. Answers: ``{"status": …}``, ``{"time": …}`` by clock, ``{"event": …}`` lines and then ``{"end": true}`` unless
-following; ``{"error": "…"}`` for anything else.
+true}``, ``{"do": "synce", "command": "lockout", "source": "eth0"}``. Answers: ``{"status": …}``, ``{"time": …}`` by
+clock, ``{"event": …}`` lines and then ``{"end": true}`` unless following, ``{"done": …}``; ``{"error": "…"}`` for
+anything else.
 
 What lives here: the server. What does not: what a status says (``observe/status.py``), the client (``cli``).
 """
@@ -50,11 +51,13 @@ class ControlServer:
         status: Callable[[], dict[str, Any]],
         recorder: Recorder,
         times: Callable[[str | None], dict[str, Any]] = lambda _clock: {},
+        do: Callable[[str, str, str], None] | None = None,
     ) -> None:
         self._loop = loop
         self._path = Path(path)
         self.status = status
         self.times = times
+        self.do = do
         self.recorder = recorder
         self._clients: set[_Client] = set()
         self._socket = _listen(self._path, mode)
@@ -153,6 +156,13 @@ class _Client:
             case {"get": "events"}:
                 last = request.get("last", 0)
                 yield from self._events(last if isinstance(last, int) else 0, follow=request.get("follow") is True)
+            case {"do": str(what), "command": str(command), "source": str(source)} if self._server.do:
+                try:
+                    self._server.do(what, command, source)
+                except PtpstackError as error:
+                    yield {"error": str(error)}
+                else:
+                    yield {"done": command}
             case _:
                 yield {"error": 'not a request: send {"get": "status"}, {"get": "events"} or {"get": "time"} as a line'}
 

@@ -62,6 +62,7 @@ def snapshot(plant: Plant, recorder: Recorder, started: MonotonicTime) -> dict[s
         "instances": {name: {"state": words[name], **_instance(plant, driver)} for name, driver in _drivers(plant)},
         "clocks": {word: _clock(plant, word, driver) for word, driver in plant.clocks.items()},
         "sources": {name: source.as_dict() for name, source in plant.host.sources.items()},
+        **({"synce": plant.synce.as_dict()} if plant.synce else {}),
         **({"ntp": plant.host.ntp.as_dict()} if plant.host.ntp else {}),
         "decisions": [record.as_dict() for record in recorder.last(DECISIONS)],
     }

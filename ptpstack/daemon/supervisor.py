@@ -30,6 +30,7 @@ from ptpstack.observe.event_file import EventFile
 from ptpstack.observe.formats import make_format
 from ptpstack.observe.output import LineWriter, line_sink
 from ptpstack.observe.recorder import Recorder
+from ptpstack.synce.selection import CommandError
 from ptpstack.time import NANOSECOND, SECOND, MonotonicTime, TimeInterval, UtcTime, interval_from_seconds
 
 CHECK_INTERVAL: TimeInterval = SECOND
@@ -145,6 +146,7 @@ class Supervisor:
                 status=lambda: snapshot(self.plant, self.recorder, self._started),
                 recorder=self.recorder,
                 times=lambda clock: times(self.plant, clock),
+                do=self._do,
             )
         except ControlError as error:
             if not error.is_permission:
@@ -180,6 +182,8 @@ class Supervisor:
             for port_io in self.plant.port_ios:
                 if port_io.interface == change.name:
                     port_io.take_link_change(change)
+            if self.plant.synce is not None:
+                self.plant.synce.take_link_change(change)
 
     def _check(self) -> None:
         """Look once a second for what nobody tells: a system clock that was stepped under a soft clock, or not kept."""
@@ -197,6 +201,12 @@ class Supervisor:
         if samples == self._fed_samples or commands > self._fed_commands:
             self._notifier.feed_watchdog()
         self._fed_samples, self._fed_commands = samples, commands
+
+    def _do(self, what: str, command: str, source: str) -> None:
+        """Carry out what an operator asks for over the control socket. Raises ``PtpstackError``."""
+        if what != "synce" or self.plant.synce is None:
+            raise CommandError(f"no [{what}] to be commanded", why="the configuration has none")
+        self.plant.synce.command(command, source)
 
     def _on_hangup(self) -> None:
         """Open the event file again, which may have been rotated away."""

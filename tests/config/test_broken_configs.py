@@ -40,6 +40,28 @@ SECOND = GOOD.replace("instance.main", "instance.second")
 
 BROKEN = [
     Broken(
+        "SyncE without a port",
+        GOOD + "[synce]\nextended = false\n",
+        ("ptp.toml:6: synce: has no port", "write [[synce.port]]"),
+    ),
+    Broken(
+        "quality level of the other network option",
+        GOOD + '[synce]\nnetwork_option = 2\nquality_level = "EEC1"\n[[synce.port]]\ninterface = "eth0"\n',
+        ('synce.quality_level: no quality level "EEC1"', "did you mean EEC2?"),
+    ),
+    Broken(
+        "SyncE port twice",
+        GOOD + '[[synce.port]]\ninterface = "eth0"\n[[synce.port]]\ninterface = "eth0"\n',
+        ('synce.port[1].interface: "eth0" is there already',),
+    ),
+    Broken(
+        "SyncE input of no source",
+        GOOD
+        + '[[synce.port]]\ninterface = "eth0"\n'
+        + '[[synce.input]]\nname = "gnss"\nquality_level = "PRTC"\nsource = "gps"\n',
+        ('synce.input[0].source: no source "gps" (there are none)',),
+    ),
+    Broken(
         "tag over UDP",
         GOOD + 'transport = "udpv4"\nvlan = "tagged"\n',
         ('ptp.toml:7: instance.main.port[0].vlan: "tagged" has no effect', "name a VLAN interface such as eth0.100"),
