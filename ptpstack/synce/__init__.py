@@ -1,4 +1,5 @@
 """Synchronous Ethernet: quality levels, which frequency is chosen, and what is told of it (ITU-T G.781, G.8264).
 
-Sans-I/O. What does not live here: frames (``wire.esmc``), sockets and DPLLs (``hw``), wiring (``daemon``).
+What lives here: the protocol and the choice, sans-I/O. What does not: frames (``wire.esmc``), sockets and DPLLs
+(``hw``), wiring (``daemon``).
 """
