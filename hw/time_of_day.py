@@ -1,7 +1,8 @@
 """Which second a pulse began: a PPS says exactly when, and nothing of which.
 
 What lives here: the interface, and the counting of seconds between a source's statements. What does not: the sources
-(time_of_day_nmea.py, _gpsd.py, _system.py), and TAI - UTC, which none of them is trusted with: the caller has it.
+(time_of_day_nmea.py, _ubx.py, _gpsd.py, _system.py), and TAI - UTC, which the caller has: none of them is trusted
+with it.
 """
 
 from __future__ import annotations
@@ -32,12 +33,14 @@ class PulseSecond:
 
     A leap second 23:59:60 has the number of the midnight behind it and *leap_second* set; TAI - UTC is still the old
     one then. *doubt* says why the number must not be used; it is empty when it may be. None: nothing is known.
+    *early_by* is how much before the second the pulse came, where the receiver tells (u-blox: qErr).
     """
 
     utc_s: int | None
     age: TimeInterval = 0
     leap_second: bool = False
     doubt: str = ""
+    early_by: TimeInterval = 0
 
     @property
     def is_valid(self) -> bool:

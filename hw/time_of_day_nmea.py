@@ -5,17 +5,16 @@ RMC also says whether the receiver has a fix, which ZDA does not; NMEA is UTC, l
 
 from __future__ import annotations
 
-import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, Protocol
 
-from hw.time_of_day import USUAL_DELAY, Backoff, PulseSecond, SecondCounter, UtcSecond, utc_second
-from ptpstack.errors import HardwareError, WireError
+from hw.serial_receiver import SerialPort, SerialReceiver
+from hw.time_of_day import USUAL_DELAY, PulseSecond, SecondCounter, UtcSecond, utc_second
+from ptpstack.errors import WireError
 from ptpstack.time import MonotonicTime, TimeInterval
 
 _LONGEST_LINE = 1024  # 82 by the standard, which receivers' own sentences exceed
-_RANKS = {"RMC": 0, "ZDA": 1}
+RANKS = {"RMC": 0, "ZDA": 1}
 _CENTURY_BEGINS = 80  # two digits of a year: 80 is 1980, when GPS began, 79 is 2079
 
 
@@ -83,17 +82,30 @@ def _digits(text: str, count: int) -> int:
     return int(text)
 
 
-class SerialPort(Protocol):
-    """What is needed of ``serial.Serial``."""
+class NmeaSentences:
+    """Puts octets together to lines, and decodes them."""
 
-    def fileno(self) -> int:
-        """Its descriptor."""
+    def __init__(self) -> None:
+        self.dropped = 0
+        """Lines that could not be decoded."""
+        self._line = b""
 
-    def read(self, size: int) -> bytes:
-        """Return what has come, at most *size*; never wait."""
+    def begin_anew(self) -> None:
+        """Forget half a line: what follows is of another connection."""
+        self._line = b""
 
-    def close(self) -> None:
-        """Close it."""
+    def take(self, data: bytes) -> Iterator[NmeaTime]:
+        """Yield what the lines that *data* completes say of the time."""
+        *lines, self._line = (self._line + data).split(b"\n")
+        self._line = self._line[-_LONGEST_LINE:]
+        for line in lines:
+            try:
+                said = decode_nmea(line)
+            except WireError:
+                self.dropped += 1
+                continue
+            if said is not None:
+                yield said
 
 
 class NmeaTimeOfDay:
@@ -102,8 +114,6 @@ class NmeaTimeOfDay:
     *delay*: from the pulse to the end of the sentence that names its second. The default suits all from 0 to 1 s.
     Raises ``HardwareError`` where pyserial is missing; nothing else does.
     """
-
-    wake_at: MonotonicTime | None
 
     def __init__(
         self,
@@ -115,36 +125,38 @@ class NmeaTimeOfDay:
         open_port: Callable[[str, int], SerialPort] | None = None,
     ) -> None:
         self.name = port
-        self.dropped = 0
-        """Lines that could not be decoded."""
-        self._baud_rate = baud_rate
+        self._receiver = SerialReceiver(port, now, baud_rate=baud_rate, open_port=open_port)
+        self._sentences = NmeaSentences()
         self._delay = delay
-        self._open_port = open_port or _pyserial()
         self._counter = SecondCounter()
-        self._backoff = Backoff()
-        self._port: SerialPort | None = None
-        self._line = b""
-        self._open(now)
+        self._counter.fault = self._receiver.fault
+
+    @property
+    def dropped(self) -> int:
+        """Lines that could not be decoded."""
+        return self._sentences.dropped
+
+    @property
+    def wake_at(self) -> MonotonicTime | None:
+        """When to call ``receive`` even if nothing is readable."""
+        return self._receiver.wake_at
 
     def fileno(self) -> int:
         """The port's descriptor, -1 while it is closed."""
-        return -1 if self._port is None else self._port.fileno()
+        return self._receiver.fileno()
 
     def receive(self, now: MonotonicTime) -> None:
         """Read what has come; open the port again when it is time."""
-        if self._port is None:
-            if self.wake_at is not None and now >= self.wake_at:
-                self._open(now)
-            return
-        try:
-            data = self._port.read(1 << 16)
-        except OSError as error:
-            self._fail(f"cannot read {self.name}: {error.strerror or error}", now)
-            return
-        *lines, self._line = (self._line + data).split(b"\n")
-        self._line = self._line[-_LONGEST_LINE:]
-        for line in lines:
-            self._take(line, now)
+        fault, data = self._receiver.fault, self._receiver.receive(now)
+        if self._receiver.fault != fault:
+            self._counter.fault = self._receiver.fault
+            self._sentences.begin_anew()
+        for said in self._sentences.take(data):
+            self._receiver.spoke_sense()
+            if said.has_fix is not None:
+                self._counter.fault = "" if said.has_fix else "the receiver has no fix"
+            if said.second is not None:
+                self._counter.state(said.second, now, delay=self._delay, rank=RANKS[said.sentence])
 
     def second_of(self, pulse: MonotonicTime) -> PulseSecond:
         """Number the pulse that came about *pulse*."""
@@ -152,51 +164,4 @@ class NmeaTimeOfDay:
 
     def close(self) -> None:
         """Close the port for good."""
-        self.wake_at = None
-        if self._port is not None:
-            self._port.close()
-            self._port = None
-
-    def _open(self, now: MonotonicTime) -> None:
-        try:
-            self._port = self._open_port(self.name, self._baud_rate)
-        except OSError as error:
-            self._fail(f"cannot open {self.name}: {error.strerror or error}", now)
-            return
-        self._line, self.wake_at = b"", None
-        self._counter.fault = ""
-
-    def _fail(self, fault: str, now: MonotonicTime) -> None:
-        self.close()
-        self._counter.fault = fault
-        self.wake_at = self._backoff.next_try(now)
-
-    def _take(self, line: bytes, now: MonotonicTime) -> None:
-        try:
-            said = decode_nmea(line)
-        except WireError:
-            self.dropped += 1
-            return
-        if said is None:
-            return
-        self._backoff.reset()
-        if said.has_fix is not None:
-            self._counter.fault = "" if said.has_fix else "the receiver has no fix"
-        if said.second is not None:
-            self._counter.state(said.second, now, delay=self._delay, rank=_RANKS[said.sentence])
-
-
-def _pyserial() -> Callable[[str, int], SerialPort]:
-    try:
-        serial = importlib.import_module("serial")
-    except ImportError as error:
-        raise HardwareError(
-            "cannot read a serial port", why="pyserial is not installed", next_step="install ptpstack[gnss]"
-        ) from error
-
-    def open_port(port: str, baud_rate: int) -> SerialPort:
-        opened: Any = serial.Serial(port, baud_rate, timeout=0, exclusive=True)
-        opened.reset_input_buffer()  # what waited there is of earlier seconds
-        return opened  # type: ignore[no-any-return]
-
-    return open_port
+        self._receiver.close()

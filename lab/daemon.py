@@ -37,6 +37,8 @@ class Daemon:
         self.node, self.directory = node, directory
         self.log = directory / "ptpstack.log"
         self.socket = directory / "control.sock"
+        self.program: list[str] = PTPSTACK
+        """What runs it; a test may put a wrapper before it."""
         self._process: subprocess.Popen[bytes] | None = None
         directory.mkdir(parents=True, exist_ok=True)
         self.configuration = directory / "ptpstack.toml"
@@ -49,7 +51,7 @@ class Daemon:
 
     def start(self) -> None:
         """Start it, without waiting for it."""
-        command = [*PTPSTACK, "run", "-c", str(self.configuration)]
+        command = [*self.program, "run", "-c", str(self.configuration)]
         self._process = self.node.start(command, self.log)
 
     def wait_until_ready(self) -> None:
@@ -67,6 +69,12 @@ class Daemon:
             return 0
         stop([self._process])
         return self._process.returncode
+
+    @property
+    def pid(self) -> int:
+        """Its process."""
+        assert self._process is not None
+        return self._process.pid
 
     def status(self) -> dict[str, Any]:
         """Return what ``ptpstack status --json`` shows."""

@@ -1,21 +1,68 @@
-"""All associations of one clock together: asked in time, judged after each sample, combined when that is due.
+"""All sources of one clock together: asked in time, judged after each sample, combined when that is due.
 
-Sans-I/O like its associations. What lives here: holding them together. What does not: the judging (``selection``).
+Sans-I/O like its members. What lives here: holding them together. What does not: the judging (``selection``).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Protocol
 
-from ntp.client.association import Association
 from ntp.client.outputs import Output
+from ntp.client.poll import Poll
 from ntp.client.sample import Sample
-from ntp.selection import Candidate, Combined, Policy, Selection, Verdict, select
+from ntp.client.samples import Estimate, Samples
+from ntp.selection import Candidate, Combined, Policy, Selection, SourceClass, Verdict, select
 from ntp.selection_reasons import Reason
+from ntp.wire.packet import Leap
 from ptpstack.events import Event, Severity
 from ptpstack.time import MonotonicTime, TimeInterval, UtcTime
+
+
+class Member(Protocol):
+    """What an ensemble asks of a source: an association, a reference clock."""
+
+    samples: Samples
+    poll: Poll
+    reach: int
+    stratum: int
+    leap: Leap
+    reference_id: bytes
+    stopped_by: str
+    trouble: str
+
+    @property
+    def reachable(self) -> bool:
+        """Whether anything of the last eight times came."""
+
+    @property
+    def authenticated(self) -> bool:
+        """Whether it proves who it is."""
+
+    def next_deadline(self) -> MonotonicTime | None:
+        """Return when :meth:`handle_deadline` wants to be called, if ever."""
+
+    def handle_deadline(self, now: MonotonicTime) -> list[Output]:
+        """Do what is due."""
+
+    def stop(self) -> None:
+        """Measure no more."""
+
+    def estimate(self, local: UtcTime) -> Estimate | None:
+        """Return what is known of the offset when the local clock reads *local*."""
+
+    def age(self, now: MonotonicTime) -> TimeInterval | None:
+        """Return how long ago the newest sample came."""
+
+    def begin_anew(self, now: MonotonicTime) -> None:
+        """Forget what was measured, and measure again soon."""
+
+    def clock_stepped(self, delta: TimeInterval) -> None:
+        """Take in that the local clock was moved by *delta*."""
+
+    def frequency_changed(self, change_ppb: float, local: UtcTime) -> None:
+        """Take in that the local clock runs *change_ppb* faster from *local* on."""
 
 
 class SourceJudged(Event, frozen=True, kw_only=True):
@@ -40,47 +87,48 @@ class SourceOptions:
     trust: bool = False
     require: bool = False
     noselect: bool = False
+    source_class: SourceClass = SourceClass.NETWORK
 
 
 class Ensemble:
-    """The associations by name, and what they say together."""
+    """The sources by name, and what they say together."""
 
     def __init__(self, policy: Policy) -> None:
         self.policy = policy
-        self.associations: dict[str, Association] = {}
+        self.members: dict[str, Member] = {}
         self._options: dict[str, SourceOptions] = {}
         self._judged: dict[str, str] = {}
         self._sampled: dict[str, tuple[Sample | None, TimeInterval]] = {}
         self._best: str | None = None
         self._combined_at: MonotonicTime | None = None
 
-    def add(self, name: str, association: Association, options: SourceOptions) -> None:
-        """Take *association* in, under a *name* that no other has."""
-        self.associations[name] = association
+    def add(self, name: str, member: Member, options: SourceOptions) -> None:
+        """Take *member* in, under a *name* that no other has."""
+        self.members[name] = member
         self._options[name] = options
 
     def remove(self, name: str) -> None:
         """Let *name* go."""
-        self.associations.pop(name).stop()
+        self.members.pop(name).stop()
         self._options.pop(name)
         self._judged.pop(name, None)
         self._sampled.pop(name, None)
 
     def next_deadline(self) -> MonotonicTime | None:
         """Return when :meth:`handle_deadline` wants to be called, if ever."""
-        deadlines = (association.next_deadline() for association in self.associations.values())
+        deadlines = (member.next_deadline() for member in self.members.values())
         return min((deadline for deadline in deadlines if deadline is not None), default=None)
 
     def handle_deadline(self, now: MonotonicTime) -> Iterator[tuple[str, list[Output]]]:
-        """Yield the outputs of each association whose time has come."""
-        for name, association in list(self.associations.items()):
-            deadline = association.next_deadline()
+        """Yield the outputs of each source whose time has come."""
+        for name, member in list(self.members.items()):
+            deadline = member.next_deadline()
             if deadline is not None and deadline <= now:
-                yield name, association.handle_deadline(now)
+                yield name, member.handle_deadline(now)
 
-    def select(self, local: UtcTime, now: MonotonicTime) -> Selection:
-        """Judge all sources as of now."""
-        candidates = [self._candidate(name, local, now) for name in self.associations]
+    def select(self, local: UtcTime, now: MonotonicTime, without: str | None = None) -> Selection:
+        """Judge all sources, or all but one, as of now."""
+        candidates = [self._candidate(name, local, now) for name in self.members if name != without]
         return select(candidates, self.policy, self._best)
 
     def judge(self, local: UtcTime, now: MonotonicTime) -> tuple[Selection, list[Event]]:
@@ -94,7 +142,7 @@ class Ensemble:
 
         Without the best source's samples any other's will do after a while.
         """
-        poll = self.associations[combined.best].poll
+        poll = self.members[combined.best].poll
         interval = poll.spacing or poll.interval
         passed = None if self._combined_at is None else now - self._combined_at
         due = passed is None or (2 * passed > interval if source == combined.best else 2 * passed > 3 * interval)
@@ -102,15 +150,21 @@ class Ensemble:
             self._combined_at = now
         return due
 
+    def begin_anew(self, now: MonotonicTime) -> None:
+        """Forget what was measured, and measure again soon: nobody knows where the local clock is."""
+        self._combined_at = None
+        for member in self.members.values():
+            member.begin_anew(now)
+
     def clock_stepped(self, delta: TimeInterval) -> None:
         """Take in that the local clock was moved by *delta*."""
-        for association in self.associations.values():
-            association.clock_stepped(delta)
+        for member in self.members.values():
+            member.clock_stepped(delta)
 
     def frequency_changed(self, change_ppb: float, local: UtcTime) -> None:
         """Take in that the local clock runs *change_ppb* faster from *local* on."""
-        for association in self.associations.values():
-            association.frequency_changed(change_ppb, local)
+        for member in self.members.values():
+            member.frequency_changed(change_ppb, local)
 
     def _news(self, verdict: Verdict) -> SourceJudged | None:
         """Return what to tell; that one which agrees is near enough now and then is not worth it."""
@@ -122,31 +176,32 @@ class Ensemble:
 
     def _interval_of(self, name: str) -> TimeInterval:
         """Return how often *name* was asked when its newest sample came: silence makes that seldom, and age counts."""
-        association = self.associations[name]
-        newest, interval = self._sampled.get(name, (None, association.poll.interval))
-        if newest is not association.samples.newest:
-            interval = association.poll.interval
-            self._sampled[name] = association.samples.newest, interval
+        member = self.members[name]
+        newest, interval = self._sampled.get(name, (None, member.poll.interval))
+        if newest is not member.samples.newest:
+            interval = member.poll.interval
+            self._sampled[name] = member.samples.newest, interval
         return interval
 
     def _candidate(self, name: str, local: UtcTime, now: MonotonicTime) -> Candidate:
-        association, options = self.associations[name], self._options[name]
-        estimate = association.estimate(local)
+        member, options = self.members[name], self._options[name]
+        estimate = member.estimate(local)
         return Candidate(
             name=name,
+            source_class=options.source_class,
             offset=None if estimate is None else estimate.offset,
             root_distance=0 if estimate is None else estimate.root_distance,
             deviation=0 if estimate is None else estimate.deviation,
             frequency_ppb=0.0 if estimate is None else estimate.frequency_ppb,
             skew_ppb=0.0 if estimate is None else estimate.skew_ppb,
-            age=association.age(now) or 0,
+            age=member.age(now) or 0,
             interval=self._interval_of(name),
-            stratum=association.stratum,
-            leap=association.leap,
-            reachable=association.reachable,
-            stopped_by=association.stopped_by,
-            trouble=association.trouble,
-            authenticated=association.authenticated,
+            stratum=member.stratum,
+            leap=member.leap,
+            reachable=member.reachable,
+            stopped_by=member.stopped_by,
+            trouble=member.trouble,
+            authenticated=member.authenticated,
             prefer=options.prefer,
             trust=options.trust,
             require=options.require,

@@ -143,10 +143,11 @@ def select(candidates: Sequence[Candidate], policy: Policy, previous_best: str |
 
 def _with_authentication(candidates: Sequence[Candidate], policy: Policy) -> list[Candidate]:
     """Let those who prove who they are vote alone where both kinds are configured and the policy is to mix them."""
-    both = len({candidate.authenticated for candidate in candidates}) > 1
+    both = len({c.authenticated for c in candidates if c.source_class is SourceClass.NETWORK}) > 1
     if policy.authentication is not Authentication.MIX or not both:
         return list(candidates)
-    return [replace(c, trust=True, require=True) if c.authenticated else c for c in candidates]
+    own = SourceClass.REFERENCE  # nobody on the network forges those
+    return [replace(c, trust=True, require=True) if c.authenticated or c.source_class is own else c for c in candidates]
 
 
 class _Judgement:

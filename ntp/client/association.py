@@ -146,14 +146,20 @@ class Association:
     def stop(self) -> None:
         """Ask no more; what was learnt stays."""
         self.state = AssociationState.IDLE
-        self._next_request = None
-        self._open = self._previous = None
+        self._next_request = self._open = self._previous = None
 
     def burst(self, now: MonotonicTime) -> None:
         """Ask several times in short order, from now on."""
         if self.state is AssociationState.ACTIVE:
             self._begin_burst()
             self._next_request = now
+
+    def begin_anew(self, now: MonotonicTime) -> None:
+        """Forget what was measured, and ask several times at once."""
+        self.samples.clear()
+        self._open = self._previous = None
+        self.poll.restart()
+        self.burst(now)
 
     def handle_deadline(self, now: MonotonicTime) -> list[Output]:
         """Send the request that is due; use the reply whose stamp did not come."""

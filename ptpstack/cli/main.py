@@ -15,6 +15,7 @@ COMMANDS = {
     "run": "run the daemon",
     "status": "is this machine synchronized, and how far off",
     "time": "what time it is, and how surely",
+    "wait-sync": "wait until a clock is synchronized",
     "why": "the last decisions, and what led to them",
     "report": "how well does a clock keep time: MTIE, TDEV, masks",
     "sim": "simulate clocks and networks, plan, replay a field log",
@@ -52,7 +53,7 @@ def _run(arguments: list[str]) -> int:
     for name, summary in COMMANDS.items():
         command = commands.add_parser(name, help=summary)
         if name == called:
-            import_module(f"ptpstack.cli.{name}").add_arguments(command)
+            import_module(_module_of(name)).add_arguments(command)
     args = parser.parse_args(arguments)
     if args.version:
         sys.stdout.write(f"ptpstack {__version__}\n")
@@ -60,4 +61,8 @@ def _run(arguments: list[str]) -> int:
     if args.command is None:
         parser.print_help(sys.stderr)
         return EXIT_USAGE
-    return int(import_module(f"ptpstack.cli.{args.command}").run(args))
+    return int(import_module(_module_of(args.command)).run(args))
+
+
+def _module_of(command: str) -> str:
+    return f"ptpstack.cli.{command.replace('-', '_')}"

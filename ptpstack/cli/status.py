@@ -70,6 +70,17 @@ def _lines(status: dict[str, Any]) -> Iterator[str]:
         ("clock", "state", "offset from master (ns)", "within ± (ns)", "frequency (ppb)", "servo", "steered by"),
         [_clock_row(clock) for clock in status["clocks"].values()],
     )
+    yield from _host_lines(status)
+    yield ""
+    yield "offset: local - master, positive is ahead; frequency: what the clock is set to, positive is faster"
+    yield "within: true time, but for a probability of 1e-5; *: not counting the reference's own error, which it hides"
+
+
+def _host_lines(status: dict[str, Any]) -> Iterator[str]:
+    """What keeps clocks beside the instances, and tells others."""
+    if trust := status.get("time_trust"):
+        yield ""
+        yield _trusted_line(trust)
     if sources := status.get("sources"):
         yield ""
         yield from _table(
@@ -79,11 +90,14 @@ def _lines(status: dict[str, Any]) -> Iterator[str]:
     if synce := status.get("synce"):
         yield ""
         yield from synce_lines(synce)
+    if sinks := status.get("sinks"):
+        yield ""
+        yield from _table(
+            ("sink", "told to", "samples", "system clock is off (ns)", "because"),
+            [_sink_row(name, sink) for name, sink in sinks.items()],
+        )
     if ntp := status.get("ntp"):
         yield from _ntp_lines(ntp)
-    yield ""
-    yield "offset: local - master, positive is ahead; frequency: what the clock is set to, positive is faster"
-    yield "within: true time, but for a probability of 1e-5; *: not counting the reference's own error, which it hides"
 
 
 def _signal_fails(instance: dict[str, Any]) -> Iterator[str]:
@@ -94,6 +108,13 @@ def _signal_fails(instance: dict[str, Any]) -> Iterator[str]:
             until = "still fails" if left is None else f"may be chosen again in {left:.0f} s"
             what = f"{fail['portIdentity']}: PTSF-{fail['signalFail']}, {fail['reason']}"
             yield f"  port {number} refuses   {what}; {until}"
+
+
+def _trusted_line(trust: dict[str, Any]) -> str:
+    if trust["trusted_since"]:
+        return f"system clock: trusted since {trust['trusted_since']}, by {trust['trusted_by']}"
+    floor = f"it is {trust['floor']} at least ({trust['floor_by']})"
+    return f"system clock: not known to be right: {trust['why_not']}; {floor}"
 
 
 def _transparent_clock(name: str, clock: dict[str, Any]) -> Iterator[str]:
@@ -159,6 +180,11 @@ def _steered_by(clock: dict[str, Any]) -> str:
 def _source_row(name: str, source: dict[str, Any]) -> tuple[str, ...]:
     clock_class = "-" if source["clock_class"] is None else str(source["clock_class"])
     return (name, source["clock"], source["time_of_day"], clock_class, source["doubt"] or "used")
+
+
+def _sink_row(name: str, sink: dict[str, Any]) -> tuple[str, ...]:
+    off_ns = "-" if sink["system_clock_off_ns"] is None else f"{sink['system_clock_off_ns']:+.0f}"
+    return (name, sink["to"], str(sink["told"]), off_ns, sink["why"])
 
 
 def _ntp_lines(ntp: dict[str, Any]) -> Iterator[str]:

@@ -27,9 +27,9 @@ ONLY_WITH_TYPE: dict[str, tuple[str, ...]] = {
 ONLY_WITH_TIME_OF_DAY: dict[str, tuple[str, ...]] = {
     "gpsd_host": ("gpsd",),
     "gpsd_port": ("gpsd",),
-    "serial_port": ("nmea",),
-    "baud_rate": ("nmea",),
-    "time_of_day_delay_ns": ("gpsd", "nmea"),
+    "serial_port": ("nmea", "ubx"),
+    "baud_rate": ("nmea", "ubx"),
+    "time_of_day_delay_ns": ("gpsd", "nmea", "ubx"),
 }
 """Keys of a source that mean something with some times of day only."""
 
@@ -64,7 +64,7 @@ def _within_clock(name: str, clock: Clock, source: Source) -> Iterator[Problem]:
     path: Path = ("clock", name)
     if name == AUTO or name.startswith("/") or (name == SYSTEM and clock.type != "system"):
         yield source.problem(path, "is a name with a meaning of its own", next_step="choose another")
-    yield from _useless_keys(path, clock.type, "type", ONLY_WITH_TYPE, source)
+    yield from useless_keys(path, clock.type, "type", ONLY_WITH_TYPE, source)
     if clock.type == "phc" and not clock.device.startswith("/dev/"):
         what = f'"{clock.device}" is no hardware clock' if clock.device else "is missing"
         yield source.problem(
@@ -72,9 +72,10 @@ def _within_clock(name: str, clock: Clock, source: Source) -> Iterator[Problem]:
         )
 
 
-def _useless_keys(
+def useless_keys(
     path: Path, kind: str, kind_key: str, only_with: Mapping[str, tuple[str, ...]], source: Source
 ) -> Iterator[Problem]:
+    """Yield each key of *path* that has no effect as its *kind* is not one of those that *only_with* names for it."""
     for key, kinds in only_with.items():
         if kind not in kinds and source.gives((*path, key)):
             why = f'it belongs to {" and ".join(kinds)}, and {kind_key} is "{kind}"'
@@ -117,9 +118,9 @@ def _chain(word: str, clocks: Mapping[str, Clock]) -> list[str]:
 def _within_source(name: str, pulses: PulseSource, config: Config, source: Source) -> Iterator[Problem]:
     path: Path = ("source", name)
     yield from _hardware_clock(pulses.clock, config, path, source)
-    yield from _useless_keys(path, pulses.time_of_day, "time_of_day", ONLY_WITH_TIME_OF_DAY, source)
-    if pulses.time_of_day == "nmea" and not pulses.serial_port:
-        yield source.problem((*path, "serial_port"), "is missing", why="time_of_day is nmea")
+    yield from useless_keys(path, pulses.time_of_day, "time_of_day", ONLY_WITH_TIME_OF_DAY, source)
+    if pulses.time_of_day in ("nmea", "ubx") and not pulses.serial_port:
+        yield source.problem((*path, "serial_port"), "is missing", why=f"time_of_day is {pulses.time_of_day}")
     followed = _chain(SYSTEM, config.clock)[1:]
     if pulses.time_of_day == "system" and {real_clock(pulses.clock, config.clock), AUTO} & set(followed):
         yield source.problem(

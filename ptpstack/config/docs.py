@@ -67,7 +67,7 @@ def _key_rows(table: type[msgspec.Struct]) -> Iterator[tuple[str, ...]]:
     yield "key", "allowed", "default", "meaning"
     made = msgspec.json.schema(table)["$defs"][table.__name__]
     for name, facts in made["properties"].items():
-        if facts.get("type") == "array" or "$ref" in facts:
+        if "$ref" in facts or (facts.get("type") == "array" and "$ref" in facts["items"]):
             continue  # a table of its own
         yield f"`{name}`", _allowed(name, facts), _default(name, facts, made["required"]), facts["description"]
 
@@ -78,6 +78,8 @@ def _allowed(name: str, facts: dict[str, Any]) -> str:
             return ", ".join(f"`{choice}`" for choice in choices)
         case {"type": "boolean"}:
             return "`true`, `false`"
+        case {"type": "array"}:
+            return "a list of text"
         case {"type": "string", "maxLength": length}:
             return f"text, at most {length} characters"
         case {"type": "string"}:

@@ -22,6 +22,7 @@ from ptpstack.config.ntp_rules import ntp_problems
 from ptpstack.config.port_table import Port
 from ptpstack.config.problems import InvalidConfigError, Problem
 from ptpstack.config.rules import contradictions, profile_problems
+from ptpstack.config.sink_rules import sink_problems
 from ptpstack.config.source import Source, canonical, lines_of
 from ptpstack.config.synce_rules import synce_problems
 from ptpstack.errors import ConfigError
@@ -87,6 +88,7 @@ def from_source(source: Source) -> Config:
         problems += clock_problems(config, source)
         problems += ntp_problems(config, source)
         problems += synce_problems(config, source)
+        problems += sink_problems(config, source)
     if problems or config is None:
         raise InvalidConfigError(source.name, problems)
     return config

@@ -14,11 +14,13 @@ from typing import Annotated, Literal, TypeAlias
 from msgspec import UNSET, Meta, Struct, UnsetType, field
 
 from ptpstack.config.holdover_table import Holdover, Time
+from ptpstack.config.ntp_reference_table import NtpReference
 from ptpstack.config.ntp_table import Ntp, NtpSource
 from ptpstack.config.port_table import AcceptableMaster, LocalPriority, LogInterval, Nanoseconds, Octet, Port
-from ptpstack.config.process_tables import Control, Log, Realtime, State
+from ptpstack.config.process_tables import Control, LeapSeconds, Log, Realtime, State
 from ptpstack.config.servo_table import Servo
 from ptpstack.config.signal_fail_table import SignalFailTable
+from ptpstack.config.sink_table import Sink
 from ptpstack.config.synce_table import SyncE, SyncEInput, SyncEPort
 from ptpstack.config.table import Table
 
@@ -243,19 +245,24 @@ class PulseSource(Table, frozen=True):
         str, Meta(description="The pin to put on that channel, by name or index; empty: as it is wired or set.")
     ] = ""
     time_of_day: Annotated[
-        Literal["gpsd", "nmea", "system"],
-        Meta(description="What names the seconds: gpsd, a receiver's NMEA sentences, or the system clock (NTP)."),
+        Literal["gpsd", "nmea", "ubx", "system"],
+        Meta(
+            description=(
+                "What names the seconds: gpsd, a receiver's NMEA sentences or UBX messages (whose TIM-TP corrects each "
+                "pulse), or the system clock (NTP)."
+            )
+        ),
     ] = "system"
     gpsd_host: Annotated[str, Meta(min_length=1, description="Where gpsd runs (time_of_day gpsd).")] = "127.0.0.1"
     gpsd_port: Annotated[int, Meta(ge=1, le=65535, description="Its TCP port (time_of_day gpsd).")] = 2947
-    serial_port: Annotated[str, Meta(description="The receiver's serial port (time_of_day nmea).")] = ""
-    baud_rate: Annotated[int, Meta(ge=50, le=4_000_000, description="Its speed (time_of_day nmea).")] = 9600
+    serial_port: Annotated[str, Meta(description="The receiver's serial port (nmea, ubx).")] = ""
+    baud_rate: Annotated[int, Meta(ge=50, le=4_000_000, description="Its speed (nmea, ubx).")] = 9600
     time_of_day_delay_ns: Annotated[
         int,
         Meta(
             ge=0,
             le=1_000_000_000,
-            description="From a pulse to what names its second; the default suits any delay below 1 s (nmea, gpsd).",
+            description="From a pulse to what names its second; the default suits any below 1 s (nmea, ubx, gpsd).",
         ),
     ] = 500_000_000
     correction_ns: Annotated[
@@ -314,10 +321,14 @@ class Config(Table, frozen=True):
         default_factory=dict
     )
     synce: SyncE = field(default_factory=SyncE)
+    sink: Annotated[dict[str, Sink], Meta(description="Where the time is told, `[sink.NAME]` each.")] = field(
+        default_factory=dict
+    )
     ntp: Ntp = field(default_factory=Ntp)
     servo: Servo = field(default_factory=Servo)
     holdover: Holdover = field(default_factory=Holdover)
     time: Time = field(default_factory=Time)
+    leap_seconds: LeapSeconds = field(default_factory=LeapSeconds)
     log: Log = field(default_factory=Log)
     control: Control = field(default_factory=Control)
     state: State = field(default_factory=State)
@@ -335,11 +346,14 @@ TABLES: dict[str, type[Struct]] = {
     "[synce]": SyncE,
     "[[synce.port]]": SyncEPort,
     "[[synce.input]]": SyncEInput,
+    "[sink.NAME]": Sink,
     "[ntp]": Ntp,
     "[[ntp.source]]": NtpSource,
+    "[[ntp.reference]]": NtpReference,
     "[servo]": Servo,
     "[holdover]": Holdover,
     "[time]": Time,
+    "[leap_seconds]": LeapSeconds,
     "[log]": Log,
     "[control]": Control,
     "[state]": State,

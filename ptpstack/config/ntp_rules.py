@@ -8,6 +8,7 @@ from msgspec import UNSET
 
 from ptpstack.config.clock_rules import real_clock
 from ptpstack.config.model import Config
+from ptpstack.config.ntp_reference_rules import reference_problems
 from ptpstack.config.ntp_table import Ntp, NtpSource
 from ptpstack.config.problems import Path, Problem
 from ptpstack.config.rules import unknown_clock
@@ -20,19 +21,20 @@ NTP = "ntp"
 def ntp_writers(config: Config, word: str) -> list[str]:
     """Return the name under which NTP may steer clock *word*, after everything else, if it may."""
     ntp = config.ntp
-    steers = bool(ntp.source) and not ntp.free_running and real_clock(ntp.clock, config.clock) == word
+    steers = ntp.is_used and not ntp.free_running and real_clock(ntp.clock, config.clock) == word
     return [NTP] if steers else []
 
 
 def ntp_problems(config: Config, source: Source) -> Iterator[Problem]:
     """Yield what `[ntp]` of *config* says that cannot all be true."""
     ntp = config.ntp
-    if not ntp.source:
+    if not ntp.is_used:
         if ntp != Ntp():
             yield source.problem(
                 ("ntp",), "has no source", next_step='write [[ntp.source]] and address = "NAME" below it'
             )
         return
+    yield from reference_problems(config, source)
     if ntp.clock == "auto":
         yield source.problem(("ntp", "clock"), '"auto" is no clock here', next_step='write "system" or name the clock')
     else:
@@ -55,7 +57,7 @@ def ntp_problems(config: Config, source: Source) -> Iterator[Problem]:
         if least is not UNSET and most is not UNSET and least > most:
             yield source.problem((*path, "min_poll"), f"{least} is above max_poll, {most}")
         yield from _nts_problems(server, path, source)
-    if ntp.authentication == "require" and not any(server.key or server.nts for server in ntp.source):
+    if ntp.authentication == "require" and ntp.source and not any(server.key or server.nts for server in ntp.source):
         yield source.problem(
             ("ntp", "authentication"), "no source has a key or nts", why='"require" means that only such count'
         )

@@ -7,6 +7,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from msgspec import UNSET, Meta, UnsetType
 
+from ptpstack.config.ntp_reference_table import NtpReference
 from ptpstack.config.table import Table
 from ptpstack.time import MICROSECOND, MILLISECOND, NANOSECOND, SECOND, TimeInterval
 
@@ -106,6 +107,14 @@ class Ntp(Table, frozen=True):
     ] = 3000.0
     dscp: Annotated[int, Meta(ge=0, le=63, description="DiffServ code point of requests.")] = 0
     source: Annotated[tuple[NtpSource, ...], Meta(description="The servers, `[[ntp.source]]` each.")] = ()
+    reference: Annotated[
+        tuple[NtpReference, ...], Meta(description="Reference clocks of this host, `[[ntp.reference]]` each.")
+    ] = ()
+
+    @property
+    def is_used(self) -> bool:
+        """Whether there is anything to keep a clock by."""
+        return bool(self.source or self.reference)
 
 
 def accuracy_of(text: str) -> TimeInterval:

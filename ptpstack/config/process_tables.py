@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from msgspec import Meta
+from msgspec import UNSET, Meta, UnsetType
 
 from ptpstack.config.table import Table
 
@@ -34,9 +34,32 @@ class Control(Table, frozen=True):
 class State(Table, frozen=True):
     """What is kept over restarts."""
 
-    directory: Annotated[str, Meta(description="Where learnt frequencies are kept; empty: nowhere.")] = (
+    directory: Annotated[str, Meta(description="Where frequencies, samples and the time are kept; empty: nowhere.")] = (
         "/var/lib/ptpstack"
     )
+    floor_files: Annotated[
+        tuple[str, ...] | UnsetType,
+        Meta(
+            description=(
+                "Files that a system writes in passing: it is not earlier than the newest of them was. Unset: those of "
+                "systemd-timesyncd, chrony, dpkg and os-release."
+            )
+        ),
+    ] = UNSET
+
+
+class LeapSeconds(Table, frozen=True):
+    """Where leap seconds are known from, beside grandmasters, receivers and NTP servers."""
+
+    file: Annotated[
+        str | UnsetType,
+        Meta(
+            description=(
+                "leap-seconds.list, or tzdata's leapseconds; unset: that of the system below /usr/share/zoneinfo; "
+                "empty: none."
+            )
+        ),
+    ] = UNSET
 
 
 class Realtime(Table, frozen=True):

@@ -109,7 +109,7 @@ def contradictions(instances: Mapping[str, Instance], source: Source) -> Iterato
 def _works_without_instance(source: Source) -> bool:
     """Whether clocks follow clocks, pulses or NTP, or send some: phc2sys, ts2phc and chrony need no ptp4l either."""
     follows = any(table.get("follows") for _, table in _tables(source.table.get("clock")))
-    return follows or any(source.table.get(name) for name in ("source", "output", "ntp", "synce"))
+    return follows or any(source.table.get(name) for name in ("source", "output", "sink", "ntp", "synce"))
 
 
 def _within_instance(instance: Instance, path: Path, source: Source) -> Iterator[Problem]:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import random
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, Protocol
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from msgspec import UNSET
 
 from hw.clock import Clock
 from hw.link import interface_mac, link_is_up
+from hw.realtime import RealtimeClock
 from hw.sockets import PortSocket
 from hw.temperature import TemperatureSensor
 from hw.timestamping import Timestamping
@@ -36,6 +39,7 @@ from ptpstack.daemon.clock_driver import ClockDriver, kept_frequency_ppb
 from ptpstack.daemon.clocks import clock_word, clock_words, contests, open_clock
 from ptpstack.daemon.host_clocks import (
     HostClocks,
+    Part,
     build_host_clocks,
     check_writers,
     host_clocks,
@@ -43,6 +47,7 @@ from ptpstack.daemon.host_clocks import (
     refuses_timescale_mismatch,
 )
 from ptpstack.daemon.instance_driver import InstanceDriver
+from ptpstack.daemon.leap_seconds import LeapSeconds
 from ptpstack.daemon.loop import Loop
 from ptpstack.daemon.port_clocks import PortClocks, follower_name
 from ptpstack.daemon.port_io import PortIo
@@ -51,6 +56,7 @@ from ptpstack.daemon.smp_synch_output import SmpSynchOutput
 from ptpstack.daemon.state_store import StateStore
 from ptpstack.daemon.time_bounds import TimeBounds
 from ptpstack.daemon.time_publisher import TimePublisher
+from ptpstack.daemon.time_trust import FILES, TimeTrust
 from ptpstack.daemon.transparent_driver import TransparentDriver
 from ptpstack.daemon.transports import open_port_socket
 from ptpstack.errors import ConfigError
@@ -62,16 +68,6 @@ from ptpstack.wire.types import ClockIdentity
 
 if TYPE_CHECKING:
     from ptpstack.daemon.synce_driver import SyncEDriver
-
-
-class Part(Protocol):
-    """Something beside the instances that is started and stopped."""
-
-    def start(self) -> None:
-        """Begin."""
-
-    def stop(self) -> None:
-        """End."""
 
 
 @dataclass(slots=True)
@@ -91,6 +87,8 @@ class Plant:
     host: HostClocks = field(default_factory=HostClocks)
     port_ios: list[PortIo] = field(default_factory=list)
     time_bounds: TimeBounds | None = None
+    trust: TimeTrust | None = None
+    leap_seconds: LeapSeconds = field(default_factory=LeapSeconds)
 
     def beside(self) -> list[Part]:
         """Return what is started after the instances and stopped before their clocks."""
@@ -105,7 +103,8 @@ class Plant:
 
 def build(config: Config, resolved: Sequence[ResolvedInstance], loop: Loop, recorder: Recorder) -> Plant:
     """Return what *config* and its *resolved* instances describe. Raises ``HardwareError`` or ``ConfigError``."""
-    plant = Plant()
+    trust = _time_trust(config)
+    plant = Plant(trust=trust, leap_seconds=_leap_seconds(config, recorder))
     store = StateStore(config.state.directory)
     words = {instance.name: clock_words(instance, config.clock) for instance in resolved}
     host = host_writers(config)
@@ -138,6 +137,7 @@ def build(config: Config, resolved: Sequence[ResolvedInstance], loop: Loop, reco
             holdover=_holdover(config, users),
             sensor=TemperatureSensor(config.holdover.temperature) if config.holdover.temperature else None,
             step_threshold=interval_from_ns(config.servo.step_threshold_ns),
+            leap_seconds=plant.leap_seconds,
         )
     shared: dict[tuple[object, ...], PortIo] = {}
     for instance in resolved:
@@ -175,6 +175,7 @@ def build(config: Config, resolved: Sequence[ResolvedInstance], loop: Loop, reco
         plant.instances,
         served,
         announce_by_profile=[worth.name for worth in plant.announced_worth],
+        trust=trust,
         loop=loop,
         recorder=recorder,
     )
@@ -209,10 +210,29 @@ def _holdover(config: Config, users: Sequence[ResolvedInstance]) -> HoldoverSett
     )
 
 
+def _time_trust(config: Config) -> TimeTrust:
+    files = FILES if config.state.floor_files is UNSET else [Path(file) for file in config.state.floor_files]
+    return TimeTrust(
+        config.state.directory,
+        now_s=time.time,
+        monotonic_s=time.monotonic,
+        kernel_says_kept=RealtimeClock(tai_offset_s=0).is_synchronized,
+        files=files,
+    )
+
+
+def _leap_seconds(config: Config, recorder: Recorder) -> LeapSeconds:
+    file = config.leap_seconds.file
+    known = LeapSeconds() if file is UNSET else LeapSeconds([Path(file)] if file else [])
+    for event in known.look(int(time.time())):
+        recorder.record(event)
+    return known
+
+
 def _majority_watch(config: Config, word: str) -> MajorityWatch | None:
     """Return what compares whoever steers clock *word* with the NTP servers, if that is wanted."""
     ntp = config.ntp
-    if not ntp.watch or not ntp.source or real_clock(ntp.clock, config.clock) != word:
+    if not ntp.watch or not ntp.is_used or real_clock(ntp.clock, config.clock) != word:
         return None
     return MajorityWatch(NTP, accuracy_of(ntp.watch), refuses=ntp.refuse_departed)
 

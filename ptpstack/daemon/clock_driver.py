@@ -6,8 +6,9 @@ What lives here: reading and setting the clock, telling, and what is kept over a
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 from hw.clock import Clock
 from hw.realtime import RealtimeClock
@@ -26,11 +27,13 @@ from ptpstack.arbiter.clock_discipline import (
 )
 from ptpstack.arbiter.clock_prediction import ClockPrediction
 from ptpstack.arbiter.clock_state import ClockState
+from ptpstack.daemon.clock_users import KeepsUtc, MeasuringUser, StepListener
 from ptpstack.daemon.events import ClockFailed
+from ptpstack.daemon.leap_seconds import LeapSeconds, choose_tai_offset
 from ptpstack.daemon.loop import Loop, monotonic_now
 from ptpstack.daemon.state_store import StateStore
 from ptpstack.daemon.steered_clock import SteeredClock
-from ptpstack.daemon.utc_keeper import UtcKeeper, choose_tai_offset
+from ptpstack.daemon.utc_keeper import UtcKeeper
 from ptpstack.engine.outputs import Measurement
 from ptpstack.engine.time_properties import TimeProperties
 from ptpstack.errors import HardwareError
@@ -50,28 +53,6 @@ from ptpstack.time import (
 
 SAVE_INTERVAL: TimeInterval = 60 * SECOND
 WATCH_INTERVAL: TimeInterval = SECOND
-
-
-class StepListener(Protocol):
-    """What keeps instants of a clock, and so must know of its steps."""
-
-    def clock_stepped(self, delta: TimeInterval, local: LocalTime) -> None:
-        """Take that the clock was moved by *delta*, and reads *local*."""
-
-
-class MeasuringUser(Protocol):
-    """What measures a clock: an instance, a follower of another clock, a source of pulses."""
-
-    @property
-    def name(self) -> str:
-        """What it is called in the configuration."""
-
-    @property
-    def time_properties(self) -> TimeProperties | None:
-        """The timescale that it measures against; None: nobody tells."""
-
-    def servo_locked(self, *, locked: bool) -> None:
-        """Take what the servo made of the last measurement."""
 
 
 class ClockDriver:
@@ -96,6 +77,7 @@ class ClockDriver:
         holdover: HoldoverSettings | None = None,
         sensor: TemperatureSensor | None = None,
         step_threshold: TimeInterval = 0,
+        leap_seconds: LeapSeconds | None = None,
     ) -> None:
         self.discipline = ClockDiscipline(
             servo,
@@ -109,9 +91,12 @@ class ClockDriver:
         self.users: list[StepListener] = []
         self.on_state: list[Callable[[ClockState], None]] = []
         """To be called when the clock is worth something else: who announces it need not ask."""
+        self.on_sample: list[Callable[[OffsetSample, str], None]] = []
+        """To be called with what was measured, and by whom."""
         self._told_state = arbiter.state
         self.last_sample: OffsetSample | None = None
-        self._utc = UtcKeeper(clock) if isinstance(clock, RealtimeClock) else None
+        self.leap_seconds = leap_seconds or LeapSeconds(())
+        self._utc = UtcKeeper(clock, self.leap_seconds) if isinstance(clock, RealtimeClock) else None
         self._measuring: dict[str, MeasuringUser] = {}
         self._steered = SteeredClock(clock, check, self._record, reopen)
         self._store = store
@@ -272,6 +257,8 @@ class ClockDriver:
             weight=sampled.joined.weight if sampled.joined else 1.0,
         )
         self._recorder.record(sample, name)
+        for take in self.on_sample:
+            take(sample, name)
         if sampled.steering or self.arbiter.writer is None:
             self.last_sample = sample
         if self._utc is not None and sampled.steering and sampled.state in LOCKED_STATES:
@@ -312,7 +299,11 @@ class ClockDriver:
         """Return PTP time - UTC as it is known now, None where it is not. Raises ``HardwareError``."""
         if self._utc is not None:
             return None if self._utc.is_ambiguous() else self._utc.tai_offset_s
-        chosen = choose_tai_offset(self.time_properties, RealtimeClock(tai_offset_s=0).kernel_tai_offset_s())
+        user = self._measuring.get(self.discipline.steered_by or "")
+        if isinstance(user, KeepsUtc):
+            return user.utc_offset_s
+        kernel_s, utc_s = RealtimeClock(tai_offset_s=0).kernel_tai_offset_s(), time.time_ns() // 1_000_000_000
+        chosen = choose_tai_offset(self.time_properties, kernel_s, self.leap_seconds, utc_s)
         return None if chosen.assumed else chosen.seconds
 
     def drifted_ns(self) -> float | None:
@@ -336,6 +327,19 @@ class ClockDriver:
         self._steered.forget()
         self._carry_out(self.discipline.moved_by_others(delta), self.discipline.steered_by or "")
 
+    def put_ahead(self, seconds: float) -> None:
+        """Move a clock that shows an instant that has been, before anything was measured. Raises ``HardwareError``."""
+        self.clock.step(round(seconds * SECOND))
+
+    def look_now(self) -> None:
+        """See whether another hand moved the clock; a leap second of the system clock is none."""
+        if self._utc is not None and (self._utc.is_ambiguous() or not self.arbiter.has_candidates):
+            return
+        try:
+            self._look()
+        except HardwareError as error:
+            self._steered.failed(error)
+
     def _look(self) -> tuple[LocalTime, MonotonicTime, TimeInterval]:
         """Look at the clock as :meth:`SteeredClock.look` does, and follow what it saw."""
         local, raw, moved = self._steered.look()
@@ -349,8 +353,7 @@ class ClockDriver:
         try:
             if self._steered.is_gone:
                 self.revive()
-            if self._utc is None:  # the system clock's leap seconds are no foreign hand
-                self._look()
+            self.look_now()
             if self._sensor is not None:
                 self.discipline.prediction.temperature_c = self._sensor.celsius()
             before_ppb = self.frequency_ppb

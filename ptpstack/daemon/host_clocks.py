@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Protocol
 
 from hw.clock import Clock
 from hw.external_timestamps import ExternalTimestamps
@@ -15,6 +16,7 @@ from hw.time_of_day import TimeOfDay
 from hw.time_of_day_gpsd import GpsdTimeOfDay
 from hw.time_of_day_nmea import NmeaTimeOfDay
 from hw.time_of_day_system import SystemTimeOfDay
+from hw.time_of_day_ubx import UbxTimeOfDay
 from ptpstack.config.clock_rules import AUTO, SYSTEM, real_clock
 from ptpstack.config.model import Clock as ClockConfig
 from ptpstack.config.model import Config
@@ -27,12 +29,24 @@ from ptpstack.daemon.loop import Loop, monotonic_now
 from ptpstack.daemon.pulse_output import PulseOutput, put_on_pin
 from ptpstack.daemon.pulse_source import PulseSource, Served
 from ptpstack.daemon.time_publisher import TimePublisher
+from ptpstack.daemon.time_trust import TimeTrust
 from ptpstack.errors import ConfigError
 from ptpstack.observe.recorder import Recorder
 from ptpstack.time import interval_from_ns
 
 if TYPE_CHECKING:
     from ptpstack.daemon.ntp_driver import NtpDriver
+    from ptpstack.daemon.time_sink import TimeSink
+
+
+class Part(Protocol):
+    """What runs beside the instances."""
+
+    def start(self) -> None:
+        """Begin."""
+
+    def stop(self) -> None:
+        """End."""
 
 
 @dataclass(slots=True)
@@ -42,14 +56,16 @@ class HostClocks:
     followers: dict[str, ClockFollower] = field(default_factory=dict)
     sources: dict[str, PulseSource] = field(default_factory=dict)
     outputs: dict[str, PulseOutput] = field(default_factory=dict)
+    sinks: dict[str, TimeSink] = field(default_factory=dict)
     publisher: TimePublisher | None = None
     ntp: NtpDriver | None = None
 
-    def parts(self) -> list[ClockFollower | PulseSource | PulseOutput | NtpDriver | TimePublisher]:
-        """Return everything that is to be started and stopped."""
-        ntp = [self.ntp] if self.ntp else []
-        publisher = [self.publisher] if self.publisher else []
-        return [*self.outputs.values(), *self.sources.values(), *self.followers.values(), *ntp, *publisher]
+    def parts(self) -> list[Part]:
+        """Return everything that is to be started and stopped, in this order."""
+        ntp: list[Part] = [self.ntp] if self.ntp else []
+        publisher: list[Part] = [self.publisher] if self.publisher else []
+        pulses: list[Part] = [*self.outputs.values(), *self.sources.values()]
+        return [*pulses, *self.followers.values(), *self.sinks.values(), *ntp, *publisher]
 
 
 def host_clocks(config: Config) -> list[str]:
@@ -58,7 +74,8 @@ def host_clocks(config: Config) -> list[str]:
     words += [clock.follows for clock in config.clock.values() if clock.follows not in ("", AUTO)]
     words += [source.clock for source in config.source.values()]
     words += [output.clock for output in config.output.values()]
-    words += [config.ntp.clock] if config.ntp.source else []
+    words += [sink.clock for sink in config.sink.values()]
+    words += [config.ntp.clock] if config.ntp.is_used else []
     return list(dict.fromkeys(real_clock(word, config.clock) for word in words))
 
 
@@ -95,6 +112,7 @@ def build_host_clocks(
     clock_of: Mapping[str, str],
     *,
     announce_by_profile: Container[str] = (),
+    trust: TimeTrust,
     loop: Loop,
     recorder: Recorder,
 ) -> HostClocks:
@@ -133,10 +151,21 @@ def build_host_clocks(
         driver = drivers[real_clock(output.clock, config.clock)]
         host.outputs[name] = PulseOutput(f"output.{name}", output, driver, loop, recorder)
         driver.users.append(host.outputs[name])
-    if config.ntp.source:
+    for name, sink in config.sink.items():
+        from ptpstack.daemon.time_sink import TimeSink, make_writer  # noqa: PLC0415 (few configurations have any)
+
+        host.sinks[name] = TimeSink(
+            f"sink.{name}",
+            sink,
+            drivers[real_clock(sink.clock, config.clock)],
+            open_writer=partial(make_writer, sink),
+            loop=loop,
+            recorder=recorder,
+        )
+    if config.ntp.is_used:
         from ptpstack.daemon.ntp_build import build_ntp  # noqa: PLC0415 (10 ms that PTP alone does not need)
 
-        host.ntp = build_ntp(config.ntp, drivers[real_clock(config.ntp.clock, config.clock)], loop, recorder)
+        host.ntp = build_ntp(config.ntp, drivers[real_clock(config.ntp.clock, config.clock)], trust, loop, recorder)
     return host
 
 
@@ -195,5 +224,7 @@ def _time_of_day(config: PulseSourceConfig) -> TimeOfDay:
             return GpsdTimeOfDay(now, host=config.gpsd_host, port=config.gpsd_port, delay=delay)
         case "nmea":
             return NmeaTimeOfDay(config.serial_port, now, baud_rate=config.baud_rate, delay=delay)
+        case "ubx":
+            return UbxTimeOfDay(config.serial_port, now, baud_rate=config.baud_rate, delay=delay)
         case "system":
             return SystemTimeOfDay()

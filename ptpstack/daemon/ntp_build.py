@@ -26,6 +26,8 @@ from ptpstack.daemon.clock_driver import ClockDriver
 from ptpstack.daemon.loop import Loop
 from ptpstack.daemon.ntp_driver import Names, NtpDriver
 from ptpstack.daemon.ntp_source import NtpSourceState
+from ptpstack.daemon.reference_inputs import Reference
+from ptpstack.daemon.time_trust import TimeTrust
 from ptpstack.errors import ConfigError
 from ptpstack.observe.recorder import Recorder
 from ptpstack.time import MILLISECOND, interval_from_ns
@@ -34,7 +36,7 @@ LEAST_POLL_OF_POOLS = 6
 """Volunteers are asked once in 64 s at most, whatever the accuracy, unless min_poll says otherwise."""
 
 
-def build_ntp(config: Ntp, driver: ClockDriver, loop: Loop, recorder: Recorder) -> NtpDriver:
+def build_ntp(config: Ntp, driver: ClockDriver, trust: TimeTrust, loop: Loop, recorder: Recorder) -> NtpDriver:
     """Return what *config* describes, on the clock of *driver*. Raises ``HardwareError`` or ``ConfigError``."""
     clock, needed = driver.clock, plan(accuracy_of(config.accuracy))
     _check_stamps(config, clock)
@@ -44,7 +46,7 @@ def build_ntp(config: Ntp, driver: ClockDriver, loop: Loop, recorder: Recorder) 
         max_distance=round(config.max_distance_ms * MILLISECOND),
         authentication=Authentication(config.authentication),
     )
-    names, proofs = _names_and_proofs(config, loop, recorder)
+    names, proofs = _names_and_proofs(config, trust, loop, recorder)
     ntp = NtpDriver(
         driver,
         Ensemble(policy),
@@ -52,6 +54,7 @@ def build_ntp(config: Ntp, driver: ClockDriver, loop: Loop, recorder: Recorder) 
         settings_of=partial(_settings, needed, keys=keys, proofs=proofs, stamps=_stamp_source(clock)),
         open_socket=partial(ClientSocket, timestamping=clock.stamping, interface=config.interface, dscp=config.dscp),
         names=names,
+        references=_references(config),
         after_others=bool(driver.users),
         kernel_tai_offset_s=RealtimeClock(tai_offset_s=0).kernel_tai_offset_s,
         loop=loop,
@@ -59,6 +62,14 @@ def build_ntp(config: Ntp, driver: ClockDriver, loop: Loop, recorder: Recorder) 
     )
     driver.users.append(ntp)
     return ntp
+
+
+def _references(config: Ntp) -> list[Reference]:
+    if not config.reference:
+        return []
+    from ptpstack.daemon.reference_build import build_references  # noqa: PLC0415 (few configurations have any)
+
+    return build_references(config.reference)
 
 
 def _count(source: NtpSource, needed: Plan) -> int:
@@ -72,14 +83,16 @@ def _stamp_source(clock: Clock) -> StampSource:
     return StampSource.HARDWARE if clock.stamping is Timestamping.HARDWARE else StampSource.KERNEL
 
 
-def _names_and_proofs(config: Ntp, loop: Loop, recorder: Recorder) -> tuple[Names, dict[str, Authenticator]]:
+def _names_and_proofs(
+    config: Ntp, trust: TimeTrust, loop: Loop, recorder: Recorder
+) -> tuple[Names, dict[str, Authenticator]]:
     """Return what looks names up, and what proves the packets of each NTS source. Raises ``ConfigError``."""
     sources = [source for source in config.source if source.nts]
     if not sources:
         return Resolver(), {}
-    from ptpstack.daemon.nts_keys import NamesAndKeys, NtsKeys, installed_s  # noqa: PLC0415 (OpenSSL: 90 ms, 9 MB)
+    from ptpstack.daemon.nts_keys import NamesAndKeys, NtsKeys  # noqa: PLC0415 (OpenSSL: 90 ms, 9 MB)
 
-    keys = {source.address: NtsKeys(source, loop, recorder, installed_s()) for source in sources}
+    keys = {source.address: NtsKeys(source, loop, recorder, trust) for source in sources}
     return NamesAndKeys(Resolver(), keys.values(), loop), {name: nts.authenticator for name, nts in keys.items()}
 
 

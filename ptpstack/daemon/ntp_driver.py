@@ -6,13 +6,12 @@ clock (``clock_driver.py``).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from random import SystemRandom
 from typing import Any, Protocol
 
-from hw.realtime import RealtimeClock
 from hw.timestamping import Timestamping
 from ntp.client.association import Association
 from ntp.client.outputs import Output, Send
@@ -22,14 +21,16 @@ from ntp.ensemble import Ensemble, SourceOptions
 from ntp.resolver import FamilyName, Resolved
 from ntp.selection import Combined, Selection
 from ntp.transport import Address, ClientSocket, NotSentError, StampKeeper
+from ntp.wire.packet import Leap
 from ptpstack.config.ntp_rules import NTP
 from ptpstack.config.ntp_table import NtpSource
 from ptpstack.daemon.clock_driver import ClockDriver
 from ptpstack.daemon.events import ClockFailed
 from ptpstack.daemon.loop import Loop, monotonic_now
 from ptpstack.daemon.ntp_source import NtpSourceState, SourceResolved
-from ptpstack.daemon.ntp_status import ensemble_dict
-from ptpstack.daemon.utc_keeper import choose_tai_offset
+from ptpstack.daemon.ntp_status import association_dict, ensemble_dict
+from ptpstack.daemon.reference_inputs import Reference, ReferenceInputs
+from ptpstack.daemon.utc_timescale import UtcTimescale
 from ptpstack.engine.outputs import Measurement
 from ptpstack.engine.time_properties import TimeProperties
 from ptpstack.errors import HardwareError
@@ -51,6 +52,7 @@ LONGEST_DELAY: TimeInterval = SECOND
 """What the arbiter takes as a delay at most; a bound beyond it is a second and more anyway."""
 
 CHANCE = SystemRandom()
+_CHANGES_S = {Leap.INSERT: 1, Leap.DELETE: -1}
 
 
 class Names(Protocol):
@@ -95,33 +97,52 @@ class NtpDriver:
         settings_of: Callable[[NtpSource, str], AssociationSettings],
         open_socket: Callable[[Address], ClientSocket],
         names: Names,
+        references: Sequence[Reference] = (),
         after_others: bool = False,
         kernel_tai_offset_s: Callable[[], int],
         loop: Loop,
         recorder: Recorder,
     ) -> None:
         self.ensemble = ensemble
+        self.associations: dict[str, Association] = {}
+        """Those of the servers, by name."""
+        self.references = (
+            ReferenceInputs(
+                references,
+                ensemble,
+                utc_of=lambda system_ns: self._utc(driver.local_time(system_ns)),
+                local_utc=lambda: self._utc(driver.clock.time()),
+                heard_tai_offset=driver.leap_seconds.receiver_says,
+                loop=loop,
+                recorder=recorder,
+            )
+            if references
+            else None
+        )
         self._driver = driver
         self._sources = list(sources)
         self._settings_of = settings_of
         self._open_socket = open_socket
         self._names = names
-        self._kernel_tai_offset_s = kernel_tai_offset_s
         self._loop = loop
         self._recorder = recorder
         self._requests: dict[str, _Request] = {}
         self._timer = loop.timer(self._on_deadline)
         self._frequency_ppb: float | None = None
-        self._last_properties: TimeProperties | None = None
-        self._tai_offset_s = 0
+        self._timescale = UtcTimescale(driver, kernel_tai_offset_s)
         self._after_others = after_others
         self._started = monotonic_now()
         self._stamp_keeper = StampKeeper()
 
     @property
     def time_properties(self) -> TimeProperties | None:
-        """UTC, of which nobody tells how far it is from TAI."""
-        return None
+        """UTC, as far from TAI as the system's list, a receiver or the kernel tells; None: nobody does."""
+        return self._timescale.own_properties()
+
+    @property
+    def utc_offset_s(self) -> int:
+        """By how much the clock is kept ahead of UTC."""
+        return self._timescale.tai_offset_s
 
     def start(self) -> None:
         """Look names up, and ask. Raises ``HardwareError``."""
@@ -129,6 +150,8 @@ class NtpDriver:
         self._loop.watch(self._names.fileno(), self._on_names)
         for source in self._sources:
             self._look_up(source)
+        if self.references:
+            self.references.start()
         self._arm()
 
     def stop(self) -> None:
@@ -139,18 +162,29 @@ class NtpDriver:
         self._stamp_keeper.close()
         for name in list(self._requests):
             self._close_request(name)
-        for association in self.ensemble.associations.values():
-            association.stop()
+        for member in self.ensemble.members.values():
+            member.stop()
+        if self.references:
+            self.references.stop()
 
     def servo_locked(self, *, locked: bool) -> None:
         """Nothing depends on it here."""
 
     def clock_stepped(self, delta: TimeInterval, _local: LocalTime) -> None:
         """Carry what was measured over a step of the clock."""
+        if self.references:
+            self.references.clock_stepped()
         try:
             self._follow_timescale(delta)
         except HardwareError as error:
             self._failed(error)
+
+    def host_woke(self) -> None:
+        """Measure anew: the machine slept."""
+        self.ensemble.begin_anew(monotonic_now())
+        if self.references:
+            self.references.clock_stepped()
+        self._arm()
 
     # -- names ---------------------------------------------------------------------------------------------
 
@@ -171,7 +205,7 @@ class NtpDriver:
         for event in source.take(answer, now):
             self._recorder.record(event)
         others = source.others(answer)
-        for name in source.given_up(self.ensemble.associations)[: len(others)]:
+        for name in source.given_up(self.associations)[: len(others)]:
             self._remove(source, name)
         fresh = others[: source.count - len(source.addresses)]
         for address in fresh:
@@ -187,12 +221,14 @@ class NtpDriver:
             prefer=config.prefer, trust=config.trust, require=config.require, noselect=config.noselect
         )
         source.addresses[name] = address
+        self.associations[name] = association
         self.ensemble.add(name, association, options)
         self._carry_out(name, association.start(now))
 
     def _remove(self, source: NtpSourceState, name: str) -> None:
         self._close_request(name)
         self.ensemble.remove(name)
+        del self.associations[name]
         del source.addresses[name]
 
     # -- time ------------------------------------------------------------------------------------------------
@@ -211,7 +247,7 @@ class NtpDriver:
         except HardwareError as error:
             self._failed(error)
         for source in self._sources:
-            if source.is_due(self.ensemble.associations, now):
+            if source.is_due(self.associations, now):
                 self._look_up(source)
         self._judge(now)
         self._arm()
@@ -230,7 +266,7 @@ class NtpDriver:
 
     def _send(self, name: str, send: Send) -> None:
         self._close_request(name)
-        association = self.ensemble.associations[name]
+        association = self.associations[name]
         try:
             opened = self._open_socket(self._address_of(name))
             request = self._requests[name] = _Request(opened, send.context)
@@ -249,7 +285,7 @@ class NtpDriver:
         self._carry_out(name, association.transmitted(send.context, departed, StampSource.DAEMON, monotonic_now()))
 
     def _on_socket(self, name: str) -> None:
-        request, association = self._requests[name], self.ensemble.associations[name]
+        request, association = self._requests[name], self.associations[name]
         stamps = self._stamp_source()
         try:
             stamp_ns = request.socket.transmit_stamp_ns()
@@ -286,27 +322,12 @@ class NtpDriver:
 
     def _utc(self, local: LocalTime) -> UtcTime:
         """Return what the clock takes for UTC when it reads *local*."""
-        return UtcTime(int(local) - self._tai_offset_s * SECOND)
-
-    def _choose_tai_offset_s(self) -> int:
-        """Return by how much the clock is ahead of UTC, by whoever steered it last before NTP did."""
-        clock = self._driver.clock
-        if isinstance(clock, RealtimeClock):
-            return clock.tai_offset_s
-        if self._driver.time_properties is not None:
-            self._last_properties = self._driver.time_properties
-        return choose_tai_offset(self._last_properties, self._kernel_tai_offset_s()).seconds
+        return self._timescale.utc(local)
 
     def _follow_timescale(self, stepped: TimeInterval = 0) -> None:
-        """Re-express what was measured as the clock shows UTC now, after a step of the clock itself.
-
-        A leap second moves the servers' time too: no offset changes by it. Raises ``HardwareError``.
-        """
-        before_s, self._tai_offset_s = self._tai_offset_s, self._choose_tai_offset_s()
-        change = (before_s - self._tai_offset_s) * SECOND
-        is_leap_second = not stepped and abs(change) == SECOND
-        if stepped or change:
-            self.ensemble.clock_stepped(0 if is_leap_second else stepped + change)
+        """Re-express what was measured as the clock shows UTC now. Raises ``HardwareError``."""
+        if change := self._timescale.follow(stepped):
+            self.ensemble.clock_stepped(change)
 
     def _follow_clock(self) -> None:
         """Re-express what was measured when the clock got another timescale, or was told to run at another speed.
@@ -340,6 +361,9 @@ class NtpDriver:
         except HardwareError as error:
             self._failed(error)
             return None
+        if selection.combined is not None:
+            change_s = _CHANGES_S.get(selection.combined.leap, 0)
+            events += self._driver.leap_seconds.sources_say(change_s, self._timescale.utc_s())
         for event in events:
             self._recorder.record(event)
         return selection
@@ -353,7 +377,7 @@ class NtpDriver:
             t2=local,
             offset_from_master=combined.offset,
             mean_delay=min(combined.bound, LONGEST_DELAY),
-            log_sync_interval=self.ensemble.associations[combined.best].poll.exponent,
+            log_sync_interval=self.ensemble.members[combined.best].poll.exponent,
         )
 
     def _failed(self, error: HardwareError) -> None:
@@ -366,6 +390,11 @@ class NtpDriver:
         local = self._utc(self._driver.clock.time())
         return {
             "clock": self._driver.clock.name,
-            **ensemble_dict(self.ensemble, lambda name: self._address_of(name).host, local, monotonic_now()),
+            **ensemble_dict(self.ensemble, self._details_of, local, monotonic_now()),
             "unresolved": [source.name for source in self._sources if not source.addresses],
         }
+
+    def _details_of(self, name: str) -> dict[str, Any]:
+        if self.references and name in self.references.references:
+            return self.references.references[name].as_dict()
+        return {"address": self._address_of(name).host, **association_dict(self.associations[name])}

@@ -6,14 +6,14 @@ from collections.abc import Callable
 from typing import Any
 
 from ntp.client.association import Association, AssociationState, reference_name
-from ntp.ensemble import Ensemble
+from ntp.ensemble import Ensemble, Member
 from ptpstack.time import MonotonicTime, UtcTime, interval_to_ns, interval_to_seconds
 
 
 def ensemble_dict(
-    ensemble: Ensemble, host_of: Callable[[str], str], local: UtcTime, now: MonotonicTime
+    ensemble: Ensemble, details_of: Callable[[str], dict[str, Any]], local: UtcTime, now: MonotonicTime
 ) -> dict[str, Any]:
-    """Return what the sources say together and each for itself; *host_of* tells the address of one by its name."""
+    """Return what the sources say together, and each for itself with what *details_of* adds for its kind."""
     selection = ensemble.select(local, now)
     combined = selection.combined
     return {
@@ -26,32 +26,38 @@ def ensemble_dict(
                 "used": verdict.used,
                 "reason": verdict.reason.name,
                 "why": verdict.text,
-                "address": host_of(verdict.name),
-                **_association_dict(ensemble.associations[verdict.name], local, now),
+                **_member_dict(ensemble.members[verdict.name], local, now),
+                **details_of(verdict.name),
             }
             for verdict in selection.verdicts
         },
     }
 
 
-def _association_dict(association: Association, local: UtcTime, now: MonotonicTime) -> dict[str, Any]:
-    estimate, age = association.estimate(local), association.age(now)
-    newest = association.samples.newest
+def _member_dict(member: Member, local: UtcTime, now: MonotonicTime) -> dict[str, Any]:
+    estimate, age = member.estimate(local), member.age(now)
+    newest = member.samples.newest
     return {
-        "stratum": association.stratum,
-        "reference": reference_name(association.reference_id, association.stratum),
-        "reach": f"{association.reach:03o}",
-        "poll_s": interval_to_seconds(association.poll.interval),
+        "stratum": member.stratum,
+        "reference": reference_name(member.reference_id, member.stratum),
+        "reach": f"{member.reach:03o}",
+        "poll_s": interval_to_seconds(member.poll.interval),
         "age_s": None if age is None else round(interval_to_seconds(age), 1),
         "offset_ns": None if estimate is None else round(interval_to_ns(estimate.offset), 1),
         "deviation_ns": None if estimate is None else round(interval_to_ns(estimate.deviation), 1),
         "root_distance_ns": None if estimate is None else round(interval_to_ns(estimate.root_distance), 1),
         "frequency_ppb": None if estimate is None else round(estimate.frequency_ppb, 3),
         "delay_ns": None if estimate is None else round(interval_to_ns(estimate.delay), 1),
-        "samples": len(association.samples),
+        "samples": len(member.samples),
         "stamps": None if newest is None else newest.stamps.label,
         "interleaved": None if newest is None else newest.interleaved,
-        "authenticated": association.authenticated,
+        "authenticated": member.authenticated,
+    }
+
+
+def association_dict(association: Association) -> dict[str, Any]:
+    """Return what only a server has."""
+    return {
         "stopped": association.state is AssociationState.STOPPED,
         "requests": association.requests,
         "rejected": {reason.name: count for reason, count in association.rejected.items()},

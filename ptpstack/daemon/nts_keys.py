@@ -13,13 +13,10 @@ import contextlib
 import socket
 import time
 from collections.abc import Callable, Iterable
-from pathlib import Path
 from random import SystemRandom
 
-import ptpstack
 from ntp.nts.aead import usable
 from ntp.nts.authenticator import NtsAuthenticator
-from ntp.nts.certificates import Window
 from ntp.nts.errors import KeyEstablishmentError
 from ntp.nts.key_exchange import ExchangeRequest, Grant, KeyExchange
 from ntp.resolver import FamilyName, Resolved, literal
@@ -27,6 +24,7 @@ from ntp.transport import Address
 from ptpstack.config.ntp_table import NtpSource
 from ptpstack.daemon.loop import Loop, monotonic_now
 from ptpstack.daemon.ntp_driver import Names
+from ptpstack.daemon.time_trust import TimeTrust
 from ptpstack.observe.recorder import Recorder
 from ptpstack.time import SECOND, MonotonicTime, TimeInterval, interval_from_seconds
 
@@ -34,26 +32,11 @@ CHANCE = SystemRandom()
 LOOK_EVERY: TimeInterval = 2 * SECOND
 """How soon it is noticed that cookies have run out, or that the clock was set."""
 
-_DECADE_S = 10 * 365 * 86_400
-
-
-def window_of_an_unset_clock(now_s: int, floor_s: int) -> Window | None:
-    """Return between which instants it is when the clock reads *now_s*; None: it may be right.
-
-    It is not when it reads a time before *floor_s*, when this program was installed.
-    """
-    return Window(floor_s, floor_s + _DECADE_S) if now_s < floor_s else None
-
-
-def installed_s() -> int:
-    """Return when this program was installed, in seconds of UTC since 1970."""
-    return int(Path(ptpstack.__file__).stat().st_mtime)
-
 
 class NtsKeys:
     """The keys of one NTS source. *answer* is called with what came of each key establishment."""
 
-    def __init__(self, config: NtpSource, loop: Loop, recorder: Recorder, floor_s: int) -> None:
+    def __init__(self, config: NtpSource, loop: Loop, recorder: Recorder, trust: TimeTrust) -> None:
         self.config = config
         self.answer: Callable[[Resolved], None] = lambda _: None
         self.authenticator = NtsAuthenticator(
@@ -61,7 +44,7 @@ class NtsKeys:
         )
         self._loop = loop
         self._recorder = recorder
-        self._floor_s = floor_s
+        self._trust = trust
         self._exchange: KeyExchange | None = None
         self._deadline = MonotonicTime(0)
         self._timer = loop.timer(self._look)
@@ -85,27 +68,26 @@ class NtsKeys:
             if now >= self._deadline:
                 self._take()
             return
-        now_s = int(time.time())
-        if now_s >= self._floor_s:
-            for event in self.authenticator.clock_is_set(now_s):
+        if not self._trust.is_open():
+            for event in self.authenticator.clock_is_set(int(time.time())):
                 self._recorder.record(event)
         due = self.authenticator.next_exchange()
         if due is not None and due <= now:
-            self._begin(now, now_s)
+            self._begin(now)
 
-    def _begin(self, now: MonotonicTime, now_s: int) -> None:
+    def _begin(self, now: MonotonicTime) -> None:
         algorithms, events = self.authenticator.begin_exchange(now)
         for event in events:
             self._recorder.record(event)
-        window = window_of_an_unset_clock(now_s, self._floor_s)
+        window = self._trust.window_s()
         config = self.config
         request = ExchangeRequest(
             host=config.address,
             port=config.nts_port,
             algorithms=algorithms,
             ca_file=config.ca_file or None,
-            earliest_s=window.earliest_s if window else None,
-            latest_s=window.latest_s if window else None,
+            earliest_s=window[0] if window else None,
+            latest_s=window[1] if window else None,
         )
         try:
             self._exchange = KeyExchange(request)

@@ -18,8 +18,9 @@ from hw.clock import Clock
 from ptpstack.arbiter.clock_arbiter import ClockArbiter
 from ptpstack.arbiter.clock_discipline import ClockDiscipline
 from ptpstack.arbiter.clock_state import ClockState
-from ptpstack.daemon.clock_driver import ClockDriver, MeasuringUser
+from ptpstack.daemon.clock_driver import ClockDriver
 from ptpstack.daemon.clock_follower import ClockFollower
+from ptpstack.daemon.clock_users import MeasuringUser
 from ptpstack.daemon.loop import Loop
 from ptpstack.engine.outputs import Measurement
 from ptpstack.engine.time_properties import TimeProperties

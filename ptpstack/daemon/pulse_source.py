@@ -8,6 +8,7 @@ steering (``clock_driver.py``).
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
@@ -21,8 +22,9 @@ from ptpstack.arbiter.clock_state import ClockState
 from ptpstack.config.model import PulseSource as PulseSourceConfig
 from ptpstack.daemon.clock_driver import ClockDriver
 from ptpstack.daemon.events import ClockFailed
+from ptpstack.daemon.leap_seconds import choose_tai_offset
 from ptpstack.daemon.loop import Loop, monotonic_now
-from ptpstack.daemon.utc_keeper import TaiOffsetAssumed, choose_tai_offset
+from ptpstack.daemon.utc_keeper import TaiOffsetAssumed
 from ptpstack.engine.outputs import Measurement
 from ptpstack.engine.time_properties import TimeProperties
 from ptpstack.errors import HardwareError
@@ -222,7 +224,7 @@ class PulseSource:
             self._failed(error)
             return
         pulse = second.ptp_time(self.time_properties.current_utc_offset)
-        stamp = edge + interval_from_ns(self._config.correction_ns)
+        stamp = edge + interval_from_ns(self._config.correction_ns) + second.early_by
         measurement = Measurement(
             port_number=0,
             parent_port_identity=PortIdentity(ClockIdentity(), 0),
@@ -269,9 +271,11 @@ class PulseSource:
         self._watch_time_of_day()
 
     def _choose_timescale(self) -> None:
-        """TAI - UTC as the first instance on the clock is configured to announce it, else by the kernel."""
+        """TAI - UTC as the first instance on the clock is configured to announce it, else by who knows it best."""
         configured = self._served[0].properties if self._served else None
-        offset = choose_tai_offset(configured, self._kernel_tai_offset_s())
+        leap_seconds, utc_s = self._driver.leap_seconds, time.time_ns() // 1_000_000_000
+        offset = choose_tai_offset(configured, self._kernel_tai_offset_s(), leap_seconds, utc_s)
+        change_s = leap_seconds.change_s(utc_s)
         if offset.assumed and not self._said_assumed:
             assumed = TaiOffsetAssumed(clock=self._driver.clock.name, tai_offset_s=offset.seconds)
             self._recorder.record(assumed, self.name)
@@ -279,6 +283,8 @@ class PulseSource:
         self.time_properties = TimeProperties(
             current_utc_offset=offset.seconds,
             current_utc_offset_valid=not offset.assumed,
+            leap61=change_s > 0,
+            leap59=change_s < 0,
             time_traceable=True,
             frequency_traceable=True,
         )

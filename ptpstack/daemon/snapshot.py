@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import time
 from typing import Any
 
 from hw.soft_clock import SoftClock
@@ -63,6 +64,9 @@ def snapshot(plant: Plant, recorder: Recorder, started: MonotonicTime) -> dict[s
         "clocks": {word: _clock(plant, word, driver) for word, driver in plant.clocks.items()},
         "sources": {name: source.as_dict() for name, source in plant.host.sources.items()},
         **({"synce": plant.synce.as_dict()} if plant.synce else {}),
+        **({"time_trust": plant.trust.as_dict()} if plant.trust else {}),
+        "leap_seconds": plant.leap_seconds.as_dict(int(time.time())),
+        "sinks": {name: sink.as_dict() for name, sink in plant.host.sinks.items()},
         **({"ntp": plant.host.ntp.as_dict()} if plant.host.ntp else {}),
         "decisions": [record.as_dict() for record in recorder.last(DECISIONS)],
     }

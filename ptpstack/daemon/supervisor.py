@@ -17,15 +17,19 @@ from functools import partial
 from hw.link import LinkMonitor
 from hw.soft_clock import SoftClock
 from ptpstack import __version__
+from ptpstack.arbiter.clock_state import ClockState
+from ptpstack.config.clock_rules import SYSTEM
 from ptpstack.config.model import Config
 from ptpstack.config.resolve import resolve
 from ptpstack.daemon.build import Plant, build
 from ptpstack.daemon.control import ControlError, ControlServer
 from ptpstack.daemon.events import DaemonStarted, DaemonStopping, HangupTaken, InternalError, Unavailable
+from ptpstack.daemon.host_watch import HostWatch
 from ptpstack.daemon.loop import Loop, monotonic_now
 from ptpstack.daemon.notify import Notifier
 from ptpstack.daemon.process import freeze_garbage, harden
 from ptpstack.daemon.snapshot import snapshot, summary, times
+from ptpstack.errors import HardwareError
 from ptpstack.observe.event_file import EventFile
 from ptpstack.observe.formats import make_format
 from ptpstack.observe.output import LineWriter, line_sink
@@ -34,10 +38,15 @@ from ptpstack.synce.selection import CommandError
 from ptpstack.time import NANOSECOND, SECOND, MonotonicTime, TimeInterval, UtcTime, interval_from_seconds
 
 CHECK_INTERVAL: TimeInterval = SECOND
+SAVE_TIME_EVERY: TimeInterval = 60 * SECOND
 DEFECTS_MAX, DEFECTS_WITHIN = 10, 10 * SECOND
 """So many internal errors in so short a time end the process: the service manager starts a fresh one."""
 
 EXIT_OK, EXIT_FAILED = 0, 1
+
+
+def _not_saved(error: OSError) -> Unavailable:
+    return Unavailable(what="the time for the next start", why=f"it cannot be kept: {error.strerror}")
 
 
 def utc_now() -> UtcTime:
@@ -61,10 +70,14 @@ class Supervisor:
         self._notifier = Notifier()
         self._links = LinkMonitor()
         self._event_file: EventFile | None = None
+        self._host = HostWatch(
+            woke=self._on_wake, clock_was_set=self._on_clock_set, loop=self.loop, recorder=self.recorder
+        )
         self._exits = ExitStack()
         """What to end, the last begun first; the failure of one keeps none of the others from it."""
         for part in (self.loop, self._notifier, self._links):
             self._exits.callback(part.close)
+        self._exits.callback(self._host.stop)
 
     def run(self, seconds: float | None = None) -> int:
         """Serve, and return the exit code. Raises ``PtpstackError`` when it cannot start."""
@@ -81,6 +94,7 @@ class Supervisor:
             self.loop.on_signal(number, partial(self._end, number.name))
         self.loop.on_signal(signal.SIGHUP, self._on_hangup)
         self._build()
+        self._trust_time()
         for event in harden(self._config.realtime):
             self.recorder.record(event)
         for clock in self.plant.clocks.values():
@@ -92,6 +106,9 @@ class Supervisor:
         for part in self.plant.beside():
             part.start()
         self._watch_links()
+        self._host.start()
+        self._every(SAVE_TIME_EVERY, self._save_time)
+        self._exits.callback(self._save_time)
         self._every(CHECK_INTERVAL, self._check)
         if self._notifier.watchdog_interval is not None:
             self._every(self._notifier.watchdog_interval // 2, self._feed_watchdog)
@@ -187,12 +204,57 @@ class Supervisor:
 
     def _check(self) -> None:
         """Look once a second for what nobody tells: a system clock that was stepped under a soft clock, or not kept."""
+        self._host.look()
         for driver in self.plant.clocks.values():
             driver.check_kept()
             if isinstance(driver.clock, SoftClock) and (jumped := driver.clock.check_true_time()):
                 self.recorder.record(jumped)
                 driver.moved_by_others(jumped.jump_ns * NANOSECOND)
+        for event in self.plant.leap_seconds.look(int(time.time())):
+            self.recorder.record(event)
         self._notifier.status(summary(self.plant))
+
+    def _trust_time(self) -> None:
+        """Put a clock that is in the past on the floor, and hear when it may be trusted."""
+        assert self.plant.trust is not None
+        system = self.plant.clocks.get(SYSTEM)
+        ours = system is not None and system.arbiter.has_candidates
+        try:
+            events = self.plant.trust.start(system.put_ahead if system and ours else None)
+        except HardwareError as error:
+            events = [Unavailable(what="the earliest time that it can be", why=str(error))]
+        for event in events:
+            self.recorder.record(event)
+        if system is not None:
+            system.on_state.append(self._on_system_state)
+
+    def _on_system_state(self, state: ClockState) -> None:
+        assert self.plant.trust is not None
+        locked, lost = state is ClockState.LOCKED, state in (ClockState.ACQUIRING, ClockState.FREE_RUNNING)
+        by = self.plant.clocks[SYSTEM].arbiter.writer or ""
+        try:
+            events = self.plant.trust.clock_became(locked=locked, lost=lost, by=by)
+        except OSError as error:
+            events = [_not_saved(error)]
+        for event in events:
+            self.recorder.record(event)
+
+    def _save_time(self) -> None:
+        assert self.plant.trust is not None
+        try:
+            self.plant.trust.save()
+        except OSError as error:
+            self.recorder.record(_not_saved(error))
+
+    def _on_wake(self) -> None:
+        for driver in self.plant.clocks.values():
+            driver.moved_by_others(0)  # nobody knows how far: it may be stepped as at the start
+        if self.plant.host.ntp is not None:
+            self.plant.host.ntp.host_woke()
+
+    def _on_clock_set(self) -> None:
+        for driver in self.plant.clocks.values():
+            driver.look_now()
 
     def _feed_watchdog(self) -> None:
         """The loop runs, or this would not be called; and where samples came in, clocks were steered by them."""

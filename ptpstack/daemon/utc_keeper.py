@@ -11,13 +11,11 @@ from typing import ClassVar
 
 from hw.realtime import Leap, RealtimeClock
 from ptpstack.arbiter.clock_state import ClockState
+from ptpstack.daemon.leap_seconds import LeapSeconds, choose_tai_offset
 from ptpstack.engine.time_properties import TimeProperties
 from ptpstack.events import Event, Severity
 from ptpstack.observe.events import OffsetSample
 from ptpstack.time import SECOND, MonotonicTime, TimeInterval, UtcTime
-
-ASSUMED_TAI_OFFSET_S = 37
-"""Since 2017-01-01 (IERS Bulletin C)."""
 
 KEPT_IN_HOLDOVER: TimeInterval = 600 * SECOND
 """So long a clock that was locked still counts as kept; its maximum error grows meanwhile, as the kernel has it."""
@@ -28,29 +26,6 @@ AMBIGUOUS_BEFORE, AMBIGUOUS_AFTER = 2 * SECOND, SECOND
 
 _SECONDS = {Leap.INSERT: 1, Leap.NONE: 0, Leap.DELETE: -1}
 _LEAPS = {seconds: leap for leap, seconds in _SECONDS.items()}
-
-
-@dataclass(frozen=True, slots=True)
-class TaiOffset:
-    """TAI - UTC, why that, and whether it is a guess."""
-
-    seconds: int
-    rule: str
-    assumed: bool = False
-
-
-def choose_tai_offset(properties: TimeProperties | None, kernel_s: int) -> TaiOffset:
-    """Return TAI - UTC by what a master's (None: nobody's) *properties* say, else by the kernel, else by the calendar.
-
-    0 where the master's timescale is its own.
-    """
-    if properties and not properties.ptp_timescale:
-        return TaiOffset(0, "the master's timescale is its own, taken as UTC")
-    if properties and properties.current_utc_offset_valid:
-        return TaiOffset(properties.current_utc_offset, "currentUtcOffset, announced as valid")
-    if kernel_s:
-        return TaiOffset(kernel_s, "the kernel has it, and nobody announces a valid one")
-    return TaiOffset(ASSUMED_TAI_OFFSET_S, "neither a valid currentUtcOffset nor the kernel tells", assumed=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,10 +107,14 @@ class SystemTimeKept(Event, frozen=True, kw_only=True):
 
 
 class UtcKeeper:
-    """Keeps *clock*, and the kernel, on the right UTC. Every method raises ``HardwareError``."""
+    """Keeps *clock*, and the kernel, on the right UTC, by a master or what *leap_seconds* knows.
 
-    def __init__(self, clock: RealtimeClock) -> None:
+    Every method raises ``HardwareError``.
+    """
+
+    def __init__(self, clock: RealtimeClock, leap_seconds: LeapSeconds | None = None) -> None:
         self._clock = clock
+        self._leap_seconds = leap_seconds
         self._leap = Leap.NONE
         self._said_assumed = False
         self._kept_at: MonotonicTime | None = None
@@ -158,7 +137,7 @@ class UtcKeeper:
         if self.is_ambiguous():
             return 0, events
         kernel_s = clock.kernel_tai_offset_s()
-        chosen = choose_tai_offset(properties, kernel_s)
+        chosen = choose_tai_offset(properties, kernel_s, self._leap_seconds, int(self._utc()) // SECOND)
         if chosen.assumed and not self._said_assumed:
             events.append(TaiOffsetAssumed(clock=clock.name, tai_offset_s=chosen.seconds))
         self._said_assumed = chosen.assumed

@@ -386,7 +386,7 @@ BROKEN = [
     Broken(
         "key of another time of day",
         '[source.gnss]\ntype = "pps"\nclock = "/dev/ptp0"\nbaud_rate = 4800\n',
-        ("ptp.toml:4: source.gnss.baud_rate: has no effect", 'it belongs to nmea, and time_of_day is "system"'),
+        ("ptp.toml:4: source.gnss.baud_rate: has no effect", 'it belongs to nmea and ubx, and time_of_day is "system"'),
     ),
     Broken(
         "seconds named by what follows the pulses",

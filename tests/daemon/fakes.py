@@ -1,11 +1,13 @@
 """Stand-ins for sockets, clocks and instances: what they are told is kept, what they say is scripted."""
 
 import os
+import time
 from collections.abc import Hashable, Sequence
 
 from hw.sockets import PortSocket, Received, TransmitStamp
 from hw.timestamping import SOFTWARE_STAMPS, Granted, Timestamping
 from ptpstack.daemon.loop import Loop, monotonic_now
+from ptpstack.daemon.time_trust import TimeTrust
 from ptpstack.engine.outputs import Measurement
 from ptpstack.errors import HardwareError
 from ptpstack.observe.recorder import Record, Recorder
@@ -206,3 +208,8 @@ class Workshop:
 
     def events(self, kind: type) -> list:
         return [record.event for record in self.records if isinstance(record.event, kind)]
+
+
+def known_time() -> TimeTrust:
+    """A machine on which another program keeps the time."""
+    return TimeTrust("", now_s=time.time, monotonic_s=time.monotonic, kernel_says_kept=lambda: True, files=())

@@ -20,7 +20,7 @@ from ptpstack.daemon.state_store import StateStore
 from ptpstack.errors import ConfigError
 from ptpstack.servo.pi import PiServo
 from ptpstack.servo.sanity import ClockCheck
-from tests.daemon.fakes import Workshop
+from tests.daemon.fakes import Workshop, known_time
 from tests.daemon.kernel import FakeRealtimeClock, Kernel
 
 SYSTEM = {"type": "system", "follows": "second"}
@@ -86,7 +86,9 @@ def build(clock_of: dict[str, str], following: Config) -> HostClocks:
         for word, clock in clocks.items()
     }
     try:
-        return build_host_clocks(following, drivers, {}, clock_of, loop=shop.loop, recorder=shop.recorder)
+        return build_host_clocks(
+            following, drivers, {}, clock_of, trust=known_time(), loop=shop.loop, recorder=shop.recorder
+        )
     finally:
         shop.loop.close()
 

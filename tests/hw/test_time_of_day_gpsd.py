@@ -16,8 +16,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hw.gpsd import PORT, GpsdReport, SystemStamp, decode_gpsd
 from hw.time_of_day import PulseSecond, TimeOfDay, UtcSecond
-from hw.time_of_day_gpsd import PORT, GpsdReport, GpsdTimeOfDay, decode_gpsd
+from hw.time_of_day_gpsd import GpsdTimeOfDay
 from lab import namespaces
 from ptpstack.errors import HardwareError, WireError
 from ptpstack.time import MILLISECOND, NANOSECOND, SECOND
@@ -35,6 +36,10 @@ def tpv(second: int, mode: int = 3, **more: object) -> bytes:
 def pulse(report: str, second: int) -> bytes:
     what = {"class": report, "device": "/dev/pts/0", "real_sec": NINE + second, "real_nsec": 0, "clock_sec": 5}
     return json.dumps({**what, "clock_nsec": 910_514_874, "precision": -20}).encode() + b"\r\n"
+
+
+def stamp(second: int) -> SystemStamp:
+    return SystemStamp(5_910_514_874, (NINE + second) * 1_000_000_000, -20)
 
 
 # The decoder
@@ -60,11 +65,15 @@ def pulse(report: str, second: int) -> bytes:
             GpsdReport("TPV", UtcSecond(1_483_228_800, leap_second=True), has_fix=True),
             id="a leap second",
         ),
-        pytest.param(pulse("PPS", 5), GpsdReport("PPS", UtcSecond(NINE + 5)), id="a pulse"),
-        pytest.param(pulse("TOFF", 5), GpsdReport("TOFF", UtcSecond(NINE + 5)), id="an offset"),
+        pytest.param(pulse("PPS", 5), GpsdReport("PPS", UtcSecond(NINE + 5), stamp=stamp(5)), id="a pulse"),
+        pytest.param(pulse("TOFF", 5), GpsdReport("TOFF", UtcSecond(NINE + 5), stamp=stamp(5)), id="an offset"),
         pytest.param(
             b'{"class":"TOFF","device":"/dev/pts/0","real_sec":1795422957, "real_nsec":0,"clock_sec":1,"clock_nsec":2}',
-            GpsdReport("TOFF", UtcSecond(1_795_422_957)),
+            GpsdReport(
+                "TOFF",
+                UtcSecond(1_795_422_957),
+                stamp=SystemStamp(1_000_000_002, 1_795_422_957_000_000_000),
+            ),
             id="as gpsd 3.22 wrote it",
         ),
         pytest.param(BANNER, None, id="the banner"),

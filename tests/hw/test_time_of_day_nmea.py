@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hw import time_of_day_nmea
+from hw import serial_receiver
 from hw.time_of_day import PulseSecond, TimeOfDay, UtcSecond
 from hw.time_of_day_nmea import NmeaTime, NmeaTimeOfDay, decode_nmea
 from ptpstack.errors import HardwareError, WireError
@@ -219,7 +219,7 @@ def test_broken_lines_are_counted_and_passed_over(source: NmeaTimeOfDay, hear: H
 def test_noise_without_end_is_not_kept(source: NmeaTimeOfDay, hear: Hear) -> None:
     for _ in range(20):
         hear(10_000, b"U" * 3000)
-    assert len(source._line) <= 1024
+    assert len(source._sentences._line) <= 1024
     hear(10_300, b"\n" + zda(10))
     hear(11_300, zda(11))
     assert source.second_of(11 * SECOND).is_valid
@@ -296,6 +296,6 @@ def test_without_pyserial_it_says_what_to_install(monkeypatch: pytest.MonkeyPatc
     def missing(name: str) -> None:
         raise ModuleNotFoundError(name)
 
-    monkeypatch.setattr(time_of_day_nmea.importlib, "import_module", missing)
+    monkeypatch.setattr(serial_receiver.importlib, "import_module", missing)
     with pytest.raises(HardwareError, match=r"install ptpstack\[gnss\]"):
         NmeaTimeOfDay("/dev/ttyS9", 0)

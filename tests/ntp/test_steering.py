@@ -40,7 +40,7 @@ class SteeredWorld(World):
                 combined = ensemble.judge(self.local(), self.now)[0].combined
                 if not isinstance(output, Sample) or combined is None or not ensemble.is_due(combined, name, self.now):
                     continue
-                exponent = ensemble.associations[combined.best].poll.exponent
+                exponent = ensemble.members[combined.best].poll.exponent
                 if exponent != log_interval:
                     log_interval = exponent
                     servo.set_sync_interval(interval_from_log2_seconds(exponent))

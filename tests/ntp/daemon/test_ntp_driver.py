@@ -20,6 +20,7 @@ from ntp.selection import Policy
 from ntp.transport import Address, ClientSocket
 from ptpstack.config.ntp_table import NtpSource
 from ptpstack.daemon.events import ClockFailed
+from ptpstack.daemon.leap_seconds import LeapSeconds
 from ptpstack.daemon.ntp_driver import NtpDriver
 from ptpstack.daemon.ntp_source import NtpSourceState, SourceNotResolved, SourceResolved
 from ptpstack.engine.outputs import Measurement
@@ -93,6 +94,7 @@ class FakeClockDriver:
         self.frequency_ppb = 0.0
         self.time_properties: TimeProperties | None = None
         self.taken: list[Measurement] = []
+        self.leap_seconds = LeapSeconds(())
 
     def local_time(self, stamp_ns: int) -> LocalTime:
         return self.clock.local_time(stamp_ns)
@@ -186,7 +188,7 @@ def test_several_addresses_of_a_name_are_asked(server: LoopbackServer) -> None:
     bench = Bench(server.address, other.address, Address(socket.AF_INET, ("127.0.0.3", 9)), count=2)
     bench.ntp.start()
     bench.run_until(lambda: bench.clock_driver.taken)
-    assert set(bench.ensemble.associations) == {"ntp.example (127.0.0.1)", "ntp.example (127.0.0.2)"}
+    assert set(bench.ntp.associations) == {"ntp.example (127.0.0.1)", "ntp.example (127.0.0.2)"}
     bench.ntp.stop()
     other.close()
 
@@ -196,11 +198,11 @@ def test_an_address_that_keeps_silent_is_replaced_by_another_of_its_name(server:
     other = LoopbackServer("127.0.0.2")
     bench = Bench(server.address)
     bench.ntp.start()
-    bench.run_until(lambda: any(a.requests >= 8 for a in bench.ensemble.associations.values()))
+    bench.run_until(lambda: any(a.requests >= 8 for a in bench.ntp.associations.values()))
     bench.addresses = [server.address, other.address]
     bench.source.ask_at = bench.source.ask_at and bench.source.ask_at - bench.source.ask_at  # type: ignore[assignment]
     bench.run_until(lambda: bench.clock_driver.taken)
-    assert set(bench.ensemble.associations) == {"ntp.example (127.0.0.2)"}
+    assert set(bench.ntp.associations) == {"ntp.example (127.0.0.2)"}
     bench.ntp.stop()
     other.close()
 

@@ -7,16 +7,14 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-import pytest
-
-from ntp.nts.certificates import Window
 from ntp.nts.events import KeyEstablishmentFailed, KeysEstablished
 from ntp.resolver import FamilyName, Resolved
 from ptpstack.config.ntp_table import NtpSource
 from ptpstack.daemon.loop import Loop, monotonic_now
-from ptpstack.daemon.nts_keys import NamesAndKeys, NtsKeys, installed_s, window_of_an_unset_clock
+from ptpstack.daemon.nts_keys import NamesAndKeys, NtsKeys
 from ptpstack.events import Event
 from ptpstack.time import SECOND
+from tests.daemon.fakes import known_time
 
 from .ke_process import KeServerProcess
 from .pki import Authority
@@ -55,11 +53,11 @@ class PlainNames:
 class Bed:
     """Names and keys on a loop of their own, and what is answered."""
 
-    def __init__(self, config: NtpSource, floor_s: int = 0) -> None:
+    def __init__(self, config: NtpSource) -> None:
         self.loop = Loop()
         self.recorder = Recorder()
         self.plain = PlainNames()
-        self.keys = NtsKeys(config, self.loop, self.recorder, floor_s)  # type: ignore[arg-type]
+        self.keys = NtsKeys(config, self.loop, self.recorder, known_time())  # type: ignore[arg-type]
         self.names = NamesAndKeys(self.plain, [self.keys], self.loop)
         self.answers: list[Resolved] = []
         self.loop.watch(self.names.fileno(), self._take)
@@ -116,14 +114,3 @@ def test_other_names_are_looked_up_as_ever() -> None:
     bed.names.ask("plain.test", 123, "any")
     bed.close()
     assert bed.plain.asked == ["plain.test"]
-
-
-@pytest.mark.parametrize(("now_s", "window"), [(999, Window(1000, 1000 + 10 * 365 * 86_400)), (1000, None)])
-def test_a_clock_that_reads_a_time_before_the_program_was_installed_is_not_set(
-    now_s: int, window: Window | None
-) -> None:
-    assert window_of_an_unset_clock(now_s, floor_s=1000) == window
-
-
-def test_this_program_was_installed_before_now() -> None:
-    assert 1_700_000_000 < installed_s() <= time.time()
