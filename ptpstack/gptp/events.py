@@ -28,6 +28,35 @@ class LinkCapabilityChanged(PortEventRecord, frozen=True, kw_only=True):
         return f"port {self.port_number}: the link {able} capable of gPTP ({self.reason}): {self.explanation}"
 
 
+class MeanLinkDelayToKeep(PortEventRecord, frozen=True, kw_only=True):
+    """The delay of a link is far from the kept one: keep it for the next start (AVnu Automotive 6.2.2)."""
+
+    mean_link_delay_ns: float
+    tolerance_ns: float
+
+    def __str__(self) -> str:
+        return (
+            f"port {self.port_number}: meanLinkDelay {self.mean_link_delay_ns:.0f} ns is kept for the next start: it is"
+            f" more than {self.tolerance_ns:.0f} ns from what was"
+        )
+
+
+class OperationalIntervalsChanged(PortEventRecord, frozen=True, kw_only=True):
+    """A port goes to its operational intervals, or back to its initial ones (AVnu Automotive 6.2.3)."""
+
+    severity: ClassVar[Severity] = Severity.NOTICE
+    operational: bool
+    log_pdelay_req_interval: int | None
+    log_sync_interval: int | None
+    rule: str
+
+    def __str__(self) -> str:
+        which = "operational" if self.operational else "initial"
+        asked = "" if self.log_sync_interval is None else f"; Sync 2^{self.log_sync_interval} s asked of the neighbour"
+        own = "" if self.log_pdelay_req_interval is None else f": Pdelay_Req 2^{self.log_pdelay_req_interval} s"
+        return f"port {self.port_number}: {which} intervals{own}{asked}: {self.rule}"
+
+
 class AsCapableChanged(PortEventRecord, frozen=True, kw_only=True):
     """asCapable of a port in one domain, or the reason for it, is another (10.2.5.1)."""
 
@@ -114,6 +143,18 @@ class IntervalRequested(PortEventRecord, frozen=True, kw_only=True):
     def __str__(self) -> str:
         asks = f"port {self.port_number}: {self.port_identity} asks for {self.message} {self.requested:+d}"
         return f"{asks}: {self.rule}"
+
+
+class SyncContinued(PortEventRecord, frozen=True, kw_only=True):
+    """No more Syncs come, and a relay goes on by what it had last (AVnu Automotive 6.3)."""
+
+    severity: ClassVar[Severity] = Severity.WARNING
+
+    def __str__(self) -> str:
+        return (
+            f"port {self.port_number}: no Syncs come in: it goes on sending, by the last one and the rate that the"
+            " grandmaster had"
+        )
 
 
 class SyncLockedChanged(PortEventRecord, frozen=True, kw_only=True):

@@ -220,8 +220,10 @@ class GptpInstance:
             self._tell_time_base(0, variables.clock_source)
         return self._settle(now)
 
-    def servo_locked(self, locked: bool, now: MonotonicTime) -> list[Output]:  # noqa: ARG002 (an input of every engine)
-        """Take the servo's state, on which nothing depends: a relay hands the time on without its own clock's."""
+    def servo_locked(self, locked: bool, now: MonotonicTime) -> list[Output]:
+        """Take the servo's state: intervals depend on it, time does not: a relay hands it on without its own clock."""
+        for port in self.ports.values():
+            port.servo_locked(locked, now)
         return self._take()
 
     def set_local_quality(
@@ -268,6 +270,7 @@ class GptpInstance:
         self._tell_grandmaster()
         self._clock_master_send.run(now)
         for port in self.ports.values():
+            port.operational_intervals.run(now)
             port.sync_send.run(now)
             port.announce_transmit.run(now)
         return self._take()

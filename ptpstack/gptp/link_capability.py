@@ -9,9 +9,13 @@ from collections import deque
 from enum import Enum
 
 from ptpstack.gptp.settings import LinkSettings
-from ptpstack.time import TimeInterval, interval_to_ns
+from ptpstack.time import TimeInterval, interval_from_ns, interval_to_ns
 
 DELAYS_REMEMBERED = 16
+DELAYS_TO_KEEP = 4
+"""So many are measured before one is worth keeping."""
+KEPT_DELAY_TOLERANCE: TimeInterval = interval_from_ns(100)
+"""AVnu Automotive 6.2.2: what is kept is written anew beyond this."""
 THRESHOLD_MARGIN = 1.5
 THRESHOLD_STEPS_NS = tuple(mantissa * 10**exponent for exponent in range(1, 10) for mantissa in (1, 2, 5))
 
@@ -20,6 +24,7 @@ class Reason(Enum):
     """Why a link, or a port, is asCapable or is not."""
 
     CAPABLE = "capable"
+    LINK_UP = "link up"
     PORT_DISABLED = "port disabled"
     NOT_MEASURED = "not measured"
     NO_RESPONSE = "no response"
@@ -34,19 +39,26 @@ class Reason(Enum):
 
 
 class LinkCapability:
-    """The verdict on one link; :meth:`measured` and :meth:`lost` are told what each exchange came to."""
+    """The verdict on one link; :meth:`measured` and :meth:`lost` are told what each exchange came to.
+
+    With ``as_capable_on_link_up`` a link that is up is capable, and what would say otherwise is only its ``trouble``
+    (AVnu Automotive 6.2.1.2). The delay begins as the one that was kept from last time, if any (6.2.2).
+    """
 
     def __init__(self, settings: LinkSettings) -> None:
         self._settings = settings
+        self.kept_mean_link_delay = settings.kept_mean_link_delay
         self.reset(Reason.PORT_DISABLED)
 
     def reset(self, reason: Reason) -> None:
-        """Begin anew, not capable for *reason*."""
-        self.as_capable_across_domains = False
-        self.reason = reason
+        """Begin anew, not capable for *reason*, or capable where the link being up is enough."""
+        is_enough = self._settings.as_capable_on_link_up and reason is not Reason.PORT_DISABLED
+        self.as_capable_across_domains = is_enough
+        self.reason = Reason.LINK_UP if is_enough else reason
+        self.trouble: Reason | None = reason if is_enough else None
         self.lost_responses = 0
         self.detected_faults = 0
-        self.mean_link_delay: TimeInterval = 0
+        self.mean_link_delay: TimeInterval = self.kept_mean_link_delay or 0
         self._delays: deque[TimeInterval] = deque(maxlen=DELAYS_REMEMBERED)
 
     def lost(self) -> None:
@@ -67,9 +79,18 @@ class LinkCapability:
         fault = self._fault(own_clock=own_clock, rate_ratio_is_valid=rate_ratio_is_valid)
         if fault is None:
             self.as_capable_across_domains, self.reason, self.detected_faults = True, Reason.CAPABLE, 0
-        elif fault is Reason.RATE_RATIO_UNKNOWN and self.reason is Reason.NOT_MEASURED and len(self._delays) == 1:
+            self.trouble = None
+        elif (
+            fault is Reason.RATE_RATIO_UNKNOWN
+            and Reason.NOT_MEASURED in (self.reason, self.trouble)
+            and len(self._delays) == 1
+        ):
             pass  # a ratio takes two exchanges
-        elif not self.as_capable_across_domains or self.detected_faults >= self._settings.allowed_faults:
+        elif (
+            not self.as_capable_across_domains
+            or self.detected_faults >= self._settings.allowed_faults
+            or self.reason is Reason.LINK_UP
+        ):
             self._refuse(fault)
             self.detected_faults = 0
         else:
@@ -80,7 +101,20 @@ class LinkCapability:
         self._refuse(reason)
 
     def _refuse(self, reason: Reason) -> None:
-        self.as_capable_across_domains, self.reason = False, reason
+        if self._settings.as_capable_on_link_up:
+            self.reason, self.trouble = Reason.LINK_UP, reason
+        else:
+            self.as_capable_across_domains, self.reason = False, reason
+
+    def delay_to_keep(self) -> TimeInterval | None:
+        """Return the delay that is to be kept for the next start, None while the kept one is near enough (6.2.2)."""
+        if len(self._delays) < DELAYS_TO_KEEP:
+            return None
+        kept = self.kept_mean_link_delay
+        if kept is not None and abs(self.mean_link_delay - kept) <= KEPT_DELAY_TOLERANCE:
+            return None
+        self.kept_mean_link_delay = self.mean_link_delay
+        return self.mean_link_delay
 
     def _fault(self, *, own_clock: bool, rate_ratio_is_valid: bool) -> Reason | None:
         if own_clock:
@@ -109,7 +143,7 @@ class LinkCapability:
         delay_ns, thresh_ns = map(interval_to_ns, (self.mean_link_delay, self._settings.mean_link_delay_thresh))
         measured = f"meanLinkDelay {delay_ns:.0f} ns, threshold {thresh_ns:.0f} ns"
         suggested_ns = self.suggested_thresh_ns or thresh_ns
-        return {
+        sentences = {
             Reason.CAPABLE: measured,
             Reason.PORT_DISABLED: "the interface is down or not usable",
             Reason.NOT_MEASURED: "it takes two complete Pdelay exchanges",
@@ -125,4 +159,7 @@ class LinkCapability:
                 "neighborRateRatio needs another exchange, or the clocks run apart by more than 1000 ppm"
             ),
             Reason.SEVERAL_NEIGHBORS: "several ports answer: the link is not point to point",
-        }[self.reason]
+        }
+        if self.trouble is not None:
+            return f"a link that is up is enough here; {self.trouble.value}: {sentences[self.trouble]}"
+        return sentences[self.reason]

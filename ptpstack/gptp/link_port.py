@@ -12,9 +12,9 @@ import msgspec
 
 from ptpstack.engine.delay_filter import DelayFilter
 from ptpstack.engine.port_messages import PortCounters, PortMessages
-from ptpstack.gptp.events import LinkCapabilityChanged
+from ptpstack.gptp.events import LinkCapabilityChanged, MeanLinkDelayToKeep
 from ptpstack.gptp.interval_settings import LinkDelayIntervalSetting
-from ptpstack.gptp.link_capability import LinkCapability, Reason
+from ptpstack.gptp.link_capability import KEPT_DELAY_TOLERANCE, LinkCapability, Reason
 from ptpstack.gptp.md_pdelay_req import MdPdelayReq
 from ptpstack.gptp.md_pdelay_resp import MdPdelayResp
 from ptpstack.gptp.settings import LinkSettings
@@ -59,7 +59,7 @@ class LinkPort:
             least=LEAST_LOG_INTERVAL,
             greatest=GREATEST_LOG_INTERVAL,
         )
-        self._told = False, Reason.PORT_DISABLED
+        self._told: tuple[bool, Reason, Reason | None] = False, Reason.PORT_DISABLED, None
 
     # -- what instances read ---------------------------------------------------------------------------
 
@@ -143,6 +143,11 @@ class LinkPort:
         if stopped and self.interval.current_log_interval is not None:
             self._request.resume(now)
 
+    def operate(self, now: MonotonicTime) -> None:
+        """Measure at the operational interval from now on, where there is one (AVnu Automotive 6.2.3)."""
+        if (log_interval := self.settings.operational_log_pdelay_req_interval) is not None:
+            self.request_interval(log_interval, self._messages.port_identity, now)
+
     def transmitted(self, context: int, egress: LocalTime | None, now: MonotonicTime) -> None:
         """Take an egress stamp, or word of its loss."""
         self._messages.transmitted(context, egress, now)
@@ -161,7 +166,13 @@ class LinkPort:
     def _tell(self, now: MonotonicTime) -> None:
         """Say when the verdict or its reason is another, and let the instances know."""
         capability = self.capability
-        told = capability.as_capable_across_domains, capability.reason
+        if (delay := capability.delay_to_keep()) is not None:
+            self._messages.tell(
+                MeanLinkDelayToKeep,
+                mean_link_delay_ns=interval_to_ns(delay),
+                tolerance_ns=interval_to_ns(KEPT_DELAY_TOLERANCE),
+            )
+        told = capability.as_capable_across_domains, capability.reason, capability.trouble
         if told == self._told:
             return
         self._told = told

@@ -90,7 +90,10 @@ class MdSyncReceive(Machine):
             waiting is not None
             and follow_up is not None
             and waiting[0].sequence_id == follow_up.sequence_id
-            and waiting[0].source_port_identity == follow_up.source_port_identity
+            and (
+                waiting[0].source_port_identity == follow_up.source_port_identity
+                or not self._port.settings.verifies_source_port_identity
+            )
         )
 
     def _follow_up_is_late(self) -> bool:

@@ -26,6 +26,7 @@ from ptpstack.gptp.machine import Machine, earliest
 from ptpstack.gptp.md_sync_receive import MdSyncReceive
 from ptpstack.gptp.md_sync_send import MdSyncSend
 from ptpstack.gptp.messages import GptpMessages
+from ptpstack.gptp.operational_intervals import OperationalIntervals
 from ptpstack.gptp.port_announce_information import PortAnnounceInformation
 from ptpstack.gptp.port_announce_information_ext import PortAnnounceInformationExt
 from ptpstack.gptp.port_announce_receive import PortAnnounceReceive
@@ -101,8 +102,12 @@ class GptpPort:
         self._signaling = SignalingExchange(
             variables, messages, self._intervals, self.capable_receive, link if owns_link else None
         )
+        self.operational_intervals = OperationalIntervals(
+            variables, messages, link if owns_link else None, self._signaling.request
+        )
         self.machines: tuple[Machine, ...] = (
             *self._intervals,
+            self.operational_intervals,
             self.capable_transmit,
             self.capable_receive,
             self.md_sync_receive,
@@ -232,6 +237,11 @@ class GptpPort:
         self.md_sync_send.clock_stepped()
         self.sync_send.clock_stepped(delta)
 
+    def servo_locked(self, locked: bool, now: MonotonicTime) -> None:
+        """Take whether the clock follows the grandmaster."""
+        self.operational_intervals.synchronized = locked
+        self.operational_intervals.run(now)
+
     def request_intervals(self, link_delay_interval: int, time_sync_interval: int, announce_interval: int) -> None:
         """Ask the neighbour for these intervals."""
         self._signaling.request(link_delay_interval, time_sync_interval, announce_interval)
@@ -251,6 +261,7 @@ class GptpPort:
         if reason is Reason.NEIGHBOR_NOT_GPTP_CAPABLE and was is not reason:
             self.capable_transmit.hurry(now)
         if changed:
+            variables.reselect = True
             for machine in self.machines:
                 machine.run(now)
             if as_capable:

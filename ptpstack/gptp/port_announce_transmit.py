@@ -44,7 +44,8 @@ class PortAnnounceTransmit(Machine):
         self._setting = setting
 
     def _may_not_send(self) -> bool:
-        return not self._port.sends or self._setting.current_log_interval is None
+        announces = self._instance.settings.announces and self._setting.current_log_interval is not None
+        return not self._port.sends or not announces
 
     def _may_send(self) -> bool:
         return not self._may_not_send()

@@ -7,10 +7,10 @@ from enum import Enum, auto
 
 from ptpstack.engine.port_state import PortState
 from ptpstack.gptp.machine import Machine
-from ptpstack.gptp.priority import PriorityVector
+from ptpstack.gptp.priority import PriorityVector, SystemIdentity
 from ptpstack.gptp.time_properties import time_properties_of
 from ptpstack.gptp.variables import InstanceVariables, PortVariables
-from ptpstack.wire.types import PortIdentity
+from ptpstack.wire.types import ClockIdentity, PortIdentity
 
 
 class State(Enum):
@@ -62,7 +62,10 @@ class PortStateSettingExt(Machine):
             instance.path_trace = (instance.this_clock,)
             return
         slave = slaves[0]
-        if slave.port_priority is not None and slave.announce is not None:
+        if not instance.settings.announces:
+            instance.gm_priority = _unannounced(slave)
+            instance.path_trace = (instance.this_clock,)
+        elif slave.port_priority is not None and slave.announce is not None:
             instance.gm_priority = slave.port_priority.as_path()
             instance.time_properties = time_properties_of(slave.announce)
             instance.path_trace = (*slave.path_trace, instance.this_clock)
@@ -72,3 +75,13 @@ class PortStateSettingExt(Machine):
         (State.STATE_SETTING, _is_asked, State.STATE_SETTING),
     )
     ENTRY = {State.STATE_SETTING: _set_states}  # noqa: RUF012 (declared in the base)
+
+
+NOBODY = ClockIdentity(bytes(8))
+
+
+def _unannounced(slave: PortVariables) -> PriorityVector:
+    """Return the grandmaster behind a port that hears no Announces: all that is known of it is who sends Syncs."""
+    source = slave.sync_source or PortIdentity(NOBODY, 0)
+    root = SystemIdentity(0, 248, 0xFE, 0x436A, 0, source.clock_identity)
+    return PriorityVector(root, 1, source, slave.port_number)

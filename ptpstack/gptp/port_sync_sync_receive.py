@@ -49,6 +49,9 @@ class PortSyncSyncReceive(Machine):
         """Compound the rates, and set when the next Sync is overdue (setPSSyncPSSR)."""
         assert self._received is not None
         sync, self._received = self._received, None
+        if self._port.sync_source != sync.source_port_identity:
+            self._port.sync_source = sync.source_port_identity
+            self._port.reselect = True
         timeout = self._port.settings.sync_receipt_timeout * interval_from_log2_seconds(sync.log_message_interval)
         self._deliver(
             PortSyncSync(

@@ -1,7 +1,7 @@
 """PortSyncSyncSend: when a port sends Sync (IEEE 802.1AS-2020 10.2.12, Figure 10-8).
 
 A port whose interval is its parent's is syncLocked: it sends when a Sync comes in. Another one sends by its own
-timer what came last, as long as that is not overdue.
+timer what came last, as long as that is not overdue; with ``sends_without_sync`` for longer (AVnu Automotive 6.3).
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from enum import Enum, auto
 from msgspec.structs import replace
 
 from ptpstack.engine.port_messages import PortMessages
-from ptpstack.gptp.events import SyncLockedChanged
+from ptpstack.gptp.events import SyncContinued, SyncLockedChanged
 from ptpstack.gptp.interval_settings import SyncIntervalSetting
 from ptpstack.gptp.machine import Machine, always, earliest, following
 from ptpstack.gptp.md_sync_send import MdSyncSend
@@ -43,6 +43,7 @@ class PortSyncSyncSend(Machine):
         self._fresh: PortSyncSync | None = None
         self._last: PortSyncSync | None = None
         self._send_at: MonotonicTime | None = None
+        self._goes_on = False
 
     def receive(self, sync: PortSyncSync, now: MonotonicTime) -> None:
         """Take what SiteSyncSync hands out."""
@@ -82,21 +83,33 @@ class PortSyncSyncSend(Machine):
         if self._may_not_send():
             return False
         if self._port.sync_locked:
-            return self._fresh is not None
+            goes_on_at = self._goes_on_at()
+            return self._fresh is not None or (goes_on_at is not None and self.now >= goes_on_at)
         return self._send_at is not None and self.now >= self._send_at
 
     def _is_overdue(self) -> bool:
         if self._port.sync_locked or self._fresh is not None or self._last is None:
             return False
+        if self._port.settings.sends_without_sync:
+            return False
         overdue_at = self._last.sync_receipt_timeout_time
         return overdue_at is not None and self.now >= overdue_at
+
+    def _goes_on_at(self) -> MonotonicTime | None:
+        """When a port that goes on without Syncs sends next, None if it does not."""
+        if self._last is None or self._send_at is None or not self._port.settings.sends_without_sync:
+            return None
+        overdue_at = self._last.sync_receipt_timeout_time
+        return None if overdue_at is None else max(overdue_at, self._send_at)
 
     # -- what is done in a state ---------------------------------------------------------------------------
 
     def _initialize(self) -> None:
         self._fresh = self._last = self._send_at = self.deadline = None
+        self._goes_on = False
 
     def _send(self) -> None:
+        self._tell_whether_it_goes_on()
         if self._fresh is not None:
             self._last, self._fresh = self._fresh, None
         log_interval = self._setting.next_log_interval()
@@ -106,9 +119,19 @@ class PortSyncSyncSend(Machine):
         self._send_at = following(self._send_at or self.now, interval, self.now)
         self._md.send(self._last, log_interval, self.now)
 
+    def _tell_whether_it_goes_on(self) -> None:
+        goes_on_at = self._goes_on_at()
+        goes_on = self._fresh is None and goes_on_at is not None and self.now >= goes_on_at
+        if goes_on and not self._goes_on:
+            self._messages.tell(SyncContinued)
+        self._goes_on = goes_on
+
     def _set_timeout(self) -> None:
+        if self._port.sync_locked:
+            self.deadline = self._goes_on_at()
+            return
         overdue_at = self._last.sync_receipt_timeout_time if self._last is not None else None
-        self.deadline = None if self._port.sync_locked else earliest(self._send_at, overdue_at)
+        self.deadline = earliest(self._send_at, None if self._port.settings.sends_without_sync else overdue_at)
 
     def _time_out(self) -> None:
         self._last = self._send_at = self.deadline = None

@@ -25,6 +25,12 @@ class LinkSettings(msgspec.Struct, frozen=True, kw_only=True):
     mean_link_delay_thresh: TimeInterval = interval_from_ns(800)
     allowed_lost_responses: int = 9
     allowed_faults: int = 9
+    as_capable_on_link_up: bool = False
+    """AVnu Automotive 6.2.1.2: a link that is up is capable; what speaks against it is only told."""
+    kept_mean_link_delay: TimeInterval | None = None
+    """Of the last time, until there is a measurement (AVnu Automotive 6.2.2)."""
+    operational_log_pdelay_req_interval: int | None = None
+    """After the clock is synchronized; None: the initial one (AVnu Automotive 6.2.3)."""
     delay_asymmetry: TimeInterval = 0
     ingress_latency: TimeInterval = 0
     egress_latency: TimeInterval = 0
@@ -40,6 +46,9 @@ class GptpSettings(msgspec.Struct, frozen=True, kw_only=True):
     clock_quality: ClockQuality = ClockQuality(248, 0xFE, 0x436A)
     time_properties: TimeProperties = msgspec.field(default_factory=TimeProperties)
     external_port_configuration_enabled: bool = False
+    announces: bool = True
+    """False: Announces are neither sent nor expected, and the port that is set to be a slave has a grandmaster before
+    it (AVnu Automotive 6.2.1.1); with external port configuration."""
     empty_path_trace_when_too_long: bool = True
     """Whether a path that is too long is told by an empty TLV, or by none: the editions and AVnu disagree."""
 
@@ -63,6 +72,14 @@ class GptpPortSettings(msgspec.Struct, frozen=True, kw_only=True):
     requested_log_sync_interval: int | None = None
     requested_log_announce_interval: int | None = None
     """What is asked of the neighbour once it is there; None: nothing."""
+    operational_log_sync_interval: int | None = None
+    """What a slave asks its neighbour for once it is synchronized; None: nothing (AVnu Automotive 6.2.3)."""
+    obeys_only_sync_interval: bool = False
+    """Of a neighbour's request, leave the other two intervals aside (AVnu Automotive 6.2.4)."""
+    verifies_source_port_identity: bool = True
+    """False: a Follow_Up may be from another port than its Sync (AVnu Automotive 6.3)."""
+    sends_without_sync: bool = False
+    """A relay goes on with the last time it had when no more Syncs come (AVnu Automotive 6.3)."""
     interval_request_edition: str = "2020"
     min_log_interval: int = -7
     max_log_interval: int = 5

@@ -57,6 +57,8 @@ class SignalingExchange:
                     self._capable.receive(tlv, now)
                 case MessageIntervalRequest():
                     self._sync.request(tlv.time_sync_interval, source, now)
+                    if self._port.settings.obeys_only_sync_interval:
+                        continue
                     self._announce.request(tlv.announce_interval, source, now)
                     if self._link is not None:
                         self._link.request_interval(tlv.link_delay_interval, source, now)

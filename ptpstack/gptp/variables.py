@@ -91,6 +91,8 @@ class PortVariables:
         self.announce: Announce | None = None
         """The Announce that portPriority is of."""
         self.path_trace: tuple[ClockIdentity, ...] = ()
+        self.sync_source: PortIdentity | None = None
+        """Whose Syncs came last; what a port that hears no Announces knows of a grandmaster."""
         self.sync_receipt_timeout_time: MonotonicTime | None = None
         self.sync_receipt_timeout_s = 0.0
 

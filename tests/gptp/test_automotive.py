@@ -1,0 +1,233 @@
+"""AVnu Automotive: static roles, a link that is up is enough, fewer messages once it is locked, time that goes on."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ptpstack.engine.port_state import PortState
+from ptpstack.gptp.events import (
+    AsCapableChanged,
+    LinkCapabilityChanged,
+    MeanLinkDelayToKeep,
+    OperationalIntervalsChanged,
+    SyncContinued,
+)
+from ptpstack.gptp.link_capability import Reason
+from ptpstack.gptp.operational_intervals import SETTLED_AFTER
+from ptpstack.gptp.settings import GptpPortSettings, GptpSettings, LinkSettings
+from ptpstack.servo.pi import PiServo
+from ptpstack.sim.gptp import add_gptp_instance
+from ptpstack.sim.host import Host
+from ptpstack.sim.network import Link
+from ptpstack.sim.world import World
+from ptpstack.time import SECOND, interval_from_ns, interval_to_ns
+from ptpstack.wire.messages import Announce, FollowUp, PdelayReq, Signaling, Sync
+from ptpstack.wire.tlvs import FollowUpInformation
+from ptpstack.wire.tlvs.ieee_802_1as import INITIAL_INTERVAL, NO_CHANGE, MessageIntervalRequest
+from tests.gptp.network import CABLE, JITTER, PPM, gptp, port_of
+from tests.gptp.rig import NEIGHBOR, STRANGER, Rig, nothing, whole_ns
+
+LINK: dict[str, Any] = {"as_capable_on_link_up": True, "operational_log_pdelay_req_interval": 2}
+PORT: dict[str, Any] = {
+    "gptp_capable_state_machines_enabled": False,
+    "log_sync_interval": -5,
+    "operational_log_sync_interval": 0,
+    "obeys_only_sync_interval": True,
+    "verifies_source_port_identity": False,
+    "sends_without_sync": True,
+}
+INSTANCE: dict[str, Any] = {"external_port_configuration_enabled": True, "announces": False}
+SETTLED_S = SETTLED_AFTER / SECOND
+
+
+def slave_rig(**rig: Any) -> Rig:
+    link = LINK | rig.pop("link", {})
+    return Rig(settings=INSTANCE, link=link, desired_state=PortState.SLAVE, **(PORT | rig))
+
+
+class Car:
+    """AED-GM, AED-B and AED-E in a row."""
+
+    def __init__(self, seed: int = 1, **changes: Any) -> None:
+        self.world = World(seed)
+        self.master = self._add("AED-GM", [PortState.MASTER], -15.0, changes)
+        self.bridge = self._add("AED-B", [PortState.SLAVE, PortState.MASTER], 8.0, changes)
+        self.end = self._add("AED-E", [PortState.SLAVE], 20.0, changes, servo=PiServo(), offset_ns=4e8)
+        self.upper: Link = self.world.connect(self.master.port(), self.bridge.port(1), conditions=CABLE)
+        self.lower: Link = self.world.connect(self.bridge.port(2), self.end.port(), conditions=CABLE)
+        self.world.start()
+
+    def _add(
+        self, name: str, roles: list[PortState], frequency_error_ppm: float, changes: dict[str, Any], **host: Any
+    ) -> Host:
+        added = self.world.add_host(
+            name, frequency_error_ppb=frequency_error_ppm * PPM, stamping=JITTER, clock_domains=(0,), **host
+        )
+        ports = [
+            GptpPortSettings(link=LinkSettings(port_number=number, **LINK), desired_state=role, **(PORT | changes))
+            for number, role in enumerate(roles, start=1)
+        ]
+        settings = GptpSettings(clock_identity=added.clock_identity, **INSTANCE)
+        add_gptp_instance(added, settings, ports)
+        return added
+
+
+class TestAsCapable:
+    def test_a_link_that_is_up_is_enough_and_what_is_wrong_with_it_is_told(self) -> None:
+        rig = slave_rig(strategy=nothing)
+        assert rig.port.variables.as_capable
+        rig.run(30)
+        assert rig.port.variables.as_capable
+        assert rig.link.capability.trouble is Reason.NO_RESPONSE
+        told = rig.events_of(LinkCapabilityChanged)[-1]
+        assert told.as_capable_across_domains
+        assert "does the neighbour speak IEEE 802.1AS?" in told.explanation
+
+    def test_a_delay_above_the_threshold_is_told_and_changes_nothing(self) -> None:
+        rig = slave_rig(link_delay_ns=2000)
+        rig.run(30)
+        assert rig.port.variables.as_capable
+        assert rig.link.capability.trouble is Reason.DELAY_ABOVE_THRESHOLD
+        assert interval_to_ns(rig.link.mean_link_delay) == pytest.approx(2000, abs=1)
+
+    def test_it_ends_with_the_link(self) -> None:
+        rig = slave_rig()
+        rig.run(3)
+        rig.take(rig.instance.link_changed(1, False, rig.now))
+        assert not rig.port.variables.as_capable
+        assert rig.events_of(AsCapableChanged)[-1].reason == Reason.PORT_DISABLED.value
+
+
+class TestKeptDelay:
+    def test_the_kept_delay_serves_until_there_is_a_measurement(self) -> None:
+        rig = slave_rig(strategy=nothing, link={"kept_mean_link_delay": interval_from_ns(250)})
+        rig.syncs(1)
+        assert interval_to_ns(rig.measurements[-1].mean_delay) == pytest.approx(250, abs=0.01)
+
+    @pytest.mark.parametrize(("kept_ns", "written"), [(None, True), (345.0, False), (440.0, False), (450.0, True)])
+    def test_it_is_written_anew_beyond_100_ns(self, kept_ns: float | None, written: bool) -> None:
+        kept = None if kept_ns is None else interval_from_ns(kept_ns)
+        rig = slave_rig(link_delay_ns=345, link={"kept_mean_link_delay": kept})
+        rig.run(20)
+        told = rig.events_of(MeanLinkDelayToKeep)
+        assert [round(event.mean_link_delay_ns) for event in told] == [345] * written
+
+    def test_it_outlives_a_link_that_was_down(self) -> None:
+        rig = slave_rig(link_delay_ns=345)
+        rig.run(10)
+        for up in (False, True):
+            rig.take(rig.instance.link_changed(1, up, rig.now))
+        assert interval_to_ns(rig.link.mean_link_delay) == pytest.approx(345, abs=1)
+
+
+class TestStaticRoles:
+    def test_nobody_announces_and_the_first_sync_counts(self) -> None:
+        rig = slave_rig()
+        rig.syncs(1)
+        assert len(rig.measurements) == 1
+        assert rig.instance.parent_ds.grandmaster_identity == NEIGHBOR.clock_identity
+        rig.run(5)
+        assert not rig.sent_of(Announce)
+
+    def test_a_port_that_is_set_to_be_master_sends_from_link_up_without_announces(self) -> None:
+        rig = Rig(settings=INSTANCE, link=LINK, **PORT)
+        rig.run(2)
+        assert 60 <= len(rig.sent_of(Sync)) <= 66
+        assert all(isinstance(message.tlvs[0], FollowUpInformation) for message in rig.sent_of(FollowUp))
+        assert not rig.sent_of(Announce)
+
+    def test_the_sender_of_a_follow_up_is_not_verified(self) -> None:
+        rig = slave_rig()
+        rig.syncs(7, follow_up=False)
+        origin, fraction = whole_ns(rig.neighbor_time(rig.now))
+        rig.receive(
+            FollowUp(
+                **rig.header(STRANGER, sequence_id=7, log_message_interval=-3),
+                precise_origin_timestamp=origin,
+                correction_field=fraction,
+                tlvs=(FollowUpInformation(),),
+            ),
+            stamped=False,
+        )
+        assert len(rig.measurements) == 1
+
+
+class TestIntervals:
+    def requests(self, rig: Rig) -> list[MessageIntervalRequest]:
+        return [
+            tlv for message in rig.sent_of(Signaling) for tlv in message.tlvs if isinstance(tlv, MessageIntervalRequest)
+        ]
+
+    def test_a_slave_asks_for_the_initial_one_at_link_up_and_the_operational_one_once_it_is_locked(self) -> None:
+        rig = slave_rig()
+        rig.run(2)
+        assert [tlv.time_sync_interval for tlv in self.requests(rig)] == [INITIAL_INTERVAL]
+        rig.take(rig.instance.servo_locked(True, rig.now))
+        rig.run(SETTLED_S - 1)
+        assert len(self.requests(rig)) == 1
+        rig.run(2)
+        last = self.requests(rig)[-1]
+        assert (last.link_delay_interval, last.time_sync_interval, last.announce_interval) == (NO_CHANGE, 0, NO_CHANGE)
+        assert rig.link.port_ds.current_log_pdelay_req_interval == 2
+
+    def test_a_clock_that_does_not_stay_locked_keeps_the_initial_ones(self) -> None:
+        rig = slave_rig()
+        for locked in (True, False):
+            rig.take(rig.instance.servo_locked(locked, rig.now))
+            rig.run(SETTLED_S / 2)
+        rig.run(60)
+        assert not rig.events_of(OperationalIntervalsChanged)
+
+    def test_it_begins_anew_when_the_link_was_down(self) -> None:
+        rig = slave_rig()
+        rig.take(rig.instance.servo_locked(True, rig.now))
+        rig.run(SETTLED_S + 1)
+        for up in (False, True):
+            rig.take(rig.instance.link_changed(1, up, rig.now))
+        assert self.requests(rig)[-1].time_sync_interval == INITIAL_INTERVAL
+        assert rig.link.port_ds.current_log_pdelay_req_interval == 0
+
+    def test_of_a_request_only_the_sync_interval_is_obeyed(self) -> None:
+        rig = Rig(settings=INSTANCE, link=LINK, **PORT)
+        request = MessageIntervalRequest(link_delay_interval=3, time_sync_interval=-2, announce_interval=1)
+        rig.receive(Signaling(**rig.header(), tlvs=(request,)), stamped=False)
+        assert rig.port.port_ds.current_log_sync_interval == -2
+        assert rig.port.port_ds.current_log_announce_interval == 0
+        assert rig.link.port_ds.current_log_pdelay_req_interval == 0
+
+
+class TestCar:
+    def test_it_locks_and_then_makes_do_with_less(self) -> None:
+        car = Car()
+        car.world.run(6)
+        assert car.world.max_ns(car.end, last_s=1, reference=car.master) <= 80
+        car.world.run(34)
+        assert car.world.events_of(OperationalIntervalsChanged, car.end)
+        assert port_of(car.bridge, 2).port_ds.current_log_sync_interval == 0
+        assert car.world.rms_ns(car.end, last_s=10, reference=car.master) <= 100
+
+    def test_a_bridge_goes_on_by_what_it_had_when_its_grandmaster_is_lost(self) -> None:
+        car = Car(operational_log_sync_interval=None)
+        car.world.run(30)
+        car.upper.set_up(False)
+        lost_s = car.world.now_s
+        car.world.run(5)
+        assert gptp(car.end).current_ds.gm_present
+        assert car.world.events_of(SyncContinued, car.bridge, since_s=lost_s)
+        syncs = port_of(car.end).counters.received["Sync"]
+        car.world.run(1)
+        assert port_of(car.end).counters.received["Sync"] - syncs == pytest.approx(32, abs=1)
+        assert car.world.max_ns(car.end, last_s=6, reference=car.master) <= 500
+        car.upper.set_up(True)
+        car.world.run(5)
+        assert car.world.max_ns(car.end, last_s=2, reference=car.master) <= 100
+
+    def test_every_pdelay_is_less_often_once_it_is_settled(self) -> None:
+        rig = slave_rig()
+        rig.take(rig.instance.servo_locked(True, rig.now))
+        rig.run(SETTLED_S + 2)
+        before = len(rig.sent_of(PdelayReq))
+        rig.run(40)
+        assert len(rig.sent_of(PdelayReq)) - before == pytest.approx(10, abs=1)
