@@ -6,11 +6,11 @@ Plain Python: on ten values it beats numpy tenfold. Intervals in, intervals out,
 from __future__ import annotations
 
 import math
-from bisect import bisect_left, insort
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Protocol
 
+from ptpstack.servo.sorted_window import SortedWindow
 from ptpstack.time import NANOSECOND, TimeInterval
 
 HALF_OF_NORMAL = 1.35
@@ -31,23 +31,18 @@ class MovingMedian:
     """The median of the last *length* values, of those there are while filling; even counts average the middle two."""
 
     def __init__(self, length: int = 10) -> None:
-        self._values: deque[TimeInterval] = deque(maxlen=length)
-        self._ordered: list[TimeInterval] = []
+        self._window = SortedWindow[TimeInterval](length)
 
     def update(self, value: TimeInterval) -> TimeInterval:
         """Take *value* and return the median."""
-        values, ordered = self._values, self._ordered
-        if len(values) == values.maxlen:
-            del ordered[bisect_left(ordered, values[0])]
-        values.append(value)
-        insort(ordered, value)
+        self._window.add(value)
+        ordered = self._window.ordered
         middle, odd = divmod(len(ordered), 2)
         return ordered[middle] if odd else (ordered[middle - 1] + ordered[middle]) // 2
 
     def reset(self) -> None:
         """Forget all values."""
-        self._values.clear()
-        self._ordered.clear()
+        self._window.clear()
 
 
 class MovingMean:
@@ -101,28 +96,31 @@ class AutoDelay:
     RESOLUTION: TimeInterval = 10 * NANOSECOND
 
     def __init__(self, _length: int = 0) -> None:
-        self._window: deque[TimeInterval] = deque(maxlen=self.WINDOW)
-        self._widths: deque[float] = deque(maxlen=self.WINDOW)
+        self._window = SortedWindow[TimeInterval](self.WINDOW)
+        self._widths = SortedWindow[float](self.WINDOW)
         self._means: list[float] = []
         self._losses: list[float] = []
         self._taken = 0
+        self._blend = 0.0
+        """Of the means, each by its likelihood."""
 
     def update(self, value: TimeInterval) -> TimeInterval:
         """Take *value* and return the blend of the means."""
-        self._window.append(value)
-        centre, width = _densest_half(self._window)
-        self._widths.append(width)
-        usual_width = sorted(self._widths)[len(self._widths) // 2]
+        self._window.add(value)
+        centre, width = _densest_half(self._window.ordered)
+        self._widths.add(width)
+        usual_width = self._widths.upper_median()
         deviation = usual_width / HALF_OF_NORMAL
         tolerance = 4.0 * deviation + self.RESOLUTION
-        elsewhere = bool(self._means) and abs(self._blend() - centre) > tolerance and width <= 2.0 * usual_width
+        elsewhere = bool(self._means) and abs(self._blend - centre) > tolerance and width <= 2.0 * usual_width
         if not self._means or elsewhere:
             self._means = [centre] * len(self.MEMORIES)
             self._losses = [0.0] * len(self.MEMORIES)
             self._taken = 0
-        if abs(value - self._blend()) <= tolerance:
+            self._blend = centre
+        if abs(value - self._blend) <= tolerance:
             self._take(value, max(deviation * deviation, 1.0))
-        return round(self._blend())
+        return round(self._blend)
 
     def reset(self) -> None:
         """Forget all values."""
@@ -133,23 +131,23 @@ class AutoDelay:
     def _take(self, value: TimeInterval, variance: float) -> None:
         self._taken += 1
         judged = min(self._taken, self.JUDGED_VALUES)
+        means, losses = self._means, self._losses
         for number, memory in enumerate(self.MEMORIES):
-            error = value - self._means[number]
-            self._losses[number] += (error * error / variance - self._losses[number]) / judged
-            self._means[number] += error / min(memory, self._taken)
+            error = value - means[number]
+            losses[number] += (error * error / variance - losses[number]) / judged
+            means[number] += error / min(memory, self._taken)
+        least = max(min(losses), 1e-9)
+        total = weights = 0.0
+        for mean, loss in zip(means, losses, strict=True):
+            weight = math.exp(-0.5 * judged * (loss / least - 1.0))
+            total += weight * mean
+            weights += weight
+        self._blend = total / weights
 
-    def _blend(self) -> float:
-        least = max(min(self._losses), 1e-9)
-        judged = min(self._taken, self.JUDGED_VALUES)
-        weights = [math.exp(-0.5 * judged * (loss / least - 1.0)) for loss in self._losses]
-        return sum(weight * mean for weight, mean in zip(weights, self._means, strict=True)) / sum(weights)
 
-
-def _densest_half(values: Iterable[TimeInterval]) -> tuple[float, float]:
-    """Return centre and width of the shortest interval that holds more than half of *values*."""
-    ordered = sorted(values)
-    reach = len(ordered) // 2
-    width, low = min((ordered[i + reach] - low, low) for i, low in enumerate(ordered[: len(ordered) - reach]))
+def _densest_half(ordered: Sequence[TimeInterval]) -> tuple[float, float]:
+    """Return centre and width of the shortest interval that holds more than half of the values in order."""
+    width, low = min([(high - low, low) for low, high in zip(ordered, ordered[len(ordered) // 2 :], strict=False)])
     return low + width / 2.0, width
 
 

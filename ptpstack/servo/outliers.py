@@ -6,10 +6,10 @@ What lives here: a noise level that outliers do not move, and the way out for wh
 from __future__ import annotations
 
 import math
-from bisect import bisect_left, insort
-from collections import deque
 from collections.abc import Sequence
 from typing import NamedTuple
+
+from ptpstack.servo.sorted_window import SortedWindow
 
 NOISE_WINDOW = 63
 CHI_SQUARE_MEDIAN = 0.455
@@ -33,18 +33,13 @@ class NoiseLevel:
     def __init__(self, variance: float) -> None:
         self.variance = variance
         self.samples = 0
-        self._values: deque[float] = deque(maxlen=NOISE_WINDOW)
-        self._ordered: list[float] = []
+        self._squares = SortedWindow[float](NOISE_WINDOW)
 
     def add(self, square: float) -> None:
         """Take the square of an error, scaled to the variance of the noise alone."""
         self.samples += 1
-        values, ordered = self._values, self._ordered
-        if len(values) == values.maxlen:
-            del ordered[bisect_left(ordered, values[0])]
-        values.append(square)
-        insort(ordered, square)
-        self.variance = max(ordered[len(ordered) // 2] / CHI_SQUARE_MEDIAN, 1e-6)
+        self._squares.add(square)
+        self.variance = max(self._squares.upper_median() / CHI_SQUARE_MEDIAN, 1e-6)
 
     def gate(self, samples: int) -> float:
         """Return the square that an error may have, after so many *samples*."""
