@@ -17,6 +17,8 @@ from ptpstack.time import TimeInterval
 MEMORIES = (0.4, 0.7, 1.2, 2.0, 3.5, 6.0, 12.0, 25.0, 50.0, 100.0, 200.0, 400.0, 800.0)
 MEMORIES_WITH_DRIFT = (2.5, 6.0, 15.0, 40.0)
 """What the filters remember, in Sync intervals."""
+MEMORIES_TO_REST, SAMPLES_TO_REST = 8.0, 8.0
+"""After so many memories a filter's covariances differ from where they rest by less than a thousandth."""
 
 
 class AutoServo(FilterBankServo):
@@ -44,6 +46,7 @@ class AutoServo(FilterBankServo):
             for memory in memories:
                 one = first.copy()
                 one.memory_s = memory * self._interval_s
+                one.rests_after = MEMORIES_TO_REST * memory + SAMPLES_TO_REST
                 # The natural frequency of the filter's own loop is then 1/memory.
                 if drifts:
                     one.drift_wander = self._interval_s / one.memory_s**6

@@ -8,6 +8,7 @@ noise makes its gains, and the noise itself may be unknown.
 
 from __future__ import annotations
 
+import math
 from copy import copy
 
 
@@ -16,6 +17,9 @@ class ClockFilter:
 
     The process noises are spectral densities over the variance of the measurement: *white_fm* (ns²/s), *wander*
     (of the frequency's random walk, ppb²/s), *drift_wander* ((ppb/s)²/s; without it there is no drift to estimate).
+
+    With noises that stay and after many regular samples the predicted covariances come to rest, as they do not depend
+    on what is measured. Then they are not computed any more: after *rests_after* regular samples in a row.
     """
 
     # Without them a copy has its attributes in a dictionary, which makes a sample cost half as much again.
@@ -26,9 +30,15 @@ class ClockFilter:
         "drift",
         "drift_wander",
         "frequency_ppb",
+        "is_at_rest",
         "loss",
         "memory_s",
         "phase_ns",
+        "predicted_cov_phase_drift",
+        "predicted_cov_phase_frequency",
+        "predicted_var_phase",
+        "regular_samples",
+        "rests_after",
         "var_drift",
         "var_frequency",
         "var_phase",
@@ -40,12 +50,15 @@ class ClockFilter:
         self.phase_ns = phase_ns
         self.frequency_ppb = frequency_ppb
         self.drift = 0.0
-        self.var_phase = 1.0
-        self.cov_phase_frequency = 0.0
-        self.cov_phase_drift = 0.0
+        self.var_phase = self.predicted_var_phase = 1.0
+        self.cov_phase_frequency = self.predicted_cov_phase_frequency = 0.0
+        self.cov_phase_drift = self.predicted_cov_phase_drift = 0.0
         self.var_frequency = 0.0
         self.cov_frequency_drift = 0.0
         self.var_drift = 0.0
+        self.rests_after: float = math.inf
+        self.regular_samples = 0
+        self.is_at_rest = False
         self.white_fm = self.wander = self.drift_wander = 0.0
         self.memory_s = 1.0
         self.loss = 0.0
@@ -65,10 +78,12 @@ class ClockFilter:
         self.cov_phase_drift = other.cov_phase_drift if drifts else 0.0
         self.cov_frequency_drift = other.cov_frequency_drift if drifts else 0.0
         self.var_drift = max(other.var_drift, self.drift_wander * self.memory_s)
+        self.regular_samples = 0
 
     def restart(self, phase_ns: float, frequency_ppb: float, measured_over_s: float | None = None) -> None:
         """Forget the phase; with *measured_over_s* also the frequency, which two samples so far apart just gave."""
         self.phase_ns, self.frequency_ppb = phase_ns, frequency_ppb
+        self.regular_samples = 0
         self.var_phase = 1.0
         self.cov_phase_frequency = self.cov_phase_drift = 0.0
         if measured_over_s is not None:
@@ -77,20 +92,42 @@ class ClockFilter:
             self.cov_frequency_drift = 0.0
             self.var_drift = self.drift_wander * self.memory_s
 
-    def predict(self, dt: float, steered_ppb: float) -> None:
-        """Let *dt* seconds pass on the clock while it was steered by *steered_ppb*."""
+    def shake(self, variance: float) -> None:
+        """Take that the phase is less certain by *variance*, for a reason that is no noise of the filter's own."""
+        self.var_phase += variance
+        self.regular_samples = 0
+
+    def predict(self, dt: float, steered_ppb: float, *, regular: bool = False) -> None:
+        """Let *dt* seconds pass on the clock while it was steered by *steered_ppb*; *regular*: as many as usual."""
         frequency_ppb = self.frequency_ppb
         if self.drift_wander:
             self.frequency_ppb += dt * self.drift
             frequency_ppb += dt * self.drift / 2.0
+        rate_ppb = frequency_ppb + steered_ppb + frequency_ppb * steered_ppb * 1e-9
+        self.phase_ns += dt * rate_ppb / (1.0 + rate_ppb * 1e-9)  # dt is the clock's own time
+        if not regular:
+            self.regular_samples = 0
+        self.is_at_rest = self.regular_samples > self.rests_after
+        if not self.is_at_rest:
+            self._predict_covariances(dt)
+
+    def pass_over(self, dt: float) -> None:
+        """Take no measurement after the prediction over *dt*: the covariances do not stay."""
+        if self.is_at_rest:
+            self.is_at_rest = False
+            self._predict_covariances(dt)
+        self.regular_samples = 0
+
+    def _predict_covariances(self, dt: float) -> None:
+        if self.drift_wander:
             self._predict_with_drift(dt)
         else:
             pf, ff, grown = self.cov_phase_frequency, self.var_frequency, self.wander * dt
             self.var_phase += dt * (2.0 * pf + dt * (ff + grown / 3.0) + self.white_fm)
             self.cov_phase_frequency = pf + dt * (ff + grown / 2.0)
             self.var_frequency = ff + grown
-        rate_ppb = frequency_ppb + steered_ppb + frequency_ppb * steered_ppb * 1e-9
-        self.phase_ns += dt * rate_ppb / (1.0 + rate_ppb * 1e-9)  # dt is the clock's own time
+        self.predicted_var_phase, self.predicted_cov_phase_frequency = self.var_phase, self.cov_phase_frequency
+        self.predicted_cov_phase_drift = self.cov_phase_drift
 
     def _predict_with_drift(self, dt: float) -> None:
         half = dt * dt / 2.0
@@ -111,6 +148,14 @@ class ClockFilter:
 
     def update(self, error_ns: float, variance: float = 1.0) -> None:
         """Take a measurement *error_ns* above the predicted phase, of *variance* (1: the usual noise)."""
+        if self.is_at_rest:
+            step = error_ns / (variance + self.predicted_var_phase)
+            self.phase_ns += self.predicted_var_phase * step
+            self.frequency_ppb += self.predicted_cov_phase_frequency * step
+            if self.drift_wander:
+                self.drift += self.predicted_cov_phase_drift * step
+            return
+        self.regular_samples += 1
         pp, pf = self.var_phase, self.cov_phase_frequency
         share = 1.0 / (variance + pp)
         gain = pf * share

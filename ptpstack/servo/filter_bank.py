@@ -29,6 +29,9 @@ from the best one, the more: two outliers look like a trend to the quickest filt
 BLENDED_NATS = 4.0
 """Filters this far behind have no say."""
 
+USUAL_INTERVALS = 16
+IRREGULAR_SHARE = 1 / 4
+"""A sample that is earlier or later by less than this share of the usual interval changes no gain that matters."""
 STEERED_SHARE_OF_MEMORY = 1 / 8
 COMMAND_LATENESS_S = 1e-3
 STEP_ERROR_NS = 1_000.0
@@ -53,7 +56,7 @@ class FilterBankServo(Discipline):
         self._kept: ClockFilter | None = None
         self._refusing: list[ClockFilter] = []
         """Which did not take the newest sample."""
-        self._interval_s = 1.0
+        self._interval_s = self._usual_s = 1.0
         self._judged = 0
         self._refused = RefusedRun()
         super().__init__(settings, initial_frequency_ppb)
@@ -95,7 +98,7 @@ class FilterBankServo(Discipline):
     def _stepped(self, step: TimeInterval) -> None:
         for one in self._filters:
             one.phase_ns += interval_to_ns(step)
-            one.var_phase += STEP_ERROR_NS**2 / self.noise.variance
+            one.shake(STEP_ERROR_NS**2 / self.noise.variance)
         super()._stepped(step)
 
     # -- samples ---------------------------------------------------------------------------------------
@@ -125,29 +128,33 @@ class FilterBankServo(Discipline):
         doubt = (change_ppb * COMMAND_LATENESS_S) ** 2 / self.noise.variance
         if doubt > 0.01:
             for one in self._filters:
-                one.var_phase += doubt
+                one.shake(doubt)
 
     def _take(self, measured_ns: float, elapsed_s: float, variance: float, events: list[Event]) -> None:
         self._set_noises()
         filters, noise = self._filters, self.noise.variance
         best = self._best()
+        late_s = elapsed_s - self._usual_s
+        regular = abs(late_s) < IRREGULAR_SHARE * self._usual_s
+        self._usual_s += late_s / USUAL_INTERVALS if regular else late_s
         for one in filters:
-            one.predict(elapsed_s, self.frequency_ppb)
+            one.predict(elapsed_s, self.frequency_ppb, regular=regular)
         self._judged += 1
         over = min(self._judged, JUDGED_SAMPLES)
         gate = self.noise.gate(self._judged)
         best_error_ns = measured_ns - best.phase_ns
-        expected = TAIL * noise * (variance + best.var_phase)
-        self.noise.add(best_error_ns**2 / (variance + best.var_phase))
+        expected = TAIL * noise * (variance + best.predicted_var_phase)
+        self.noise.add(best_error_ns**2 / (variance + best.predicted_var_phase))
         self._refusing = refusing = []
         log1p = math.log1p
         for one in filters:
             error_ns = measured_ns - one.phase_ns
             square = error_ns * error_ns
             one.loss += (TAIL * log1p(square / expected) - one.loss) / over
-            if square <= gate * (variance + one.var_phase):
+            if square <= gate * (variance + one.predicted_var_phase):
                 one.update(error_ns, variance)
             else:
+                one.pass_over(elapsed_s)
                 refusing.append(one)
         if len(refusing) < len(filters):
             self._refused.taken()

@@ -18,21 +18,30 @@ def run(
     start_s: float = 1000.0,
     master_ns: Callable[[float], float] = lambda _seconds: 0.0,
     silent: Callable[[float], bool] = lambda _seconds: False,
+    lateness_s: Sequence[float] | np.ndarray | None = None,
+    weights: Sequence[float] | np.ndarray | None = None,
 ) -> tuple[np.ndarray, list[ClockCommand]]:
-    """Return the true offset at each sample, before the servo acts on it, and the commands."""
+    """Return the true offset at each sample, before the servo acts on it, and the commands.
+
+    *lateness_s* is how much later than on the grid each sample comes, *weights* is what the servo is told of each.
+    """
     servo.set_sync_interval(round(interval_s * SECOND))
     offset, steered_ppb, offsets, commands = offset_ns, 0.0, [], []
-    for number, (free_ppb, noise) in enumerate(zip(frequency_ppb, noise_ns, strict=True)):
-        seconds = number * interval_s
+    nothing = np.zeros(len(noise_ns))
+    instants_s = np.arange(len(noise_ns)) * interval_s + (nothing if lateness_s is None else lateness_s)
+    intervals_s = np.diff(instants_s, append=instants_s[-1] + interval_s)
+    weights = nothing + 1.0 if weights is None else weights
+    samples = zip(frequency_ppb, noise_ns, instants_s, intervals_s, weights, strict=True)
+    for free_ppb, noise, seconds, elapsed_s, weight in samples:
         offsets.append(offset - master_ns(seconds))
         if not silent(seconds):
             measured_ns = offsets[-1] + noise
             local_ns = (start_s + seconds) * 1e9 + offset
-            command = servo.sample(round(measured_ns * NANOSECOND), LocalTime(round(local_ns * NANOSECOND)))
+            command = servo.sample(round(measured_ns * NANOSECOND), LocalTime(round(local_ns * NANOSECOND)), weight)
             commands.append(command)
             offset += command.step / NANOSECOND
             steered_ppb = command.frequency_ppb
-        offset += interval_s * (free_ppb + steered_ppb + free_ppb * steered_ppb * 1e-9)
+        offset += elapsed_s * (free_ppb + steered_ppb + free_ppb * steered_ppb * 1e-9)
     return np.array(offsets), commands
 
 

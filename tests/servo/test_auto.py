@@ -1,8 +1,11 @@
 """``auto`` beside PI on the same samples, where the truth is known: never worse, and far better where PI is bad."""
 
+import math
+
 import numpy as np
 import pytest
 
+from ptpstack.servo import auto as auto_module
 from ptpstack.servo.auto import AutoServo
 from ptpstack.servo.events import ChangeFollowed
 from ptpstack.servo.interface import Servo
@@ -158,3 +161,40 @@ class TestKalmanOfAKnownClass:
     def test_on_a_clock_worse_than_its_class_it_is_still_no_worse(self) -> None:
         servo = KalmanServo(KalmanSettings(oscillator="tcxo"))
         assert compare(servo, PiServo(), wandering(2400, 10.0), stamps(2400)) < 1.1
+
+
+class TestFiltersAtRest:
+    """Covariances that do not change any more are not computed; that changes nothing that could be measured."""
+
+    @pytest.mark.parametrize("wander_ppb", [0.0, 0.1, 10.0])
+    @pytest.mark.parametrize(
+        ("jitter_s", "lesser_weight", "share"), [(0.0, 1.0, 0.01), (0.01, 1.0, 0.05), (0.01, 0.5, 0.15)]
+    )
+    def test_the_clock_is_steered_as_by_filters_that_never_rest(
+        self, monkeypatch: pytest.MonkeyPatch, wander_ppb: float, jitter_s: float, lesser_weight: float, share: float
+    ) -> None:
+        samples = 3000
+        weights = np.full(samples, lesser_weight)
+        weights[::4] = 1.0
+        frequency, noise = wandering(samples, wander_ppb), stamps(samples) / np.sqrt(weights)
+        noise[::500] += 1e4  # outliers, which are refused
+        conditions = {"lateness_s": np.random.default_rng(5).uniform(-jitter_s, jitter_s, samples), "weights": weights}
+        resting, restless = AutoServo(), AutoServo()
+        offsets = run(resting, frequency, noise, **conditions)[0][500:]
+        monkeypatch.setattr(auto_module, "SAMPLES_TO_REST", math.inf)
+        others = run(restless, frequency, noise, **conditions)[0][500:]
+        assert any(one.is_at_rest for one in resting._filters)
+        assert not any(one.is_at_rest for one in restless._filters)
+        assert rms(offsets - others) < share * rms(others)
+        assert rms(offsets) == pytest.approx(rms(others), rel=0.01)
+
+    @pytest.mark.parametrize(("late_s", "offset_ns"), [(1.0, 0.0), (0.125, 1e5)], ids=["missed", "refused"])
+    def test_a_missed_sample_and_a_refused_one_wake_them(self, late_s: float, offset_ns: float) -> None:
+        servo = AutoServo()
+        run(servo, wandering(2000, 0.1), stamps(2000))
+        asleep = [one for one in servo._filters if one.is_at_rest]
+        before = [one.var_phase for one in asleep]
+        assert asleep
+        servo.sample(round(offset_ns * NANOSECOND), servo._local + round(late_s * SECOND))
+        assert not any(one.is_at_rest for one in asleep)
+        assert all(one.var_phase > variance for one, variance in zip(asleep, before, strict=True))
