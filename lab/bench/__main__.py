@@ -19,6 +19,7 @@ CASES = {
     "serve": "Delay_Req answered: CPU time of a master per request",
     "follow": "Sync followed: CPU time of a slave per Sync",
     "servo": "true offset of simulated clocks under each servo, beside the PI that linuxptp uses",
+    "masks": "a simulated T-BC against the masks of G.8273.2, and a chain against G.8271.1 (minutes)",
     "plan": "a day of a chain of 20 clocks as arrays, and one link beside the message level (minutes)",
     "sim": "the simulator: CPU time of an event, and of a slave's second, with 50 and 1000 slaves",
     "slave": "a slave on software stamps: true offset and time to lock",

@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator
 
 from lab.bench.rows import Row
 from ptpstack.arbiter.clock_arbiter import ClockArbiter
-from ptpstack.arbiter.clock_discipline import ClockDiscipline, Steer
+from ptpstack.arbiter.clock_discipline import ClockDiscipline
+from ptpstack.arbiter.outputs import Steer
 from ptpstack.core.instance import PtpInstance
 from ptpstack.core.settings import DelayMechanism, InstanceSettings, PortSettings
 from ptpstack.engine.outputs import Measurement

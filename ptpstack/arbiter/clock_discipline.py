@@ -17,17 +17,15 @@ does it and who else touches it (``daemon``).
 
 from __future__ import annotations
 
-from enum import Enum, auto
-from typing import TypeAlias
-
-import msgspec
-
 from profiles.loader import DegradationName
 from ptpstack.arbiter.clock_arbiter import ClockArbiter, Verdict
 from ptpstack.arbiter.clock_prediction import ClockPrediction
 from ptpstack.arbiter.clock_state import ClockState
 from ptpstack.arbiter.events import ClockHeld, FrequencyRestored
+from ptpstack.arbiter.holdover_worth import HoldoverSettings
 from ptpstack.arbiter.learnt_frequency import LearntFrequency
+from ptpstack.arbiter.outputs import ClockMoved, Output, Purpose, Sampled, ServoLocked, Steer
+from ptpstack.arbiter.path_asymmetry import PathAsymmetries
 from ptpstack.arbiter.reentry import Reentry
 from ptpstack.engine.outputs import Measurement
 from ptpstack.events import Event
@@ -54,68 +52,6 @@ PAUSE_HALF_INTERVALS = 5
 """Where more than two and a half Sync intervals lie between two samples, the source may have stepped between them."""
 
 
-class HoldoverSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """Holdover is in spec while the clock is off by less than *bound_ns*, but for at most *seconds*.
-
-    Out of spec it is degraded by alternative A while it is off by less than *degraded_bound_ns*, but for at most
-    *degraded_seconds* since the last measurement; then by alternative B.
-    """
-
-    bound_ns: float = 1500.0
-    seconds: float = 14_400.0
-    degraded_bound_ns: float = 10_000.0
-    degraded_seconds: float = 86_400.0
-
-
-class Purpose(Enum):
-    """What a command to the clock is for."""
-
-    RESTORE = auto()
-    """Begin at the frequency known from before."""
-    FOLLOW = auto()
-    """What the servo asks for."""
-    BEGIN_TO_HOLD = auto()
-    """Run on without measurements."""
-    HOLD = auto()
-    """Go on to do so."""
-
-
-class Steer(msgspec.Struct, frozen=True):
-    """Run the clock at *frequency_ppb* (positive: faster), then move it by *step* if that is not zero."""
-
-    purpose: Purpose
-    frequency_ppb: float
-    step: TimeInterval = 0
-
-
-class ClockMoved(msgspec.Struct, frozen=True):
-    """The clock was moved by *delta*: stored instants of it are to be moved along."""
-
-    delta: TimeInterval
-
-
-class ServoLocked(msgspec.Struct, frozen=True):
-    """What the servo made of the last measurement of *name*."""
-
-    name: str
-    locked: bool
-
-
-class Sampled(msgspec.Struct, frozen=True):
-    """*measurement* was used, to steer or to know only; then the servo was in *state*.
-
-    *joined* is what the servo was told where both ways of the path told it together.
-    """
-
-    measurement: Measurement
-    steering: bool
-    state: ServoState
-    joined: Joined | None = None
-
-
-Output: TypeAlias = Event | Steer | ClockMoved | ServoLocked | Sampled
-
-
 class ClockDiscipline:
     """Decides for the clock of *arbiter* by *servo*; *learnt_ppb* is the frequency from before a restart.
 
@@ -131,6 +67,7 @@ class ClockDiscipline:
         holdover: HoldoverSettings | None = None,
         prediction: ClockPrediction | None = None,
         step_threshold: TimeInterval = 0,
+        asymmetries: PathAsymmetries | None = None,
     ) -> None:
         self.arbiter = arbiter
         self.prediction = prediction or ClockPrediction()
@@ -139,6 +76,7 @@ class ClockDiscipline:
         """Whose measurement steered the clock last."""
         self.samples = 0
         self.commands = 0
+        self.asymmetries = asymmetries or PathAsymmetries()
         self._servo = servo
         self._holdover = holdover or HoldoverSettings()
         self._learnt = LearntFrequency(learnt_ppb)
@@ -174,7 +112,11 @@ class ClockDiscipline:
 
     def take(self, name: str, measurement: Measurement, local_now: LocalTime, now: MonotonicTime) -> list[Output]:
         """Judge *measurement* of instance *name*, and let the clock, which reads *local_now*, follow it if it may."""
+        learnt: list[Event] = []
+        if name in self.asymmetries.assisted:
+            measurement, learnt = self._without_asymmetry(name, measurement, now)
         verdict, events = self.arbiter.judge(name, measurement, local_now, now)
+        events = [*learnt, *events]
         if verdict is Verdict.REJECT:
             return [*events]
         if verdict is Verdict.MEASURE:
@@ -188,6 +130,34 @@ class ClockDiscipline:
         outputs = self._follow(name, measurement, now)
         self._sampled_at = now
         return [*events, *outputs]
+
+    def _without_asymmetry(
+        self, name: str, measurement: Measurement, now: MonotonicTime
+    ) -> tuple[Measurement, list[Event]]:
+        """Learn the asymmetry of a path while a reference steers, and take it off (assisted partial timing)."""
+        arbiter = self.arbiter
+        return self.asymmetries.take(
+            name,
+            measurement,
+            now,
+            clock=arbiter.clock,
+            learns=arbiter.writer in self.asymmetries.references and arbiter.state is ClockState.LOCKED,
+            steers=arbiter.writer == name,
+        )
+
+    @property
+    def asymmetry_bound_ns(self) -> float | None:
+        """How far the learnt asymmetry of the path in use may be off; None: none is in use."""
+        writer = self.arbiter.writer or self.steered_by
+        return None if writer is None else self.asymmetries.bound_ns(writer)
+
+    def assisted_is(self, now: MonotonicTime) -> ClockState | None:
+        """Return what the clock is worth while the learnt asymmetry of a path keeps it; None: something else does."""
+        measured_ns, asymmetry_ns = self.bound_ns(now), self.asymmetry_bound_ns
+        if asymmetry_ns is None or self.arbiter.state is not ClockState.LOCKED:
+            return None
+        within = measured_ns is not None and measured_ns + asymmetry_ns < self._holdover.bound_ns
+        return ClockState.HOLDOVER_IN_SPEC if within else ClockState.HOLDOVER_OUT_OF_SPEC
 
     def _follow(self, name: str, measurement: Measurement, now: MonotonicTime) -> list[Output]:
         outputs: list[Output] = []
@@ -370,31 +340,11 @@ class ClockDiscipline:
 
     def degradation(self, now: MonotonicTime) -> DegradationName:
         """Return by which alternative the clock is degraded, should it be out of spec."""
-        bound_ns, limits = self.prediction.bound_ns(now), self._holdover
-        since_s = 0.0 if self._sampled_at is None else interval_to_seconds(now - self._sampled_at)
-        known = bound_ns is not None and bound_ns < limits.degraded_bound_ns
-        return "a" if known and since_s < limits.degraded_seconds else "b"
+        return self._holdover.degradation(self.prediction.bound_ns(now), self._since_s(now))
 
     def _holdover_is(self, now: MonotonicTime) -> tuple[ClockState, str]:
         """Return what holdover is worth now, and why."""
-        bound_ns, limits = self.prediction.bound_ns(now), self._holdover
-        since_s = 0.0 if self._sampled_at is None else interval_to_seconds(now - self._sampled_at)
-        if bound_ns is None:
-            return (
-                ClockState.HOLDOVER_OUT_OF_SPEC,
-                "measurements stopped before enough was learnt to say how far off it may be; it keeps its frequency",
-            )
-        if bound_ns >= limits.bound_ns:
-            return (
-                ClockState.HOLDOVER_OUT_OF_SPEC,
-                f"off by up to {bound_ns:.0f} ns after {since_s:.0f} s, the limit is {limits.bound_ns:.0f} ns",
-            )
-        if since_s >= limits.seconds:
-            return (
-                ClockState.HOLDOVER_OUT_OF_SPEC,
-                f"no measurement for {since_s:.0f} s, the limit is {limits.seconds:.0f} s",
-            )
-        return (
-            ClockState.HOLDOVER_IN_SPEC,
-            f"measurements stopped; steered along what was learnt, off by up to {bound_ns:.0f} ns now",
-        )
+        return self._holdover.worth(self.prediction.bound_ns(now), self._since_s(now))
+
+    def _since_s(self, now: MonotonicTime) -> float:
+        return 0.0 if self._sampled_at is None else interval_to_seconds(now - self._sampled_at)

@@ -6,6 +6,7 @@ from typing import ClassVar
 
 from ptpstack.arbiter.clock_state import ClockState
 from ptpstack.events import Event, Severity
+from ptpstack.wire.types import PortIdentity
 
 
 class WriterChosen(Event, frozen=True, kw_only=True):
@@ -158,3 +159,61 @@ class FrequencyRestored(Event, frozen=True, kw_only=True):
 
     def __str__(self) -> str:
         return f"{self.clock}: runs at {self.frequency_ppb:+.1f} ppb as learnt before"
+
+
+class AsymmetryLearnt(Event, frozen=True, kw_only=True):
+    """A path was watched for long enough, while a reference steered the clock, to know how asymmetric it is."""
+
+    severity: ClassVar[Severity] = Severity.NOTICE
+
+    clock: str
+    instance: str
+    port_identity: PortIdentity
+    asymmetry_ns: float
+    bound_ns: float
+    mean_delay_ns: float
+
+    def __str__(self) -> str:
+        return (
+            f"{self.clock}: the path of {self.instance} to {self.port_identity} is asymmetric by "
+            f"{self.asymmetry_ns:+.0f} ns, within {self.bound_ns:.0f} ns (mean delay {self.mean_delay_ns:.0f} ns): "
+            "taken off its measurements from now on"
+        )
+
+
+class AsymmetryUsed(Event, frozen=True, kw_only=True):
+    """An instance steers the clock by what was learnt of its path."""
+
+    severity: ClassVar[Severity] = Severity.NOTICE
+
+    clock: str
+    instance: str
+    port_identity: PortIdentity
+    asymmetry_ns: float
+    bound_ns: float
+
+    def __str__(self) -> str:
+        return (
+            f"{self.clock}: {self.instance} keeps it by {self.port_identity}, less the learnt asymmetry "
+            f"{self.asymmetry_ns:+.0f} ns, known within {self.bound_ns:.0f} ns"
+        )
+
+
+class PathChanged(Event, frozen=True, kw_only=True):
+    """A path takes another time than while its asymmetry was learnt, and nothing can learn it anew now."""
+
+    severity: ClassVar[Severity] = Severity.WARNING
+
+    clock: str
+    instance: str
+    port_identity: PortIdentity
+    learnt_delay_ns: float
+    mean_delay_ns: float
+    bound_ns: float
+
+    def __str__(self) -> str:
+        return (
+            f"{self.clock}: the path of {self.instance} to {self.port_identity} takes {self.mean_delay_ns:.0f} ns now, "
+            f"and took {self.learnt_delay_ns:.0f} ns while its asymmetry was learnt: known within {self.bound_ns:.0f} "
+            "ns only; next: restore the path, or the reference"
+        )

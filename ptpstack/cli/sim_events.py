@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
 
-from ptpstack.arbiter.clock_discipline import Sampled
+from ptpstack.arbiter.outputs import Sampled
 from ptpstack.errors import PtpstackError
 from ptpstack.events import Event
 from ptpstack.observe.events import OffsetSample

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from ptpstack.cli.client import DEFAULT_SOCKET, NotReachableError, ask
@@ -70,6 +70,7 @@ def _lines(status: dict[str, Any]) -> Iterator[str]:
         ("clock", "state", "offset from master (ns)", "within ± (ns)", "frequency (ppb)", "servo", "steered by"),
         [_clock_row(clock) for clock in status["clocks"].values()],
     )
+    yield from _asymmetries(status["clocks"].values())
     yield from _host_lines(status)
     yield ""
     yield "offset: local - master, positive is ahead; frequency: what the clock is set to, positive is faster"
@@ -164,6 +165,17 @@ def _clock_row(clock: dict[str, Any]) -> tuple[str, ...]:
     if uncertainty is not None and uncertainty["reference_ns"] is None:
         within += " *"
     return (clock["name"], state, offset, within, frequency, clock["servo_state"], _steered_by(clock))
+
+
+def _asymmetries(clocks: Iterable[dict[str, Any]]) -> Iterator[str]:
+    """Yield what was learnt of the paths of assisted instances."""
+    for clock in clocks:
+        for path in clock.get("pathAsymmetries", ()):
+            known = (
+                f"{path['asymmetry_ns']:+.0f} ns, within {path['bound_ns']:.0f} ns" if path["known"] else "not known"
+            )
+            learnt = f"learnt for {path['learnt_for_s']} s"
+            yield f"  asymmetry of {path['instance']} to {path['portIdentity']}: {known} ({learnt})"
 
 
 def _steered_by(clock: dict[str, Any]) -> str:

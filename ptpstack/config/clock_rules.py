@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from itertools import combinations
 
-from ptpstack.config.model import Clock, Config, PulseSource
+from ptpstack.config.model import Clock, Config, Instance, PulseSource
 from ptpstack.config.problems import Path, Problem
 from ptpstack.config.rules import clocks_of, steers, unknown_clock
 from ptpstack.config.source import Source
@@ -58,6 +58,22 @@ def clock_problems(config: Config, source: Source) -> Iterator[Problem]:
         if real_clock(first_source.clock, clocks) == real_clock(second_source.clock, clocks):
             yield source.problem(("source", other, "clock"), f"source {name} steers the same clock")
     yield from _outputs(config, source)
+    for name, instance in config.instance.items():
+        if instance.learn_asymmetry and not _steers_after_a_source(instance, config):
+            why = "no source steers the clock of this instance, or the instance never does"
+            yield source.problem(
+                ("instance", name, "learn_asymmetry"),
+                "has no effect",
+                why=why,
+                next_step='write [source.NAME] with the clock of this instance, and clock = "/dev/ptpN" here',
+            )
+
+
+def _steers_after_a_source(instance: Instance, config: Config) -> bool:
+    """Whether *instance* may steer a clock that a source steers first; of ``auto`` only the daemon knows."""
+    clocks = {real_clock(word, config.clock) for word in clocks_of(instance)}
+    kept = {real_clock(source.clock, config.clock) for source in config.source.values()}
+    return steers(instance) and bool(kept) and (instance.clock == AUTO or bool(clocks & kept))
 
 
 def _within_clock(name: str, clock: Clock, source: Source) -> Iterator[Problem]:

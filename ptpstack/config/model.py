@@ -179,6 +179,15 @@ class Instance(Table, frozen=True):
         ),
     ] = 1000
     free_running: Annotated[bool, Meta(description="Measure, never steer.")] = False
+    learn_asymmetry: Annotated[
+        bool,
+        Meta(
+            description=(
+                "Assisted partial timing: while a `[source]` steers the clock, learn how asymmetric this instance's "
+                "path is, and take that off its measurements; it steers the clock when the source is lost."
+            )
+        ),
+    ] = False
     acceptable_master: Annotated[
         tuple[AcceptableMaster, ...],
         Meta(description="Who may be followed, `[[instance.NAME.acceptable_master]]` each; none: anybody."),

@@ -12,7 +12,7 @@ from typing import ClassVar, Protocol
 from profiles.loader import ClockQualityRow, FrequencyName, ReferenceName
 from ptpstack.arbiter.clock_discipline import ClockDiscipline
 from ptpstack.arbiter.clock_state import ClockState
-from ptpstack.arbiter.clock_worth import Announced, SettledState, Situation, worth
+from ptpstack.arbiter.clock_worth import GRADES, Announced, SettledState, Situation, worth
 from ptpstack.core.instance import PtpInstance
 from ptpstack.core.settings import LocalQuality
 from ptpstack.daemon.loop import Loop, monotonic_now
@@ -139,8 +139,9 @@ class AnnouncedWorth:
         self._on_state(self._clock.discipline.arbiter.state)
 
     def _on_state(self, state: ClockState) -> None:
-        self._settled.take(state)
-        if state is ClockState.LOCKED:
+        assisted = self._clock.discipline.assisted_is(monotonic_now()) if self._reference in GRADES else None
+        self._settled.take(assisted or state)
+        if state is ClockState.LOCKED and assisted is None:
             self._learn_reference()
         situation = self._situation(self._settled.state)
         announced = worth(self._rows, situation, self._configured)

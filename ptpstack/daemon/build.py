@@ -20,9 +20,10 @@ from hw.temperature import TemperatureSensor
 from hw.timestamping import Timestamping
 from profiles.loader import ReferenceName, TransportName
 from ptpstack.arbiter.clock_arbiter import ClockArbiter
-from ptpstack.arbiter.clock_discipline import HoldoverSettings
 from ptpstack.arbiter.clock_state import ClockState
+from ptpstack.arbiter.holdover_worth import HoldoverSettings
 from ptpstack.arbiter.majority_watch import MajorityWatch
+from ptpstack.arbiter.path_asymmetry import PathAsymmetries
 from ptpstack.config.clock_rules import real_clock
 from ptpstack.config.model import Config
 from ptpstack.config.ntp_rules import NTP, ntp_writers
@@ -138,6 +139,10 @@ def build(config: Config, resolved: Sequence[ResolvedInstance], loop: Loop, reco
             sensor=TemperatureSensor(config.holdover.temperature) if config.holdover.temperature else None,
             step_threshold=interval_from_ns(config.servo.step_threshold_ns),
             leap_seconds=plant.leap_seconds,
+            asymmetries=PathAsymmetries(
+                frozenset(user.name for user in users if user.values.learn_asymmetry),
+                frozenset(name for name in (host.get(word, ""),) if name.startswith("source.")),
+            ),
         )
     shared: dict[tuple[object, ...], PortIo] = {}
     for instance in resolved:

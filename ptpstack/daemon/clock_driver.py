@@ -14,19 +14,12 @@ from hw.clock import Clock
 from hw.realtime import RealtimeClock
 from hw.temperature import TemperatureSensor
 from ptpstack.arbiter.clock_arbiter import ClockArbiter
-from ptpstack.arbiter.clock_discipline import (
-    LOCKED_STATES,
-    ClockDiscipline,
-    ClockMoved,
-    HoldoverSettings,
-    Output,
-    Purpose,
-    Sampled,
-    ServoLocked,
-    Steer,
-)
+from ptpstack.arbiter.clock_discipline import LOCKED_STATES, ClockDiscipline
 from ptpstack.arbiter.clock_prediction import ClockPrediction
 from ptpstack.arbiter.clock_state import ClockState
+from ptpstack.arbiter.holdover_worth import HoldoverSettings
+from ptpstack.arbiter.outputs import ClockMoved, Output, Purpose, Sampled, ServoLocked, Steer
+from ptpstack.arbiter.path_asymmetry import PathAsymmetries
 from ptpstack.daemon.clock_users import KeepsUtc, MeasuringUser, StepListener
 from ptpstack.daemon.events import ClockFailed
 from ptpstack.daemon.leap_seconds import LeapSeconds, choose_tai_offset
@@ -78,6 +71,7 @@ class ClockDriver:
         sensor: TemperatureSensor | None = None,
         step_threshold: TimeInterval = 0,
         leap_seconds: LeapSeconds | None = None,
+        asymmetries: PathAsymmetries | None = None,
     ) -> None:
         self.discipline = ClockDiscipline(
             servo,
@@ -86,6 +80,7 @@ class ClockDriver:
             holdover=holdover,
             prediction=ClockPrediction(senses_temperature=sensor is not None),
             step_threshold=step_threshold,
+            asymmetries=asymmetries,
         )
         self._sensor = sensor
         self.users: list[StepListener] = []

@@ -187,6 +187,8 @@ def _clock(plant: Plant, word: str, driver: ClockDriver) -> dict[str, Any]:
         "uncertainty": _uncertainty(plant, word),
     }
     among = (clocks.follower_of(word) for clocks in plant.port_clocks.values())
+    if paths := driver.discipline.asymmetries.as_list():
+        state["pathAsymmetries"] = paths
     if follower := plant.host.followers.get(word) or next(filter(None, among), None):
         state["follows"] = follower.as_dict()
     if isinstance(driver.clock, SoftClock):

@@ -52,6 +52,8 @@ class TimeBounds:
         return TimeBound(measured_ns, *self._told[word])
 
     def _asymmetry_ns(self, driver: ClockDriver) -> float:
+        if (learnt_ns := driver.discipline.asymmetry_bound_ns) is not None:
+            return learnt_ns
         if self._config.max_asymmetry_ns is not UNSET:
             return self._config.max_asymmetry_ns
         return abs(driver.last_sample.mean_delay_ns) if driver.last_sample else 0.0

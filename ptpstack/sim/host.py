@@ -12,8 +12,10 @@ from functools import lru_cache
 from random import Random
 
 from ptpstack.arbiter.clock_arbiter import ClockArbiter
-from ptpstack.arbiter.clock_discipline import ClockDiscipline, ClockMoved, Sampled, ServoLocked, Steer
-from ptpstack.arbiter.clock_discipline import Output as Decided
+from ptpstack.arbiter.clock_discipline import ClockDiscipline
+from ptpstack.arbiter.outputs import ClockMoved, Sampled, ServoLocked, Steer
+from ptpstack.arbiter.outputs import Output as Decided
+from ptpstack.arbiter.path_asymmetry import PathAsymmetries
 from ptpstack.core.instance import PtpInstance
 from ptpstack.core.settings import InstanceSettings, PortSettings
 from ptpstack.engine.delay_filter import DelayFilter
@@ -25,10 +27,10 @@ from ptpstack.events import Event
 from ptpstack.servo.filters import MovingMedian
 from ptpstack.servo.interface import Servo, ServoState
 from ptpstack.sim.network import Attachment, Link
-from ptpstack.sim.oscillator import VirtualClock
+from ptpstack.sim.oscillator import EPOCH, VirtualClock
 from ptpstack.sim.scheduler import Scheduler
 from ptpstack.sim.stamping import Stamping
-from ptpstack.time import LocalTime, MonotonicTime, TimeInterval, interval_from_ns
+from ptpstack.time import LocalTime, MonotonicTime, PtpTime, TimeInterval, interval_from_ns, offset_between
 from ptpstack.wire.message import Message, decode, encode
 from ptpstack.wire.messages import DelayResp, PdelayResp, PdelayRespFollowUp
 from ptpstack.wire.types import ClockIdentity, PortIdentity
@@ -84,7 +86,8 @@ class Host:
     """One machine of a world; made by :meth:`~ptpstack.sim.world.World.add_host`.
 
     *servo* disciplines *clock* from the instances of *clock_domains*, the preferred one first; without one the clock
-    runs free, as a grandmaster's does. *monotonic_error_ppb* is the error of the host's own CLOCK_MONOTONIC.
+    runs free, as a grandmaster's does. *references* steer it before them, by :meth:`pulse`, and while they do the
+    asymmetry of the instances' paths is learnt. *monotonic_error_ppb* is the error of the host's own CLOCK_MONOTONIC.
     """
 
     def __init__(
@@ -99,6 +102,7 @@ class Host:
         readers: dict[PortIdentity, Port],
         servo: Servo | None = None,
         clock_domains: Sequence[int] = (0,),
+        references: Sequence[str] = (),
         stamping: Stamping | None = None,
         monotonic_error_ppb: float = 0.0,
         on_sample: SampleListener | None = None,
@@ -109,7 +113,10 @@ class Host:
         self.clock = clock
         self.discipline: ClockDiscipline | None = None
         if servo is not None:
-            self.discipline = ClockDiscipline(servo, ClockArbiter(name, [str(domain) for domain in clock_domains]))
+            domains = [str(domain) for domain in clock_domains]
+            assisted = PathAsymmetries(frozenset(domains), frozenset(references)) if references else None
+            arbiter = ClockArbiter(name, [*references, *domains])
+            self.discipline = ClockDiscipline(servo, arbiter, asymmetries=assisted)
         self.stamping = stamping or Stamping()
         self.instances: dict[int, PtpInstance] = {}
         self.measurements: list[tuple[TimeInterval, int, Measurement]] = []
@@ -165,6 +172,22 @@ class Host:
         """Step the clock and tell every holder of stamps, as the servo's command does."""
         self.clock.step(delta, self._scheduler.now)
         self._tell_step(delta)
+
+    def pulse(self, reference: str, error_ns: float = 0.0) -> None:
+        """Let *reference*, as a receiver does each second, say what time it is, wrong by *error_ns*."""
+        assert self.discipline is not None
+        local = self.clock.read(self._scheduler.now)
+        told = PtpTime(int(EPOCH) + self._scheduler.now + interval_from_ns(error_ns))
+        measurement = Measurement(
+            port_number=0,
+            parent_port_identity=PortIdentity(ClockIdentity(), 0),
+            t1=told,
+            t2=local,
+            offset_from_master=offset_between(local, told),
+            mean_delay=0,
+            log_sync_interval=0,
+        )
+        self._obey(self.discipline, self.discipline.take(reference, measurement, local, self.monotonic()))
 
     # -- reading -------------------------------------------------------------------------------------
 
@@ -300,9 +323,11 @@ class Host:
                     self._follow(discipline, discipline.steered(output, self.monotonic(), done=True))
                 case ClockMoved():
                     self._tell_step(output.delta)
-                case ServoLocked():
+                case ServoLocked() if output.name.isdecimal():
                     domain = int(output.name)
                     self.carry_out(domain, self.instances[domain].servo_locked(output.locked, self.monotonic()))
+                case ServoLocked():
+                    pass  # a reference
                 case Sampled():
                     if self._on_sample is not None:
                         self._on_sample(self, output)

@@ -82,6 +82,7 @@ class World:
         offset_ns: float = 0.0,
         servo: Servo | None = None,
         clock_domains: Sequence[int] = (0,),
+        references: Sequence[str] = (),
         stamping: Stamping | None = None,
         monotonic_error_ppb: float = 0.0,
     ) -> Host:
@@ -107,6 +108,7 @@ class World:
             readers=self._readers,
             servo=servo,
             clock_domains=clock_domains,
+            references=references,
             stamping=stamping,
             monotonic_error_ppb=monotonic_error_ppb,
             on_sample=self._on_sample,

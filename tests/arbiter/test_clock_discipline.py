@@ -3,17 +3,10 @@
 import pytest
 
 from ptpstack.arbiter.clock_arbiter import ClockArbiter
-from ptpstack.arbiter.clock_discipline import (
-    ClockDiscipline,
-    ClockMoved,
-    Output,
-    Purpose,
-    Sampled,
-    ServoLocked,
-    Steer,
-)
+from ptpstack.arbiter.clock_discipline import ClockDiscipline
 from ptpstack.arbiter.clock_state import ClockState
 from ptpstack.arbiter.events import ClockHeld, ClockStateChanged, FrequencyRestored, MeasurementRejected, WriterChosen
+from ptpstack.arbiter.outputs import ClockMoved, Output, Purpose, Sampled, ServoLocked, Steer
 from ptpstack.engine.outputs import Measurement
 from ptpstack.servo.interface import ClockCommand, ServoState
 from ptpstack.time import SECOND, LocalTime, MonotonicTime, PtpTime, interval_from_ns

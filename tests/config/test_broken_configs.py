@@ -40,6 +40,11 @@ SECOND = GOOD.replace("instance.main", "instance.second")
 
 BROKEN = [
     Broken(
+        "asymmetry that nothing can teach",
+        GOOD.replace("domain_number = 0", "learn_asymmetry = true"),
+        ("instance.main.learn_asymmetry: has no effect", "no source steers the clock"),
+    ),
+    Broken(
         "SyncE without a port",
         GOOD + "[synce]\nextended = false\n",
         ("ptp.toml:6: synce: has no port", "write [[synce.port]]"),

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from ptpstack.arbiter.clock_discipline import HoldoverSettings
 from ptpstack.arbiter.clock_state import ClockState
 from ptpstack.arbiter.events import ClockStateChanged
+from ptpstack.arbiter.holdover_worth import HoldoverSettings
 from ptpstack.arbiter.reentry import SLEW_PPB
 from ptpstack.arbiter.time_bound import TimeBound
 from ptpstack.servo.auto import AutoServo
