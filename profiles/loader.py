@@ -14,8 +14,8 @@ from ptpstack.errors import ConfigError
 
 FOLDER = Path(__file__).parent
 
-BMCA_VARIANTS = frozenset({"default", "g8275"})
-"""The best master clock algorithms that ``ptpstack.core`` has code for; g8275 needs the attribute local_priority."""
+BMCA_VARIANTS = frozenset({"default", "g8275", "ql_g8265"})
+"""The best master clock algorithms that ``ptpstack.core`` has code for; the telecom ones need local_priority."""
 
 Part: TypeAlias = Literal["default", "range"]
 PARTS: tuple[Part, ...] = get_args(Part)
@@ -25,6 +25,7 @@ DestinationMacName: TypeAlias = Literal["forwardable", "non_forwardable"]
 RefusedName: TypeAlias = Literal["vlan_tag", "unicast"]
 VlanName: TypeAlias = Literal["untagged", "tagged"]
 DelayRequestName: TypeAlias = Literal["multicast", "unicast"]
+CommunicationName: TypeAlias = Literal["multicast", "unicast"]
 AnnounceTlvName: TypeAlias = Literal["ieee_c37_238_2011", "ieee_c37_238_2017"]
 AttributeName: TypeAlias = Literal[
     "domain_number",
@@ -42,10 +43,13 @@ AttributeName: TypeAlias = Literal[
     "vlan_priority",
     "dscp_event",
     "dscp_general",
+    "unicast_duration_s",
 ]
 
 
-BY_PROFILE = frozenset({"sdo_id", "transport", "delay_mechanism", "destination_mac", "vlan", "delay_request"})
+BY_PROFILE = frozenset(
+    {"sdo_id", "transport", "delay_mechanism", "destination_mac", "vlan", "delay_request", "communication"}
+)
 """Settings beside the attributes for which every profile has a default."""
 
 
@@ -101,8 +105,9 @@ class ClockQualityRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
 class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """A PTP profile (IEEE 1588-2019 clause 20.3): data that names registered code.
 
-    The first of ``transports``, ``delay_mechanisms``, ``vlan`` and ``delay_requests`` is the default. ``unverified``
-    names what could not be confirmed from the standard's text: ``NAME``, ``NAME.default`` or ``NAME.range``.
+    The first of ``transports``, ``delay_mechanisms``, ``vlan``, ``delay_requests`` and ``communications`` is the
+    default. ``unverified`` names what could not be confirmed from the standard's text: ``NAME``, ``NAME.default`` or
+    ``NAME.range``.
     ``announce_tlv`` is sent by a grandmaster and extended on the way; with ``requires_announce_tlvs`` an Announce
     without it, or without ALTERNATE_TIME_OFFSET_INDICATOR, is ignored. ``destination_mac`` is where frames go on
     Ethernet, ``refuses`` names frames that are counted and dropped, ``clock_quality`` what a clock announces as a
@@ -121,6 +126,7 @@ class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     attributes: dict[AttributeName, Attribute]
     vlan: Annotated[tuple[VlanName, ...], msgspec.Meta(min_length=1)] = ("untagged", "tagged")
     delay_requests: Annotated[tuple[DelayRequestName, ...], msgspec.Meta(min_length=1)] = ("multicast", "unicast")
+    communications: Annotated[tuple[CommunicationName, ...], msgspec.Meta(min_length=1)] = ("multicast", "unicast")
     profile_identifier: Annotated[str, msgspec.Meta(pattern="^([0-9A-F]{2}-){5}[0-9A-F]{2}$")] | None = None
     announce_tlv: AnnounceTlvName | None = None
     requires_announce_tlvs: bool = False
@@ -137,8 +143,8 @@ class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     def __post_init__(self) -> None:
         if self.bmca not in BMCA_VARIANTS:
             raise ValueError(f"bmca {self.bmca!r} is not registered (registered: {', '.join(sorted(BMCA_VARIANTS))})")
-        if (self.bmca == "g8275") != ("local_priority" in self.attributes):
-            raise ValueError("local_priority belongs to bmca g8275, and that needs it")
+        if (self.bmca != "default") != ("local_priority" in self.attributes):
+            raise ValueError("local_priority belongs to bmca g8275 and ql_g8265, and they need it")
         known = {*self.__struct_fields__, *self.attributes}
         for mark in self.unverified:
             name, _, part = mark.partition(".")

@@ -88,6 +88,13 @@ class Ptp4l:
         self.configuration = directory / "ptp4l.conf"
         self.configuration.write_text("\n".join(lines) + "\n")
 
+    def ask(self, transport: str, *addresses: str, log_query_interval: int = 0) -> None:
+        """Let it ask the masters at *addresses* (of *transport*, as in its file) for unicast; before it starts."""
+        table = ["[unicast_master_table]", "table_id 1", f"logQueryInterval {log_query_interval}"]
+        table += [f"{transport} {address}" for address in addresses]
+        with self.configuration.open("a") as file:
+            file.write("\n".join(["unicast_master_table 1", *table]) + "\n")
+
     def start(self) -> None:
         """Start it; Ptp4lError with its own words when it refuses its configuration."""
         self._process = self.node.start(["ptp4l", "-f", str(self.configuration)], self.log)

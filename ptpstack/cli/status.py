@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from ptpstack.cli.client import DEFAULT_SOCKET, NotReachableError, ask
+from ptpstack.cli.status_unicast import MASTER_HEAD, master_rows, service_lines
 from ptpstack.cli.synce import lines as synce_lines
 
 EXIT_NOT_REACHABLE = 3
@@ -65,6 +66,9 @@ def _lines(status: dict[str, Any]) -> Iterator[str]:
             [_port_row(instance, number, port) for number, port in enumerate(instance["ports"], start=1)],
         )
         yield from _signal_fails(instance)
+        if masters := master_rows(instance):
+            yield from _table(MASTER_HEAD, masters)
+        yield from service_lines(instance)
     yield ""
     yield from _table(
         ("clock", "state", "offset from master (ns)", "within ± (ns)", "frequency (ppb)", "servo", "steered by"),

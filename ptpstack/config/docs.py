@@ -69,6 +69,8 @@ def _key_rows(table: type[msgspec.Struct]) -> Iterator[tuple[str, ...]]:
     for name, facts in made["properties"].items():
         if "$ref" in facts or (facts.get("type") == "array" and "$ref" in facts["items"]):
             continue  # a table of its own
+        if not facts.keys() & {"type", "enum"}:
+            continue  # so is this
         yield f"`{name}`", _allowed(name, facts), _default(name, facts, made["required"]), facts["description"]
 
 

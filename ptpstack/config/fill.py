@@ -29,6 +29,7 @@ STANDARD: dict[AttributeName, int] = {
     "vlan_priority": 4,
     "dscp_event": 0,
     "dscp_general": 0,
+    "unicast_duration_s": 300,
 }
 """Initial values for attributes that a profile does not mention (IEEE 1588-2019 8.2, Annex I.3; PCP: IEEE C37.238)."""
 
@@ -59,7 +60,8 @@ def fill_instance(instance: Instance) -> Instance:
     }
     filled = _replace_unset(instance, decided)
     if filled.signal_fail.enabled is UNSET:
-        signal_fail = msgspec.structs.replace(filled.signal_fail, enabled=profile.signal_fail)
+        negotiates = any(port.unicast_master for port in instance.port)
+        signal_fail = msgspec.structs.replace(filled.signal_fail, enabled=profile.signal_fail or negotiates)
         filled = msgspec.structs.replace(filled, signal_fail=signal_fail)
     return msgspec.structs.replace(filled, port=tuple(_fill_port(port, profile) for port in instance.port))
 
@@ -71,6 +73,7 @@ def _fill_port(port: Port, profile: Profile) -> Port:
         "destination_mac": profile.destination_mac,
         "vlan": profile.vlan[0],
         "delay_request": profile.delay_requests[0],
+        "communication": profile.communications[0],
         **_attributes_of(Port, profile),
     }
     mechanism = decided["delay_mechanism"] if port.delay_mechanism is UNSET else port.delay_mechanism

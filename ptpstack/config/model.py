@@ -23,6 +23,7 @@ from ptpstack.config.signal_fail_table import SignalFailTable
 from ptpstack.config.sink_table import Sink
 from ptpstack.config.synce_table import SyncE, SyncEInput, SyncEPort
 from ptpstack.config.table import Table
+from ptpstack.config.unicast_table import UnicastMaster, UnicastService
 
 InstanceTypeName: TypeAlias = Literal["auto", "e2e-tc", "p2p-tc"]
 TimeSourceName: TypeAlias = Literal[
@@ -347,6 +348,8 @@ class Config(Table, frozen=True):
 TABLES: dict[str, type[Struct]] = {
     "[instance.NAME]": Instance,
     "[[instance.NAME.port]]": Port,
+    "[[instance.NAME.port.unicast_master]]": UnicastMaster,
+    "[instance.NAME.port.unicast_service]": UnicastService,
     "[[instance.NAME.acceptable_master]]": AcceptableMaster,
     "[instance.NAME.signal_fail]": SignalFailTable,
     "[clock.NAME]": Clock,

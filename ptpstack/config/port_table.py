@@ -6,8 +6,16 @@ from typing import Annotated, Literal, TypeAlias
 
 from msgspec import UNSET, Meta, UnsetType
 
-from profiles.loader import DelayMechanismName, DelayRequestName, DestinationMacName, TransportName, VlanName
+from profiles.loader import (
+    CommunicationName,
+    DelayMechanismName,
+    DelayRequestName,
+    DestinationMacName,
+    TransportName,
+    VlanName,
+)
 from ptpstack.config.table import Table
+from ptpstack.config.unicast_table import UnicastMaster, UnicastService
 
 LogInterval: TypeAlias = Annotated[int, Meta(ge=-10, le=10)]
 Octet: TypeAlias = Annotated[int, Meta(ge=0, le=0xFF)]
@@ -100,6 +108,29 @@ class Port(Table, frozen=True):
     vlan_priority: Annotated[
         Annotated[int, Meta(ge=0, le=7)] | UnsetType,
         Meta(description="Priority code point in the tag of a tagged port."),
+    ] = UNSET
+    communication: Annotated[
+        CommunicationName | UnsetType,
+        Meta(description="Serve and hear the groups, or by unicast only those that this port negotiates with."),
+    ] = UNSET
+    unicast_duration_s: Annotated[
+        Annotated[int, Meta(ge=10, le=100_000)] | UnsetType,
+        Meta(description="How long a grant is asked of the unicast masters, seconds; renewed in time."),
+    ] = UNSET
+    unicast_log_query_interval: Annotated[
+        int,
+        Meta(
+            ge=-4,
+            le=10,
+            description="How long after a request without answer the next, log2 seconds; twice as long each time.",
+        ),
+    ] = 0
+    unicast_master: Annotated[
+        tuple[UnicastMaster, ...],
+        Meta(description="The masters to ask, `[[instance.NAME.port.unicast_master]]` each."),
+    ] = ()
+    unicast_service: Annotated[
+        UnicastService | UnsetType, Meta(description="What is granted, `[instance.NAME.port.unicast_service]`.")
     ] = UNSET
 
 

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 from msgspec import UNSET, Struct
 
 from profiles.loader import DestinationMacName, Profile, TransportName, load_profile
@@ -14,6 +15,7 @@ from ptpstack.config.model import Config, Instance
 from ptpstack.config.port_table import AcceptableMaster as AcceptableMasterTable
 from ptpstack.config.port_table import Port, TimestampingName
 from ptpstack.config.signal_fail_table import SignalFailTable
+from ptpstack.config.unicast_rules import normal_address, normal_entry
 from ptpstack.core.settings import (
     AcceptableMaster,
     DelayMechanism,
@@ -21,6 +23,7 @@ from ptpstack.core.settings import (
     PortSettings,
     SignalFailSettings,
 )
+from ptpstack.core.unicast_settings import UnicastClientSettings, UnicastMaster, UnicastServiceSettings
 from ptpstack.engine.time_properties import TimeProperties
 from ptpstack.time import interval_from_ns, interval_from_seconds
 from ptpstack.wire.tlvs import AlternateTimeOffsetIndicator, IeeeC37238Of2011
@@ -70,6 +73,7 @@ class ResolvedInstance:
         quality = ClockQuality(values.clock_class or 0, values.clock_accuracy, values.offset_scaled_log_variance)
         properties = _shared(values, TimeProperties) | {"time_source": TimeSource[values.time_source.upper()]}
         members = _shared(values, InstanceSettings) | {
+            "by_quality_level": self.profile.bmca == "ql_g8265",
             "clock_identity": identity,
             "clock_quality": quality,
             "time_properties": TimeProperties(**properties),
@@ -118,6 +122,9 @@ def _resolve_port(port_number: int, port: Port) -> ResolvedPort:
         "ingress_latency": interval_from_ns(port.ingress_latency_ns),
         "egress_latency": interval_from_ns(port.egress_latency_ns),
         "asks_by_unicast": port.delay_request == "unicast",
+        "multicast": port.communication != "unicast",
+        "unicast_client": _unicast_client(port),
+        "unicast_service": _unicast_service(port),
     }
     return ResolvedPort(
         settings=PortSettings(**members),
@@ -143,6 +150,34 @@ def _signal_fail(table: SignalFailTable) -> SignalFailSettings | None:
         heeds_uncertain=table.synchronization_uncertain,
         wait_to_restore=interval_from_seconds(table.wait_to_restore_s),
     )
+
+
+def _unicast_client(port: Port) -> UnicastClientSettings | None:
+    if not port.unicast_master:
+        return None
+    transport = port.transport or "udpv4"
+    return UnicastClientSettings(
+        masters=tuple(
+            UnicastMaster(_address(row.address, transport), row.local_priority or None) for row in port.unicast_master
+        ),
+        duration_s=port.unicast_duration_s or UnicastClientSettings(masters=()).duration_s,
+        log_query_interval=port.unicast_log_query_interval,
+    )
+
+
+def _address(text: str, transport: TransportName) -> str:
+    """Return *text* as the sockets write it; what is no address is a host of the simulator."""
+    try:
+        return normal_address(text, transport)
+    except ValueError:
+        return text
+
+
+def _unicast_service(port: Port) -> UnicastServiceSettings | None:
+    if port.unicast_service is UNSET:
+        return None
+    members = msgspec.structs.asdict(port.unicast_service)
+    return UnicastServiceSettings(**(members | {"allow": tuple(map(normal_entry, members["allow"]))}))
 
 
 def _shared(values: Instance | Port, settings: type[Struct]) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from typing import Any, get_args
 from msgspec import UNSET
 
 from profiles.loader import (
+    CommunicationName,
     DelayMechanismName,
     DelayRequestName,
     Profile,
@@ -24,6 +25,7 @@ from ptpstack.config.model import Instance, written
 from ptpstack.config.port_table import Port
 from ptpstack.config.problems import Path, Problem, key_of, nearest
 from ptpstack.config.source import Source
+from ptpstack.config.unicast_rules import unicast_problems
 
 LAST_CLOCK_CLASS_OF_MASTERS = 127
 """A clock of class 1 to 127 never follows another (IEEE 1588-2019 Table 4, 9.3.3)."""
@@ -71,6 +73,7 @@ def _outside_profile(
         "transport": (get_args(TransportName), profile.transports),
         "vlan": (get_args(VlanName), profile.vlan),
         "delay_request": (get_args(DelayRequestName), profile.delay_requests),
+        "communication": (get_args(CommunicationName), profile.communications),
     }
     by_profile = f"by profile {profile.ident}, {profile.reference}"
     for key, value in table.items():
@@ -194,6 +197,7 @@ def _within_port(instance: Instance, port: Port, path: Path, source: Source) -> 
             why = f'it belongs to {mechanism}, and delay_mechanism is "{port.delay_mechanism}"'
             yield source.problem((*path, name), "has no effect", why=why)
     yield from _unused_tag(port, path, source)
+    yield from unicast_problems(instance, port, path, source)
 
 
 def _unused_tag(port: Port, path: Path, source: Source) -> Iterator[Problem]:

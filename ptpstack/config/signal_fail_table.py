@@ -17,7 +17,12 @@ class SignalFailTable(Table, frozen=True):
 
     enabled: Annotated[
         bool | UnsetType,
-        Meta(description="That failing masters are not compared; unset: as the profile says (the telecom ones do)."),
+        Meta(
+            description=(
+                "That failing masters are not compared; unset: as the profile says (the telecom ones do), and with "
+                "unicast masters."
+            )
+        ),
     ] = UNSET
     sync_timeout_s: Annotated[
         float, Meta(gt=0, le=3600, description="lossSync: no usable Sync of the parent for so long, seconds.")

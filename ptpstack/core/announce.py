@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from ptpstack.core.announce_tlvs import extended
 from ptpstack.core.context import PortContext
 from ptpstack.core.timers import Timer, following
+from ptpstack.engine.port_messages import LOG_INTERVAL_UNSPECIFIED
 from ptpstack.engine.time_properties import TimeProperties
 from ptpstack.time import MonotonicTime, interval_from_log2_seconds
 from ptpstack.wire.message import Flag
@@ -26,8 +27,9 @@ class AnnounceTransmitter:
         self._path_trace_enabled = path_trace_enabled
 
     def start(self, now: MonotonicTime) -> None:
-        """Announce now, and at the interval from then on."""
-        self._context.timers.start(Timer.ANNOUNCE, now)
+        """Announce now, and at the interval from then on, if the groups are served."""
+        if self._context.settings.multicast:
+            self._context.timers.start(Timer.ANNOUNCE, now)
 
     def stop(self) -> None:
         """Announce no more."""
@@ -38,22 +40,28 @@ class AnnounceTransmitter:
         context = self._context
         interval = interval_from_log2_seconds(context.port_ds.log_announce_interval)
         context.timers.start(Timer.ANNOUNCE, following(deadline, interval, now))
+        context.send_general(self.announce())
+
+    def announce(self, sequence_id: int | None = None, flags: int = 0) -> Announce:
+        """Return the Announce of now: the next of the port, or *sequence_id* of one client (with its *flags*)."""
+        context = self._context
         parent = context.data_sets.parent_ds
         properties = context.data_sets.time_properties_ds
-        context.send_general(
-            context.new(
-                Announce,
-                flags=_flags(properties, uncertain=context.data_sets.current_ds.synchronization_uncertain),
-                log_message_interval=context.port_ds.log_announce_interval,
-                current_utc_offset=properties.current_utc_offset,
-                grandmaster_priority1=parent.grandmaster_priority1,
-                grandmaster_clock_quality=parent.grandmaster_clock_quality,
-                grandmaster_priority2=parent.grandmaster_priority2,
-                grandmaster_identity=parent.grandmaster_identity,
-                steps_removed=context.data_sets.current_ds.steps_removed,
-                time_source=properties.time_source,
-                tlvs=tuple(self._tlvs()),
-            )
+        uncertain = context.data_sets.current_ds.synchronization_uncertain
+        unicast = flags & Flag.UNICAST
+        return context.new(
+            Announce,
+            sequence_id=sequence_id,
+            flags=flags | _flags(properties, uncertain=uncertain),
+            log_message_interval=LOG_INTERVAL_UNSPECIFIED if unicast else context.port_ds.log_announce_interval,
+            current_utc_offset=properties.current_utc_offset,
+            grandmaster_priority1=parent.grandmaster_priority1,
+            grandmaster_clock_quality=parent.grandmaster_clock_quality,
+            grandmaster_priority2=parent.grandmaster_priority2,
+            grandmaster_identity=parent.grandmaster_identity,
+            steps_removed=context.data_sets.current_ds.steps_removed,
+            time_source=properties.time_source,
+            tlvs=tuple(self._tlvs()),
         )
 
     def _tlvs(self) -> Iterator[Tlv]:

@@ -13,8 +13,10 @@ from ptpstack.core.events import (
     ForeignMasterSeen,
 )
 from ptpstack.core.foreign_masters import FOREIGN_MASTER_TIME_WINDOW, ForeignMasters
+from ptpstack.core.quality_level import is_usable, quality_level
 from ptpstack.core.signal_fail import SignalFail, SignalFails
 from ptpstack.core.timers import Timer
+from ptpstack.core.unicast_client import UnicastClient
 from ptpstack.engine.port_state import RECEIVING_STATES, PortState
 from ptpstack.time import MonotonicTime, TimeInterval, interval_from_log2_seconds, interval_to_seconds
 from ptpstack.wire.messages.announce import Announce
@@ -33,9 +35,17 @@ class AnnounceReceiver:
         self._fails = fails
         self._path_trace_enabled = path_trace_enabled
         self._foreign_masters = ForeignMasters(
-            context.port_ds.port_identity, context.settings.local_priority, context.data_sets.acceptable
+            context.port_ds.port_identity,
+            context.settings.local_priority,
+            context.data_sets.acceptable,
+            by_quality_level=context.data_sets.default_ds.by_quality_level,
         )
+        self._masters: UnicastClient | None = None
         self.receipt_timeout: TimeInterval = 0
+
+    def negotiates(self, masters: UnicastClient) -> None:
+        """Take what *masters* says of those that this port negotiates with."""
+        self._masters = masters
 
     # -- intervals -----------------------------------------------------------------------------------
 
@@ -59,7 +69,20 @@ class AnnounceReceiver:
         self._context.timers.stop(Timer.FOREIGN_MASTER)
 
     def best(self) -> ComparisonSet | None:
-        """Return Erbest."""
+        """Return Erbest: of masters by unicast, one that serves while one that does is followed."""
+        best, masters = self.best_that_announces(), self._masters
+        data_sets = self._context.data_sets
+        parent = data_sets.parent_ds.parent_port_identity
+        if best is None or masters is None or best.sender == parent or masters.serves(best.sender):
+            return best
+        followed = next((known for known in self.qualified() if known.sender == parent), None)
+        if followed is not None:
+            return followed if masters.serves(parent) else best
+        elsewhere = data_sets.is_synchronized and masters.master(parent) is None
+        return None if elsewhere else best
+
+    def best_that_announces(self) -> ComparisonSet | None:
+        """Return the best of all that may be compared, be it ready to serve or not."""
         return self._foreign_masters.best(self._fails)
 
     def qualified(self) -> list[ComparisonSet]:
@@ -71,8 +94,18 @@ class AnnounceReceiver:
         record = self._foreign_masters.get(sender)
         return record.announce if record else None
 
-    def receive(self, announce: Announce, state: PortState, parent: ParentDS, now: MonotonicTime) -> bool:
-        """Let *announce* in, unless a rule forbids; return whether a state decision is due."""
+    def receive(
+        self,
+        announce: Announce,
+        state: PortState,
+        parent: ParentDS,
+        now: MonotonicTime,
+        local_priority: int | None = None,
+    ) -> bool:
+        """Let *announce* in, unless a rule forbids; return whether a state decision is due.
+
+        *local_priority* is that of its sender, where that has one of its own.
+        """
         sender = announce.source_port_identity
         reason = self._rejection(announce)
         if reason:
@@ -80,7 +113,7 @@ class AnnounceReceiver:
             return False
         known = self._foreign_masters.get(sender)
         was_qualified = known is not None and known.qualified
-        record = self._foreign_masters.record(announce, now, self._window())
+        record = self._foreign_masters.record(announce, now, self._window(), local_priority)
         self._arm_expiry(now)
         if known is None:
             self._greet(announce)
@@ -129,6 +162,9 @@ class AnnounceReceiver:
             return "this port is master only"
         if context.data_sets.acceptable_masters and not context.data_sets.acceptable(announce.source_port_identity):
             return "not in the acceptable master table"
+        clock_class = announce.grandmaster_clock_quality.clock_class
+        if context.data_sets.default_ds.by_quality_level and not is_usable(clock_class):
+            return f"quality level {quality_level(clock_class)} is not to be used"
         if announce.alternate_master_flag:
             return "alternateMasterFlag is set"
         if announce.steps_removed >= context.data_sets.default_ds.max_steps_removed:

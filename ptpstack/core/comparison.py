@@ -11,6 +11,7 @@ from typing import NamedTuple, TypeAlias
 import msgspec
 
 from ptpstack.core.datasets import DefaultDS
+from ptpstack.core.quality_level import quality_level
 from ptpstack.wire.messages.announce import Announce
 from ptpstack.wire.types import ClockIdentity, ClockQuality, PortIdentity
 
@@ -51,7 +52,9 @@ class ComparisonSet(msgspec.Struct, frozen=True, kw_only=True):
     sender: PortIdentity
     receiver: PortIdentity
     local_priority: int | None = None
-    """Both sides have one where the alternate algorithm of ITU-T G.8275 is used, else none has."""
+    """Both sides have one where an algorithm of ITU-T is used, else none has."""
+    by_quality_level: bool = False
+    """Of these, whether it is that of G.8265.1."""
 
     @classmethod
     def of_default_ds(cls, default: DefaultDS) -> ComparisonSet:
@@ -66,11 +69,17 @@ class ComparisonSet(msgspec.Struct, frozen=True, kw_only=True):
             sender=own,
             receiver=own,
             local_priority=default.local_priority,
+            by_quality_level=default.by_quality_level,
         )
 
     @classmethod
     def of_announce(
-        cls, announce: Announce, receiver: PortIdentity, local_priority: int | None = None
+        cls,
+        announce: Announce,
+        receiver: PortIdentity,
+        local_priority: int | None = None,
+        *,
+        by_quality_level: bool = False,
     ) -> ComparisonSet:
         """Return the data set that *announce* describes, received on *receiver*."""
         return cls(
@@ -82,12 +91,15 @@ class ComparisonSet(msgspec.Struct, frozen=True, kw_only=True):
             sender=announce.source_port_identity,
             receiver=receiver,
             local_priority=local_priority,
+            by_quality_level=by_quality_level,
         )
 
 
 def compare(a: ComparisonSet, b: ComparisonSet) -> Comparison:
     """Compare A with B: Figure 35 for the same grandmaster, else Figure 34; with localPriority, as ITU-T G.8275."""
     if a.local_priority is not None and b.local_priority is not None:
+        if a.by_quality_level:
+            return _compare_by_g8265(a, b, a.local_priority, b.local_priority)
         return _compare_by_g8275(a, b, a.local_priority, b.local_priority)
     if a.grandmaster_identity == b.grandmaster_identity:
         return _compare_topology(a, b)
@@ -102,6 +114,19 @@ def _compare_grandmasters(a: ComparisonSet, b: ComparisonSet) -> Comparison:
     """Figure 34: the first attribute that differs decides; the lower value wins."""
     priority1 = ("priority1", a.grandmaster_priority1, b.grandmaster_priority1, "d")
     return _first_that_differs(priority1, *_quality_and_priority2(a, b)) or _lower_identity(a, b)
+
+
+def _compare_by_g8265(a: ComparisonSet, b: ComparisonSet, priority_a: int, priority_b: int) -> Comparison:
+    """The choice of ITU-T G.8265.1: the quality level, then the rank that this clock gives; nobody's identity counts.
+
+    Of equals the lower sender stays chosen, so that the choice does not depend on the order of arrival.
+    """
+    class_a, class_b = a.grandmaster_clock_quality.clock_class, b.grandmaster_clock_quality.clock_class
+    if class_a != class_b:
+        level_a, level_b = quality_level(class_a), quality_level(class_b)
+        return _lower_wins(f"quality level {level_a}", level_b, a_is_lower=class_a < class_b)
+    by_rank = _first_that_differs(("localPriority", priority_a, priority_b, "d"))
+    return by_rank or _lower_wins(f"sender {a.sender}", str(b.sender), a_is_lower=a.sender < b.sender)
 
 
 def _compare_by_g8275(a: ComparisonSet, b: ComparisonSet, priority_a: int, priority_b: int) -> Comparison:

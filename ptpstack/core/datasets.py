@@ -41,6 +41,7 @@ class DefaultDS(msgspec.Struct, kw_only=True):
     slave_only: bool
     max_steps_removed: int
     local_priority: int | None = None
+    by_quality_level: bool = False
     two_step_flag: bool = True
 
     @classmethod
@@ -60,6 +61,7 @@ class DefaultDS(msgspec.Struct, kw_only=True):
             slave_only=settings.slave_only,
             max_steps_removed=settings.max_steps_removed,
             local_priority=settings.local_priority,
+            by_quality_level=settings.by_quality_level,
         )
 
 

@@ -19,6 +19,7 @@ from ptpstack.core.events import DelayKnown, DelayMissing, IntervalChanged
 from ptpstack.core.signal_fail import SignalFail, SignalFails
 from ptpstack.core.sync_receiver import CORRECTION_OVERFLOW, SyncPoint
 from ptpstack.core.timers import Timer
+from ptpstack.core.unicast_client import UnicastClient
 from ptpstack.engine.delay_filter import DelayFilter
 from ptpstack.engine.port_messages import LOG_INTERVAL_UNSPECIFIED
 from ptpstack.time import (
@@ -66,9 +67,14 @@ class EndToEndDelay:
         self._context = context
         self._fails = fails
         self._filter = delay_filter
+        self._masters: UnicastClient | None = None
         self._sync_points: deque[SyncPoint] = deque(maxlen=SYNC_POINTS_KEPT)
         self._complete: deque[tuple[LocalTime, PtpTime]] = deque(maxlen=EXCHANGES_KEPT)
         self.reset()
+
+    def negotiates(self, masters: UnicastClient) -> None:
+        """Ask the parent alone, when it has granted answers."""
+        self._masters = masters
 
     def reset(self) -> None:
         """Forget everything: a new parent."""
@@ -106,10 +112,15 @@ class EndToEndDelay:
         context.timers.start(Timer.DELAY_REQ, now + round(self._interval() * spread))
         self._give_up_unanswered(now)
         self._look_for_loss(now)
-        unicast = context.settings.asks_by_unicast and self.parent_address is not None
+        address = self.parent_address if context.settings.asks_by_unicast else None
+        if self._masters is not None:
+            granted = self._masters.delay_address(context.data_sets.parent_ds.parent_port_identity)
+            if granted is None and not context.settings.multicast:
+                return
+            address = granted or address
         request = context.new(
             DelayReq,
-            flags=Flag.UNICAST if unicast else 0,
+            flags=Flag.UNICAST if address is not None else 0,
             log_message_interval=LOG_INTERVAL_UNSPECIFIED,
             correction_field=-context.settings.delay_asymmetry,
         )
@@ -119,7 +130,7 @@ class EndToEndDelay:
             exchange.t3 = egress
             self._try_complete(exchange)
 
-        context.send_event(request, sent, address=self.parent_address if unicast else None)
+        context.send_event(request, sent, address=address)
 
     def _give_up_unanswered(self, now: MonotonicTime) -> None:
         """Count the requests that got no answer in time, and tell when that goes on."""
@@ -137,6 +148,8 @@ class EndToEndDelay:
                 )
 
     def _advice(self) -> str:
+        if self._masters is not None:
+            return "the master granted answers and gives none: has it started anew, or does UDP port 319 pass one way?"
         if self._context.settings.asks_by_unicast:
             return "does the master answer unicast Delay_Req (hybrid e2e)? if not: delay_request = multicast"
         return "does the master use the same delay mechanism (e2e), and do multicasts pass both ways?"

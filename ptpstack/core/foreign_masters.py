@@ -30,6 +30,7 @@ class ForeignMaster(msgspec.Struct):
     announce: Announce
     arrivals: deque[MonotonicTime] = msgspec.field(default_factory=lambda: deque(maxlen=FOREIGN_MASTER_THRESHOLD))
     qualified: bool = False
+    local_priority: int | None = None
 
     def has_threshold(self, now: MonotonicTime, window: TimeInterval) -> bool:
         """Enough Announces came within the *window* that ends now."""
@@ -44,10 +45,13 @@ class ForeignMasters:
         receiver: PortIdentity,
         local_priority: int | None = None,
         acceptable: Callable[[PortIdentity], AcceptableMaster | None] = lambda _sender: None,
+        *,
+        by_quality_level: bool = False,
     ) -> None:
         self._receiver = receiver
         self._local_priority = local_priority
         self._acceptable = acceptable
+        self._by_quality_level = by_quality_level
         self._records: dict[PortIdentity, ForeignMaster] = {}
 
     def __contains__(self, sender: PortIdentity) -> bool:
@@ -60,8 +64,13 @@ class ForeignMasters:
         """Return the record of *sender*, if there is one."""
         return self._records.get(sender)
 
-    def record(self, announce: Announce, now: MonotonicTime, window: TimeInterval) -> ForeignMaster:
-        """Enter *announce* and return its record, made if this sender is new."""
+    def record(
+        self, announce: Announce, now: MonotonicTime, window: TimeInterval, local_priority: int | None = None
+    ) -> ForeignMaster:
+        """Enter *announce* and return its record, made if this sender is new.
+
+        *local_priority* goes before that of the port.
+        """
         sender = announce.source_port_identity
         record = self._records.get(sender)
         if record is None:
@@ -69,6 +78,7 @@ class ForeignMasters:
                 self._evict()
             record = self._records[sender] = ForeignMaster(announce)
         record.announce = announce
+        record.local_priority = self._local_priority if local_priority is None else local_priority
         record.arrivals.append(now)
         record.qualified = record.has_threshold(now, window)
         return record
@@ -108,7 +118,9 @@ class ForeignMasters:
 
     def comparison_set(self, record: ForeignMaster) -> ComparisonSet:
         """Return *record* as a side of the data set comparison."""
-        own = ComparisonSet.of_announce(record.announce, self._receiver, self._local_priority)
+        own = ComparisonSet.of_announce(
+            record.announce, self._receiver, record.local_priority, by_quality_level=self._by_quality_level
+        )
         entry = self._acceptable(record.announce.source_port_identity)
         if entry is None or not entry.alternate_priority1:
             return own

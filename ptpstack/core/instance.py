@@ -21,6 +21,7 @@ from ptpstack.core.port import Port
 from ptpstack.core.port_states import ACTIVE_STATES, PortEvent
 from ptpstack.core.settings import InstanceSettings, LocalQuality, PortSettings
 from ptpstack.core.state_decision import Decision, DecisionCode, best_of, decide, reason_for
+from ptpstack.core.unicast_choice import negotiate
 from ptpstack.engine.delay_filter import DelayFilter
 from ptpstack.engine.events import LocalQualityChanged
 from ptpstack.engine.outputs import Output
@@ -270,6 +271,7 @@ class PtpInstance:
             if active[number].state is not PortState.LISTENING or erbest[number] is not None:
                 self._follow(active[number], decision, now)
         self._update_uncertainty()
+        negotiate(active, d0, self._data_sets.parent_ds.parent_port_identity, now)
 
     def _notice_lost_parent(self, ebest: ComparisonSet | None, active: Iterable[Port]) -> None:
         """Be worth what holdover is, if the parent is gone or tells that it is worth less, and nobody is better."""

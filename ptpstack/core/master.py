@@ -8,7 +8,7 @@ from functools import partial
 from ptpstack.core.context import PortContext
 from ptpstack.core.events import SyncsResumed, SyncsWithheld
 from ptpstack.core.timers import Timer, following
-from ptpstack.engine.port_messages import NANOSECOND_FRACTION
+from ptpstack.engine.port_messages import LOG_INTERVAL_UNSPECIFIED, NANOSECOND_FRACTION
 from ptpstack.time import LocalTime, MonotonicTime, interval_from_log2_seconds, ptp_from_local
 from ptpstack.wire.message import Flag
 from ptpstack.wire.messages.delay_req import DelayReq
@@ -28,40 +28,49 @@ class SyncTransmitter:
         self._context = context
         self._withholds = False
 
+        self._active = False
+
     def start(self, now: MonotonicTime) -> None:
-        """Send the first Sync now."""
-        self._context.timers.start(Timer.SYNC, now)
+        """Send the first Sync now, if the groups are served."""
+        self._active = True
+        if self._context.settings.multicast:
+            self._context.timers.start(Timer.SYNC, now)
 
     def stop(self) -> None:
         """Send no more, nor Follow_Ups to what was sent."""
         self._context.timers.stop(Timer.SYNC)
-        self._withholds = False
+        self._withholds = self._active = False
 
-    def on_timer(self, deadline: MonotonicTime, now: MonotonicTime) -> None:
-        """Send one Sync and arm the next."""
+    def withholds(self) -> bool:
+        """Tell whether Syncs would be a lie now, and say so when that changes."""
         context = self._context
-        log_interval = context.port_ds.log_sync_interval
-        context.timers.start(Timer.SYNC, following(deadline, interval_from_log2_seconds(log_interval), now))
         if context.shows_announced_time is self._withholds:
             self._withholds = not self._withholds
             if self._withholds:
                 context.tell(SyncsWithheld, reason=context.clock_problem)
             else:
                 context.tell(SyncsResumed)
-        if self._withholds:
+        return self._withholds
+
+    def on_timer(self, deadline: MonotonicTime, now: MonotonicTime) -> None:
+        """Send one Sync and arm the next."""
+        context = self._context
+        log_interval = context.port_ds.log_sync_interval
+        context.timers.start(Timer.SYNC, following(deadline, interval_from_log2_seconds(log_interval), now))
+        if self.withholds():
             return
         if context.settings.two_step_flag:
             sync = context.new(Sync, flags=Flag.TWO_STEP, log_message_interval=log_interval)
-            context.send_event(sync, partial(self._follow_up, sync))
+            context.send_event(sync, partial(self.follow_up, sync, None))
         else:
             latency = context.settings.egress_latency
             sync = context.new(Sync, log_message_interval=log_interval, correction_field=latency)
             context.send_event(sync, None)
 
-    def _follow_up(self, sync: Sync, egress: LocalTime, _now: MonotonicTime) -> None:
-        """Tell when *sync* left (11.4.3 puts the fraction of a nanosecond into correctionField)."""
+    def follow_up(self, sync: Sync, address: str | None, egress: LocalTime, _now: MonotonicTime) -> None:
+        """Tell the group, or *address*, when *sync* left (11.4.3: the fraction of a ns goes into correctionField)."""
         context = self._context
-        if not context.timers.running(Timer.SYNC):
+        if not self._active:
             return
         origin = ptp_from_local(egress)
         fraction = int(origin) & NANOSECOND_FRACTION
@@ -69,15 +78,19 @@ class SyncTransmitter:
             context.new(
                 FollowUp,
                 sequence_id=sync.sequence_id,
+                flags=sync.flag_field & Flag.UNICAST,
                 log_message_interval=sync.log_message_interval,
                 precise_origin_timestamp=origin - fraction,
                 correction_field=fraction,
-            )
+            ),
+            address=address,
         )
 
 
-def answer_delay_req(context: PortContext, request: DelayReq, ingress: LocalTime, address: Hashable) -> None:
-    """Send the Delay_Resp to *request* (9.5.12, 11.3.2), by unicast if it came so."""
+def answer_delay_req(
+    context: PortContext, request: DelayReq, ingress: LocalTime, address: Hashable, *, granted: bool = False
+) -> None:
+    """Answer *request* (9.5.12, 11.3.2), by unicast if it came so; what was *granted* tells no interval."""
     receipt = ptp_from_local(ingress)
     fraction = int(receipt) & NANOSECOND_FRACTION
     context.send_general(
@@ -85,7 +98,7 @@ def answer_delay_req(context: PortContext, request: DelayReq, ingress: LocalTime
             DelayResp,
             sequence_id=request.sequence_id,
             flags=request.flag_field & Flag.UNICAST,
-            log_message_interval=context.port_ds.log_min_delay_req_interval,
+            log_message_interval=(LOG_INTERVAL_UNSPECIFIED if granted else context.port_ds.log_min_delay_req_interval),
             receive_timestamp=receipt - fraction,
             correction_field=request.correction_field - fraction,
             requesting_port_identity=request.source_port_identity,

@@ -7,7 +7,7 @@ states (``port_states.py``), what concerns several ports (``instance.py``).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from typing import Any, TypeAlias
 
 from ptpstack.core.announce import AnnounceTransmitter
@@ -24,6 +24,7 @@ from ptpstack.core.settings import DelayMechanism
 from ptpstack.core.signal_fail import SignalFail, SignalFails
 from ptpstack.core.slave import Slave
 from ptpstack.core.timers import Timer
+from ptpstack.core.unicast_negotiation import Negotiation
 from ptpstack.engine.delay_filter import DelayFilter
 from ptpstack.engine.port_messages import PortCounters
 from ptpstack.engine.port_state import RECEIVING_STATES, PortState
@@ -37,12 +38,14 @@ from ptpstack.wire.messages import (
     PdelayReq,
     PdelayResp,
     PdelayRespFollowUp,
+    Signaling,
     Sync,
 )
+from ptpstack.wire.types import MessageType, PortIdentity
 
 TimerHandler: TypeAlias = Callable[[MonotonicTime, MonotonicTime], None]
 EventHandler: TypeAlias = Callable[[Any, LocalTime | None, MonotonicTime, Hashable], None]
-GeneralHandler: TypeAlias = Callable[[Any, MonotonicTime], None]
+GeneralHandler: TypeAlias = Callable[[Any, MonotonicTime, Hashable], None]
 
 
 class Port:
@@ -73,6 +76,15 @@ class Port:
             case DelayMechanism.NO_MECHANISM:
                 pass
         self._slave = Slave(context, self._end_to_end or self._peer_to_peer, self.signal_fails)
+        self.negotiation: Negotiation | None = None
+        if context.settings.unicast_client or context.settings.unicast_service:
+            self.negotiation = Negotiation(
+                context, self._sync_transmitter, self._announce_transmitter, self.signal_fails, decide
+            )
+        if self.negotiation is not None and (masters := self.negotiation.client) is not None:
+            self.announces.negotiates(masters)
+            if self._end_to_end is not None:
+                self._end_to_end.negotiates(masters)
         self._on_timer: dict[Timer, TimerHandler] = {
             Timer.ANNOUNCE: self._announce_transmitter.on_timer,
             Timer.SYNC: self._sync_transmitter.on_timer,
@@ -86,6 +98,8 @@ class Port:
             self._on_timer[Timer.DELAY_REQ] = self._end_to_end.on_timer
         if self._peer_to_peer is not None:
             self._on_timer[Timer.PDELAY_REQ] = self._peer_to_peer.on_timer
+        if self.negotiation is not None:
+            self._on_timer |= self.negotiation.on_timer
         self._on_event: dict[type[Message], EventHandler] = {
             Sync: self._receive_sync,
             DelayReq: self._receive_delay_req,
@@ -97,6 +111,7 @@ class Port:
             FollowUp: self._receive_follow_up,
             DelayResp: self._receive_delay_resp,
             PdelayRespFollowUp: self._receive_pdelay_resp_follow_up,
+            Signaling: self._receive_signaling,
         }
 
     # -- what others read --------------------------------------------------------------------------
@@ -146,6 +161,8 @@ class Port:
         if old is PortState.MASTER:
             self._announce_transmitter.stop()
             self._sync_transmitter.stop()
+            if self.negotiation is not None:
+                self.negotiation.leave_master(new)
         if old in RECEIVING_STATES and new not in RECEIVING_STATES:
             timers.stop(Timer.ANNOUNCE_RECEIPT)
             self._slave.reset()
@@ -157,11 +174,9 @@ class Port:
             case PortState.INITIALIZING:
                 self.apply(PortEvent.INITIALIZATION_COMPLETE, now)
             case PortState.FAULTY | PortState.DISABLED:
-                self._shut()
+                self._shut(new, now)
             case PortState.LISTENING:
-                self.announces.arm_receipt_timeout(now)
-                if self._peer_to_peer is not None and not self._context.timers.running(Timer.PDELAY_REQ):
-                    self._peer_to_peer.start(now)
+                self._listen(now)
             case PortState.PASSIVE:
                 self.announces.arm_receipt_timeout(now)
             case PortState.UNCALIBRATED:
@@ -178,13 +193,27 @@ class Port:
         wait = intervals * interval_from_log2_seconds(self.port_ds.log_announce_interval)
         self._context.timers.start(Timer.QUALIFICATION, now + wait)
 
+    def want(self, senders: Sequence[PortIdentity], now: MonotonicTime) -> None:
+        """Have time from those of *senders* with which this port negotiates."""
+        if self.negotiation is not None and self.negotiation.client is not None:
+            self.negotiation.client.want(senders, now)
+
     def follow_new_parent(self, now: MonotonicTime) -> None:
         """Forget what was measured against the parent of before."""
         self._slave.reset()
         self._slave.start(now)
         self.announces.arm_receipt_timeout(now)
 
-    def _shut(self) -> None:
+    def _listen(self, now: MonotonicTime) -> None:
+        self.announces.arm_receipt_timeout(now)
+        if self.negotiation is not None:
+            self.negotiation.start(now)
+        if self._peer_to_peer is not None and not self._context.timers.running(Timer.PDELAY_REQ):
+            self._peer_to_peer.start(now)
+
+    def _shut(self, state: PortState, now: MonotonicTime) -> None:
+        if self.negotiation is not None and state is PortState.DISABLED:
+            self.negotiation.cancel_all(now)
         self._context.timers.stop_all()
         self._context.forget_pending()
         self.announces.clear()
@@ -192,13 +221,15 @@ class Port:
         self._slave.reset()
         if self._peer_to_peer is not None:
             self._peer_to_peer.reset()
+        if self.negotiation is not None:
+            self.negotiation.stop()
 
     # -- inputs ----------------------------------------------------------------------------------------
 
     @property
     def delay_responder(self) -> DelayResponder | None:
         """What answers ordinary Delay_Reqs in this state, if they are answered at all."""
-        answers = self.state is PortState.MASTER and self._end_to_end is not None
+        answers = self.state is PortState.MASTER and self._end_to_end is not None and self._context.settings.multicast
         return self._delay_responder if answers and self._context.shows_announced_time else None
 
     def receive(self, message: Message, ingress: LocalTime | None, now: MonotonicTime, address: Hashable) -> None:
@@ -212,7 +243,7 @@ class Port:
         elif take_event := self._on_event.get(kind):
             take_event(message, context.ingress(message, ingress, now), now, address)
         elif take_general := self._on_general.get(kind):
-            take_general(message, now)
+            take_general(message, now, address)
         if self.signal_fails.take_change():
             self._decide(now)
 
@@ -223,12 +254,14 @@ class Port:
         )
 
     def _receive_sync(self, sync: Sync, ingress: LocalTime | None, now: MonotonicTime, address: Hashable) -> None:
+        if self.negotiation is not None and sync.unicast_flag:
+            self.negotiation.hears(MessageType.SYNC, sync.source_port_identity, address, now)
         if self._from_parent(sync):
             self._slave.receive_sync(sync, ingress, now, address)
         elif ingress is not None:
             self.signal_fails.heard(sync.source_port_identity, SignalFail.LOSS_SYNC, now)
 
-    def _receive_follow_up(self, follow_up: FollowUp, now: MonotonicTime) -> None:
+    def _receive_follow_up(self, follow_up: FollowUp, now: MonotonicTime, _address: Hashable) -> None:
         if self._from_parent(follow_up):
             self._slave.receive_follow_up(follow_up, now)
 
@@ -240,9 +273,17 @@ class Port:
         elif not self._context.shows_announced_time:
             self._context.discard(request, "the own clock is not synchronized yet")
         elif self.state is PortState.MASTER and ingress is not None:
-            answer_delay_req(self._context, request, ingress, address)
+            granted = self.negotiation is not None and self.negotiation.answers(request, address)
+            if granted or (self._context.settings.multicast and not self._negotiates(request)):
+                answer_delay_req(self._context, request, ingress, address, granted=granted)
+            else:
+                self._context.discard(request, "its sender was not granted Delay_Resp")
 
-    def _receive_delay_resp(self, response: DelayResp, now: MonotonicTime) -> None:
+    def _negotiates(self, request: DelayReq) -> bool:
+        """Whether *request* came by unicast to a port that grants it."""
+        return request.unicast_flag and self.negotiation is not None and self.negotiation.service is not None
+
+    def _receive_delay_resp(self, response: DelayResp, now: MonotonicTime, _address: Hashable) -> None:
         if self.state in RECEIVING_STATES:
             self._slave.receive_delay_resp(response, now)
 
@@ -260,18 +301,34 @@ class Port:
         if self._peer_to_peer is not None and ingress is not None:
             self._peer_to_peer.receive_response(response, ingress)
 
-    def _receive_pdelay_resp_follow_up(self, follow_up: PdelayRespFollowUp, _now: MonotonicTime) -> None:
+    def _receive_pdelay_resp_follow_up(
+        self, follow_up: PdelayRespFollowUp, _now: MonotonicTime, _address: Hashable
+    ) -> None:
         if self._peer_to_peer is not None:
             self._peer_to_peer.receive_follow_up(follow_up)
 
-    def _receive_announce(self, announce: Announce, now: MonotonicTime) -> None:
-        if self.announces.receive(announce, self.state, self._context.data_sets.parent_ds, now):
+    def _receive_announce(self, announce: Announce, now: MonotonicTime, address: Hashable) -> None:
+        local_priority = None
+        if self.negotiation is not None and (masters := self.negotiation.client) is not None:
+            if masters.hears(MessageType.ANNOUNCE, announce.source_port_identity, address, now):
+                local_priority = masters.local_priority(str(address))
+            elif not self._context.settings.multicast:
+                self._context.discard(announce, "its sender is not in the unicast master table")
+                return
+        elif not self._context.settings.multicast:
+            self._context.discard(announce, "this port follows no masters: it has no unicast master table")
+            return
+        if self.announces.receive(announce, self.state, self._context.data_sets.parent_ds, now, local_priority):
             self._decide(now)
 
     def set_clock_problem(self, problem: str) -> None:
         """Take why the stamps of this port's clock are no use to serve others, or that they are ("")."""
         self._context.clock_problem = problem
         self._context.tell(PortClockJudged, problem=problem)
+
+    def _receive_signaling(self, signaling: Signaling, now: MonotonicTime, address: Hashable) -> None:
+        if self.negotiation is not None:
+            self.negotiation.receive(signaling, self.state, address, now)
 
     def transmitted(self, context: int, egress: LocalTime | None, now: MonotonicTime) -> None:
         """Take an egress stamp, or word of its loss."""
@@ -296,10 +353,11 @@ class Port:
             self._decide(now)
 
     def _on_sync_loss(self, deadline: MonotonicTime, now: MonotonicTime) -> None:
+        kind = SignalFail.LOSS_DELAY_RESP if self._slave.lacks_delay else SignalFail.LOSS_SYNC
         reason = self._slave.tell_sync_loss(deadline, now)
         self.apply(PortEvent.SYNCHRONIZATION_FAULT, now, reason)
         parent = self._context.data_sets.parent_ds.parent_port_identity
-        self.signal_fails.fail(parent, SignalFail.LOSS_SYNC, reason, now)
+        self.signal_fails.fail(parent, kind, reason, now)
 
     def _on_qualification_timeout(self, _deadline: MonotonicTime, now: MonotonicTime) -> None:
         self.apply(PortEvent.QUALIFICATION_TIMEOUT_EXPIRES, now)
@@ -314,6 +372,8 @@ class Port:
         if silent is not None:
             timeout_s = interval_to_seconds(self.announces.receipt_timeout)
             self._context.tell(AnnounceReceiptTimeout, port_identity=silent, timeout_s=timeout_s)
+            if self.negotiation is not None and (masters := self.negotiation.client) is not None:
+                masters.announce_lost(silent, now)
         if self.announces.best() is None:
             self.apply(PortEvent.ANNOUNCE_RECEIPT_TIMEOUT_EXPIRES, now)
         if self.state is PortState.LISTENING:

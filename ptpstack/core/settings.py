@@ -9,6 +9,7 @@ from enum import IntEnum
 
 import msgspec
 
+from ptpstack.core.unicast_settings import UnicastClientSettings, UnicastServiceSettings
 from ptpstack.engine.time_properties import TimeProperties
 from ptpstack.time import TimeInterval
 from ptpstack.wire.tlv import Tlv
@@ -67,6 +68,8 @@ class InstanceSettings(msgspec.Struct, frozen=True, kw_only=True):
     sync_while_uncalibrated: bool = False
     local_priority: int | None = None
     """defaultDS.localPriority of ITU-T G.8275; with it masters are compared by the alternate algorithm."""
+    by_quality_level: bool = False
+    """Compare masters by their quality level, as ITU-T G.8265.1."""
     extends_inaccuracy_by_ns: int | None = None
     """What a clock adds to IEEE_C37_238 TLVs on their way; None: it is no clock of that profile."""
     required_announce_tlvs: tuple[type[Tlv], ...] = ()
@@ -96,3 +99,7 @@ class PortSettings(msgspec.Struct, frozen=True, kw_only=True):
     delay_asymmetry: TimeInterval = 0
     ingress_latency: TimeInterval = 0
     egress_latency: TimeInterval = 0
+    multicast: bool = True
+    """Whether this port serves and hears the groups, or only whom it negotiated with."""
+    unicast_client: UnicastClientSettings | None = None
+    unicast_service: UnicastServiceSettings | None = None

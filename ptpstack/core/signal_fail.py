@@ -79,6 +79,10 @@ class SignalFails:
     def __contains__(self, sender: object) -> bool:
         return sender in self._failing
 
+    def failing(self, kind: SignalFail) -> list[PortIdentity]:
+        """Return the masters that fail by *kind*."""
+        return [sender for sender, failing in self._failing.items() if failing.kind is kind]
+
     def clear(self) -> None:
         """Forget all: the link was down."""
         self._failing.clear()

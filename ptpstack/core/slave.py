@@ -30,6 +30,7 @@ from ptpstack.wire.messages import DelayResp, FollowUp, Sync
 SYNC_LOSS_INTERVALS = 10
 """Sync intervals without a usable Sync after which a slave is no longer synchronized, at least 2 s."""
 
+DELAY_UNKNOWN = "the path delay is not known yet"
 PLAUSIBLE_LOG_INTERVALS = range(-10, 11)
 
 
@@ -70,8 +71,8 @@ class Slave:
         if ingress is None:
             self._sync_receiver.note("Sync without a usable receive stamp")
             return
-        if sync.log_message_interval in PLAUSIBLE_LOG_INTERVALS:
-            self._log_sync_interval = sync.log_message_interval
+        told = sync.log_message_interval  # by unicast it tells none: what was granted holds
+        self._log_sync_interval = told if told in PLAUSIBLE_LOG_INTERVALS else self._context.port_ds.log_sync_interval
         self._use(self._sync_receiver.receive_sync(sync, ingress), now)
 
     def receive_follow_up(self, follow_up: FollowUp, now: MonotonicTime) -> None:
@@ -95,7 +96,7 @@ class Slave:
         if self._delay is not None:
             mean_delay = self._delay.mean
         if mean_delay is None:
-            self._sync_receiver.note("the path delay is not known yet")
+            self._sync_receiver.note(DELAY_UNKNOWN)
             return
         offset = offset_between(point.t2, point.t1) - mean_delay
         data_sets = self._context.data_sets
@@ -118,6 +119,11 @@ class Slave:
                 t4=exchange[1] if exchange else None,
             )
         )
+
+    @property
+    def lacks_delay(self) -> bool:
+        """Whether Syncs come and only the path delay is not known."""
+        return self._sync_receiver.problem == DELAY_UNKNOWN
 
     # -- silence -----------------------------------------------------------------------------------------
 

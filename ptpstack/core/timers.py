@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from enum import IntEnum, auto
 
 from ptpstack.time import MonotonicTime
@@ -19,6 +20,8 @@ class Timer(IntEnum):
     PDELAY_REQ = auto()
     SYNC_LOSS = auto()
     WAIT_TO_RESTORE = auto()
+    UNICAST_CLIENT = auto()
+    UNICAST_SERVICE = auto()
 
 
 class Timers:
@@ -60,12 +63,17 @@ class Timers:
             self._next_is_known = True
         return self._next
 
-    def take_due(self, now: MonotonicTime) -> list[tuple[Timer, MonotonicTime]]:
-        """Stop the timers that are due and return them with their deadlines, earliest first."""
+    def take_due(self, now: MonotonicTime) -> Iterator[tuple[Timer, MonotonicTime]]:
+        """Yield the timers that are due with their deadlines, earliest first, each stopped when its turn comes.
+
+        What runs for one may stop others, or set them anew: those are not due any more.
+        """
         due = [(timer, deadline) for timer, deadline in self._deadlines.items() if deadline <= now]
-        self.stop(*(timer for timer, _ in due))
         due.sort(key=lambda item: item[1])
-        return due
+        for timer, deadline in due:
+            if self._deadlines.get(timer) == deadline:
+                self.stop(timer)
+                yield timer, deadline
 
 
 def following(deadline: MonotonicTime, interval: int, now: MonotonicTime) -> MonotonicTime:

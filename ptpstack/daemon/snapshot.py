@@ -11,6 +11,7 @@ from hw.soft_clock import SoftClock
 from ptpstack import __version__
 from ptpstack.arbiter.clock_state import ClockState
 from ptpstack.config.ntp_rules import NTP
+from ptpstack.core.port import Port
 from ptpstack.daemon.build import Plant
 from ptpstack.daemon.clock_driver import ClockDriver
 from ptpstack.daemon.instance_driver import InstanceDriver
@@ -26,6 +27,7 @@ from ptpstack.observe.status import (
     transparent_data_sets,
     verdict,
 )
+from ptpstack.observe.unicast_status import unicast_status
 from ptpstack.servo.holdover import OUTSIDE_PROBABILITY
 from ptpstack.time import NANOSECOND, MonotonicTime, interval_to_seconds
 
@@ -111,6 +113,7 @@ def _instance(plant: Plant, driver: InstanceDriver | TransparentDriver) -> dict[
                 "counters": data_set(driver.instance.ports[port.settings.port_number].counters),
                 "socketCounters": dict(driver.ports[port.settings.port_number].counters),
                 **_signal_fails(driver, port.settings.port_number),
+                **_unicast(driver, port.settings.port_number),
             }
             for port in resolved.ports
         ],
@@ -131,6 +134,13 @@ def _port_clock(plant: Plant, name: str, port_number: int) -> dict[str, Any]:
     if clocks is None:
         return {}
     return {"clock": clocks.of_port(port_number).clock.name, "clockProblem": clocks.problems.get(port_number, "")}
+
+
+def _unicast(driver: InstanceDriver | TransparentDriver, port_number: int) -> dict[str, Any]:
+    """Return the unicast contracts of a port that negotiates."""
+    port = driver.instance.ports[port_number]
+    negotiation = port.negotiation if isinstance(port, Port) else None
+    return {} if negotiation is None else {"unicast": unicast_status(negotiation, monotonic_now())}
 
 
 def _holdover(driver: ClockDriver) -> dict[str, Any]:

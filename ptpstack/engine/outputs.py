@@ -13,10 +13,11 @@ from typing import TypeAlias
 
 import msgspec
 
+from ptpstack.engine.unicast_slot import Slot
 from ptpstack.events import Event
 from ptpstack.time import LocalTime, PtpTime, TimeInterval
 from ptpstack.wire.message import Message
-from ptpstack.wire.types import PortIdentity
+from ptpstack.wire.types import MessageType, PortIdentity
 
 
 class Destination(Enum):
@@ -60,4 +61,16 @@ class Measurement(msgspec.Struct, kw_only=True):
     t4: PtpTime | None = None
 
 
-Output: TypeAlias = Send | Measurement | Event
+class UnicastBatch(msgspec.Struct):
+    """Transmit a message of *message_type* on *port_number* to every client of *slot*, whose turn this is.
+
+    Only a driver that said so (``UnicastServiceSettings.batched``) gets these; ``unicast_batch`` has the octets.
+    """
+
+    port_number: int
+    message_type: MessageType
+    slot: Slot
+    turn: int
+
+
+Output: TypeAlias = Send | Measurement | UnicastBatch | Event

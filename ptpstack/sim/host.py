@@ -248,7 +248,7 @@ class Host:
                 if self.discipline is not None:
                     local = self.clock.read(self._scheduler.now)
                     self._obey(self.discipline, self.discipline.take(str(domain), output, local, self.monotonic()))
-            else:
+            elif isinstance(output, Event):
                 self._record(self.name, domain, output)
                 if isinstance(output, PortStateChanged) and output.old_state in RECEIVING_STATES:
                     self._check_parent(domain)

@@ -219,7 +219,7 @@ BROKEN = [
         GOOD.replace("domain_number = 0", 'profile = "default_e2e"'),
         (
             'ptp.toml:2: instance.main.profile: no profile "default_e2e"',
-            "c37-238-2011, c37-238-2017, default-e2e, default-p2p, g8275-1, ",
+            "c37-238-2011, c37-238-2017, default-e2e, default-p2p, g8265-1, g8275-1, g8275-2, ",
             "did you mean default-e2e?",
         ),
     ),

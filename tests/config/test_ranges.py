@@ -27,12 +27,14 @@ ATTRIBUTES = [
 ]
 
 
-OF_SOCKETS = {"vlan_id", "vlan_priority", "dscp_event", "dscp_general"}
+OF_SOCKETS = {"vlan_id", "vlan_priority", "dscp_event", "dscp_general", "unicast_duration_s"}
 """Attributes on which, as on grandmaster_id, no rule of the protocol depends."""
 
 
 def config_with(profile: Profile, name: str, value: object) -> dict[str, Any]:
     port: dict[str, Any] = {"interface": "eth0"}
+    if profile.communications == ("unicast",):
+        port["unicast_master"] = [{"address": "192.0.2.1"}]
     instance: dict[str, Any] = {"profile": profile.ident, "port": [port]}
     (port if name in Port.__struct_fields__ else instance)[name] = value
     return {"instance": {"main": instance}}

@@ -1,0 +1,49 @@
+"""The lines of `ptpstack status` on unicast contracts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+Rows = list[tuple[str, ...]]
+
+
+def master_rows(instance: dict[str, Any]) -> Rows:
+    """Return a row for each master that a port asks: what it granted and for how long."""
+    return [
+        (
+            str(number),
+            master["address"],
+            master["portIdentity"] or "-",
+            *(_contract(master["contracts"].get(kind)) for kind in ("ANNOUNCE", "SYNC", "DELAY_RESP")),
+            "serves" if master["serves"] else "-",
+        )
+        for number, port in enumerate(instance["ports"], start=1)
+        for master in port.get("unicast", {}).get("masters", ())
+    ]
+
+
+MASTER_HEAD = ("port", "unicast master", "port identity", "Announce", "Sync", "Delay_Resp", "")
+
+
+def service_lines(instance: dict[str, Any]) -> Iterator[str]:
+    """Yield a line for each port that grants, and one for each reason of its refusals."""
+    for number, port in enumerate(instance["ports"], start=1):
+        service = port.get("unicast", {}).get("service")
+        if service is None:
+            continue
+        grants = ", ".join(f"{kind} {count}" for kind, count in service["grants"].items()) or "nothing granted"
+        yield (
+            f"  unicast service on port {number}: {service['clients']} of {service['maxClients']} clients ({grants}), "
+            f"{service['messagesPerSecond']:g} of {service['maxMessagesPerSecond']} messages a second"
+        )
+        for reason, count in service["refusals"].items():
+            yield f"    refused {count} times: {reason}"
+
+
+def _contract(contract: dict[str, Any] | None) -> str:
+    if contract is None:
+        return "-"
+    if contract["left_s"] is None:
+        return str(contract["state"])
+    return f"every 2^{contract['logInterMessagePeriod']} s, {contract['left_s']:.0f} s left"

@@ -1,0 +1,344 @@
+"""The asking side of unicast negotiation (IEEE 1588-2019 16.1, 17.4): the masters of a table and their contracts.
+
+Of every master Announces are asked for; of those that the instance follows, or is about to, Sync and Delay_Resp too.
+A better master is followed only when it serves, so that there is no gap. One that refuses, or grants and does not
+send, fails (PTSF, ``signal_fail``). What does not live here: how one contract moves (``unicast_contract``), which
+master is best (``comparison``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+import msgspec
+
+from ptpstack.core.context import PortContext
+from ptpstack.core.settings import DelayMechanism
+from ptpstack.core.signal_fail import SignalFail, SignalFails
+from ptpstack.core.timers import Timer
+from ptpstack.core.unicast_contract import CANCELS_SENT, Contract, ContractEvent, ContractState
+from ptpstack.core.unicast_events import UnicastContractChanged
+from ptpstack.core.unicast_settings import UnicastClientSettings
+from ptpstack.time import SECOND, MonotonicTime, TimeInterval, interval_from_log2_seconds
+from ptpstack.wire.header import Flag
+from ptpstack.wire.messages.signaling import Signaling
+from ptpstack.wire.tlv import Tlv
+from ptpstack.wire.tlvs import (
+    CancelUnicastTransmission,
+    GrantUnicastTransmission,
+    RequestUnicastTransmission,
+)
+from ptpstack.wire.types import ALL_PORTS, MessageType, PortIdentity
+
+PLAUSIBLE_LOG_INTERVALS = range(-10, 11)
+SILENT_INTERVALS = 10
+"""Intervals without a message, at least 2 s, after which a granted contract counts as forgotten by its master."""
+
+
+class Master(msgspec.Struct, eq=False):
+    """One master of the table, and what it owes."""
+
+    address: str
+    local_priority: int | None
+    contracts: dict[MessageType, Contract]
+    port_identity: PortIdentity | None = None
+
+    @property
+    def serves(self) -> bool:
+        """Whether time can be had of it: all that is needed was granted and comes."""
+        return all(contract.served for kind, contract in self.contracts.items() if kind is not MessageType.ANNOUNCE)
+
+
+class UnicastClient:
+    """The unicast masters of one port. *decide* asks for a state decision, since one may be followed now or no more."""
+
+    def __init__(
+        self,
+        context: PortContext,
+        settings: UnicastClientSettings,
+        fails: SignalFails,
+        decide: Callable[[MonotonicTime], None],
+    ) -> None:
+        self._context = context
+        self._fails = fails
+        self._settings = settings
+        self._decide = decide
+        kinds = [MessageType.ANNOUNCE, MessageType.SYNC]
+        if context.settings.delay_mechanism is DelayMechanism.E2E:
+            kinds.append(MessageType.DELAY_RESP)
+        self.masters = {
+            row.address: Master(row.address, row.local_priority, {kind: Contract(kind) for kind in kinds})
+            for row in settings.masters
+        }
+        self._by_identity: dict[PortIdentity, Master] = {}
+        self._running = False
+
+    # -- what others read --------------------------------------------------------------------------
+
+    def master(self, port_identity: PortIdentity) -> Master | None:
+        """Return the master that sends under *port_identity*."""
+        return self._by_identity.get(port_identity)
+
+    def serves(self, port_identity: PortIdentity) -> bool:
+        """Whether time can be had of this master now."""
+        master = self._by_identity.get(port_identity)
+        return master is None or master.serves
+
+    def delay_address(self, parent: PortIdentity) -> str | None:
+        """Return where Delay_Reqs to *parent* go, None while it has not granted answers."""
+        master = self._by_identity.get(parent)
+        contract = master.contracts.get(MessageType.DELAY_RESP) if master else None
+        return master.address if master and contract and contract.expires is not None else None
+
+    def local_priority(self, address: str) -> int | None:
+        """Return the rank of the master at *address*, if it has one of its own."""
+        master = self.masters.get(address)
+        return master.local_priority if master else None
+
+    # -- begin and end -----------------------------------------------------------------------------
+
+    def start(self, now: MonotonicTime) -> None:
+        """Ask every master for Announces."""
+        self._running = True
+        for master in self.masters.values():
+            self._move(master, MessageType.ANNOUNCE, ContractEvent.WANTED, now)
+        self._arm()
+
+    def stop(self) -> None:
+        """Forget everything: nothing can be sent."""
+        self._running = False
+        self._by_identity.clear()
+        for master in self.masters.values():
+            master.contracts = {kind: Contract(kind) for kind in master.contracts}
+            master.port_identity = None
+        self._context.timers.stop(Timer.UNICAST_CLIENT)
+
+    def cancel_all(self, now: MonotonicTime) -> None:
+        """Tell every master that nothing is wanted any more, before the port is shut for good."""
+        for master in self.masters.values():
+            for kind in master.contracts:
+                self._move(master, kind, ContractEvent.UNWANTED, now, "this port is being shut down")
+
+    def want(self, senders: Iterable[PortIdentity], now: MonotonicTime) -> None:
+        """Have Sync and Delay_Resp of *senders*, and of nobody else."""
+        if not self._running:
+            return
+        wanted = {id(master) for sender in senders if (master := self._by_identity.get(sender)) is not None}
+        for master in self.masters.values():
+            event = ContractEvent.WANTED if id(master) in wanted else ContractEvent.UNWANTED
+            for kind in master.contracts:
+                if kind is not MessageType.ANNOUNCE:
+                    self._move(master, kind, event, now)
+        self._arm()
+
+    # -- messages ----------------------------------------------------------------------------------
+
+    def hears(self, message_type: MessageType, sender: PortIdentity, address: object, now: MonotonicTime) -> bool:
+        """Take that a message came; return whether it came from a master of the table."""
+        master = self.masters.get(str(address))
+        if master is None:
+            return False
+        if master.port_identity != sender:
+            self._name(master, sender)
+        contract = master.contracts.get(message_type)
+        if contract is None or contract.expires is None:
+            return True
+        began = contract.heard is None and message_type is MessageType.SYNC
+        contract.heard = now
+        if began and master.serves:
+            self._decide(now)
+        return True
+
+    def _name(self, master: Master, sender: PortIdentity) -> None:
+        """The master at an address goes by *sender* from now on."""
+        if master.port_identity is not None:
+            self._by_identity.pop(master.port_identity, None)
+        master.port_identity = sender
+        self._by_identity[sender] = master
+
+    def granted(self, grant: GrantUnicastTransmission, sender: PortIdentity, address: str, now: MonotonicTime) -> None:
+        """Take a grant, or with no duration a refusal."""
+        found = self._contract(grant.message_type, sender, address)
+        if found is None:
+            return
+        master, contract = found
+        if grant.duration_field == 0:
+            self._refused(master, contract, now)
+        elif grant.log_inter_message_period not in PLAUSIBLE_LOG_INTERVALS:
+            contract.why = f"granted an interval of 2^{grant.log_inter_message_period} s, which is no use"
+            self._refused(master, contract, now)
+        else:
+            contract.log_interval = grant.log_inter_message_period
+            duration = min(grant.duration_field, 10 * self._settings.duration_s) * SECOND
+            rate = f"every 2^{contract.log_interval} s for {grant.duration_field} s"
+            self._move(master, contract.message_type, ContractEvent.GRANT, now, rate, duration=duration)
+            self._adopt_interval(contract)
+            if contract.message_type is MessageType.DELAY_RESP and master.serves:
+                self._decide(now)
+        self._arm()
+
+    def _adopt_interval(self, contract: Contract) -> None:
+        """What was granted holds (7.7.2): a unicast message does not tell its interval itself."""
+        port_ds = self._context.port_ds
+        match contract.message_type:
+            case MessageType.ANNOUNCE:
+                port_ds.log_announce_interval = contract.log_interval
+            case MessageType.SYNC:
+                port_ds.log_sync_interval = contract.log_interval
+            case MessageType.DELAY_RESP:
+                port_ds.log_min_delay_req_interval = contract.log_interval
+
+    def _refused(self, master: Master, contract: Contract, now: MonotonicTime) -> None:
+        reason = contract.why or "the master refuses"
+        contract.why = ""
+        held = contract.expires is not None
+        self._move(master, contract.message_type, ContractEvent.REFUSAL, now, reason)
+        if contract.message_type is not MessageType.ANNOUNCE and not held:
+            self._fail(master, SignalFail.UNUSABLE, f"it refuses {contract.message_type.name}", now)
+
+    def cancelled(
+        self, cancel: CancelUnicastTransmission, sender: PortIdentity, address: str, now: MonotonicTime
+    ) -> bool:
+        """Take that a master ends a contract; return whether that is to be acknowledged."""
+        if cancel.maintain_grant or address not in self.masters:
+            return False
+        found = self._contract(cancel.message_type, sender, address)
+        if found is not None:
+            master, contract = found
+            self._move(master, contract.message_type, ContractEvent.END, now, "the master cancelled it")
+            if contract.message_type is MessageType.SYNC:
+                self._fail(master, SignalFail.UNUSABLE, "it cancelled its Syncs", now)
+            self._arm()
+        return True
+
+    def acknowledged(self, message_type: int, sender: PortIdentity, address: str, now: MonotonicTime) -> None:
+        """Take that a master has understood a cancellation."""
+        found = self._contract(message_type, sender, address)
+        if found is not None:
+            self._move(found[0], found[1].message_type, ContractEvent.ACKNOWLEDGED, now)
+            self._arm()
+
+    def _contract(self, message_type: int, sender: PortIdentity, address: str) -> tuple[Master, Contract] | None:
+        """Return the contract that Signaling from *address* is about; others' addresses are nobody's."""
+        master = self.masters.get(address)
+        if master is None or not self._running:
+            return None
+        if master.port_identity != sender:
+            self._name(master, sender)
+        for kind, contract in master.contracts.items():
+            if kind == message_type:
+                return master, contract
+        return None
+
+    # -- failures ----------------------------------------------------------------------------------
+
+    def announce_lost(self, parent: PortIdentity, now: MonotonicTime) -> None:
+        """Ask the master whose Announces stopped anew: if it started again, it forgot what it had granted."""
+        master = self._by_identity.get(parent)
+        if master is not None:
+            self._move(master, MessageType.ANNOUNCE, ContractEvent.END, now, "no Announce came")
+            self._arm()
+
+    def _fail(self, master: Master, kind: SignalFail, reason: str, now: MonotonicTime) -> None:
+        if master.port_identity is not None:
+            self._fails.fail(master.port_identity, kind, reason, now)
+
+    # -- timers ------------------------------------------------------------------------------------
+
+    def on_timer(self, _deadline: MonotonicTime, now: MonotonicTime) -> None:
+        """Ask, renew, give up and end whatever is due."""
+        for master in self.masters.values():
+            for kind, contract in master.contracts.items():
+                if contract.expires is not None and contract.expires <= now:
+                    self._move(master, kind, ContractEvent.END, now, "it expired")
+                elif (silent := _silent_at(contract)) is not None and silent <= now:
+                    self._move(master, kind, ContractEvent.END, now, "nothing came under it")
+                    if kind is MessageType.SYNC:
+                        self._fail(master, SignalFail.LOSS_SYNC, "it granted Syncs and sends none", now)
+                elif contract.timer is not None and contract.timer <= now:
+                    gives_up = contract.state is ContractState.CANCELLING and contract.attempts >= CANCELS_SENT
+                    self._move(master, kind, ContractEvent.GIVEN_UP if gives_up else ContractEvent.TIMER, now)
+        self._arm()
+
+    def _arm(self) -> None:
+        due = [
+            deadline
+            for master in self.masters.values()
+            for contract in master.contracts.values()
+            for deadline in (contract.timer, contract.expires, _silent_at(contract))
+            if deadline is not None
+        ]
+        if due and self._running:
+            self._context.timers.start(Timer.UNICAST_CLIENT, min(due))
+        else:
+            self._context.timers.stop(Timer.UNICAST_CLIENT)
+
+    # -- how a contract moves ------------------------------------------------------------------------
+
+    def _move(
+        self,
+        master: Master,
+        kind: MessageType,
+        event: ContractEvent,
+        now: MonotonicTime,
+        reason: str = "",
+        *,
+        duration: TimeInterval = 0,
+    ) -> None:
+        """Apply *event* to a contract, do what its new state brings, and tell if it is another one."""
+        contract = master.contracts[kind]
+        old = contract.state
+        if not contract.apply(event):
+            return
+        random, settings = self._context.random, self._settings
+        contract.timer = None
+        match contract.state:
+            case ContractState.REQUESTED | ContractState.RENEWING:
+                contract.wait(now, settings.log_query_interval, random)
+                if event is not ContractEvent.REFUSAL:  # of a renewal: what was granted runs on, ask again later
+                    wish = RequestUnicastTransmission(kind, self._wished_interval(kind), settings.duration_s)
+                    self._send(master, wish)
+            case ContractState.GRANTED:
+                contract.hold(duration, now, random)
+                if old is not ContractState.GRANTED and old is not ContractState.RENEWING:
+                    contract.granted = now
+            case ContractState.WAITING:
+                contract.wait(now, settings.log_query_interval, random)
+            case ContractState.CANCELLING:
+                contract.wait(now, 0, random)
+                self._send(master, CancelUnicastTransmission(kind))
+        renewal = {old, contract.state} <= {ContractState.GRANTED, ContractState.RENEWING}
+        if old is not contract.state and not renewal:
+            self._context.tell(
+                UnicastContractChanged,
+                address=master.address,
+                port_identity=master.port_identity,
+                message=kind.name,
+                old_state=old.value,
+                new_state=contract.state.value,
+                cause=event.value,
+                reason=reason,
+            )
+
+    def _wished_interval(self, kind: MessageType) -> int:
+        settings = self._context.settings
+        return {
+            MessageType.ANNOUNCE: settings.log_announce_interval,
+            MessageType.SYNC: settings.log_sync_interval,
+            MessageType.DELAY_RESP: settings.log_min_delay_req_interval,
+        }[kind]
+
+    def _send(self, master: Master, tlv: Tlv) -> None:
+        target = master.port_identity or ALL_PORTS
+        self._context.send_general(
+            self._context.new(Signaling, flags=Flag.UNICAST, target_port_identity=target, tlvs=(tlv,)),
+            address=master.address,
+        )
+
+
+def _silent_at(contract: Contract) -> MonotonicTime | None:
+    """Return when a contract under which nothing comes counts as forgotten; nobody asks for Delay_Resp all the time."""
+    since = contract.granted if contract.heard is None else contract.heard
+    if contract.expires is None or since is None or contract.message_type is MessageType.DELAY_RESP:
+        return None
+    return since + max(SILENT_INTERVALS * interval_from_log2_seconds(contract.log_interval), 2 * SECOND)
