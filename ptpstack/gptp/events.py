@@ -145,6 +145,17 @@ class IntervalRequested(PortEventRecord, frozen=True, kw_only=True):
         return f"{asks}: {self.rule}"
 
 
+class AutosarContentChanged(PortEventRecord, frozen=True, kw_only=True):
+    """The AUTOSAR TLV of the Follow_Ups says something else than before."""
+
+    content: tuple[str, ...]
+    was: tuple[str, ...]
+
+    def __str__(self) -> str:
+        said = ", ".join(self.content) or "nothing"
+        return f"port {self.port_number}: AUTOSAR time sync says {said} (before: {', '.join(self.was) or 'nothing'})"
+
+
 class SyncContinued(PortEventRecord, frozen=True, kw_only=True):
     """No more Syncs come, and a relay goes on by what it had last (AVnu Automotive 6.3)."""
 

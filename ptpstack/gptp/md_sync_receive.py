@@ -9,6 +9,7 @@ from collections.abc import Callable
 from enum import Enum, auto
 
 from ptpstack.engine.port_messages import PortMessages
+from ptpstack.gptp.autosar_time_sync import AutosarTimeSyncPort
 from ptpstack.gptp.link_port import LinkPort
 from ptpstack.gptp.machine import Machine, sensible
 from ptpstack.gptp.sync_data import MdSync
@@ -38,8 +39,10 @@ class MdSyncReceive(Machine):
         messages: PortMessages,
         link: LinkPort,
         deliver: Callable[[MdSync, MonotonicTime], None],
+        autosar: AutosarTimeSyncPort | None = None,
     ) -> None:
         super().__init__(State.DISCARD)
+        self._autosar = autosar
         self._port = port
         self._messages = messages
         self._link = link
@@ -128,6 +131,11 @@ class MdSyncReceive(Machine):
 
     def _finish(self, sync: Sync, ingress: LocalTime, told_by: Sync | FollowUp, origin: PtpTime) -> None:
         """Compute MDSyncReceive (11.2.14.2.1)."""
+        if self._autosar is not None and isinstance(told_by, FollowUp):
+            refusal = self._autosar.refusal(told_by)
+            if refusal:
+                self._messages.discard(told_by, f"AUTOSAR: {refusal}")
+                return
         information = next((tlv for tlv in told_by.tlvs if isinstance(tlv, FollowUpInformation)), None)
         if information is None:
             self._messages.discard(told_by, "no Follow_Up information TLV")
@@ -154,6 +162,7 @@ class MdSyncReceive(Machine):
                 gm_time_base_indicator=information.gm_time_base_indicator,
                 last_gm_phase_change=information.last_gm_phase_change,
                 last_gm_freq_change=information.scaled_last_gm_freq_change / RATE_ONE,
+                autosar=self._autosar.received if self._autosar is not None else (),
             ),
             self.now,
         )

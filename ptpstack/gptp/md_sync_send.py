@@ -11,6 +11,7 @@ from enum import Enum, auto
 
 from ptpstack.engine.outputs import Destination
 from ptpstack.engine.port_messages import NANOSECOND_FRACTION, PortMessages
+from ptpstack.gptp.autosar_time_sync import AutosarTimeSyncPort
 from ptpstack.gptp.machine import Machine
 from ptpstack.gptp.sync_data import PortSyncSync
 from ptpstack.gptp.variables import PortVariables
@@ -32,10 +33,11 @@ class State(Enum):
 class MdSyncSend(Machine):
     """Sends what PortSyncSyncSend gives it."""
 
-    def __init__(self, port: PortVariables, messages: PortMessages) -> None:
+    def __init__(self, port: PortVariables, messages: PortMessages, autosar: AutosarTimeSyncPort | None = None) -> None:
         super().__init__(State.INITIALIZING)
         self._port = port
         self._messages = messages
+        self._autosar = autosar
         self._given: tuple[PortSyncSync, int] | None = None
         self._sent: tuple[PortSyncSync, int, int] | None = None
         self._egress: LocalTime | None = None
@@ -85,16 +87,17 @@ class MdSyncSend(Machine):
         (sync, log_interval, sequence_id), egress = self._sent, self._egress
         self._sent = self._egress = None
         origin, correction = _grandmaster_time(sync, egress)
-        self._messages.send_general(
-            self._messages.new(
-                FollowUp,
-                sequence_id=sequence_id,
-                log_message_interval=log_interval,
-                precise_origin_timestamp=origin,
-                correction_field=correction,
-                tlvs=(_information(sync),),
-            )
+        follow_up = self._messages.new(
+            FollowUp,
+            sequence_id=sequence_id,
+            log_message_interval=log_interval,
+            precise_origin_timestamp=origin,
+            correction_field=correction,
+            tlvs=(_information(sync),),
         )
+        if self._autosar is not None:
+            self._autosar.extend(follow_up, sync.autosar)
+        self._messages.send_general(follow_up)
 
     def _send_one_step(self) -> None:
         assert self._given is not None

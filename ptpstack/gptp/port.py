@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 from ptpstack.engine.port_messages import PortCounters
 from ptpstack.engine.port_state import PortState
+from ptpstack.gptp.autosar_time_sync import AutosarTimeSyncPort
 from ptpstack.gptp.datasets import PortDS
 from ptpstack.gptp.events import AsCapableChanged
 from ptpstack.gptp.gptp_capable_receive import GptpCapableReceive
@@ -87,8 +88,10 @@ class GptpPort:
             self.capable_interval,
         )
         self.sync_receive = PortSyncSyncReceive(variables, link, deliver)
-        self.md_sync_receive = MdSyncReceive(variables, messages, link, self.sync_receive.receive)
-        self.md_sync_send = MdSyncSend(variables, messages)
+        autosar = instance.settings.autosar
+        self.autosar = AutosarTimeSyncPort(autosar, messages) if autosar is not None else None
+        self.md_sync_receive = MdSyncReceive(variables, messages, link, self.sync_receive.receive, self.autosar)
+        self.md_sync_send = MdSyncSend(variables, messages, self.autosar)
         self.sync_send = PortSyncSyncSend(variables, messages, self.sync_interval, self.md_sync_send)
         self.announce_information: PortAnnounceInformation | PortAnnounceInformationExt
         if instance.settings.external_port_configuration_enabled:

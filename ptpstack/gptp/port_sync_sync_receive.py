@@ -67,6 +67,7 @@ class PortSyncSyncReceive(Machine):
                 gm_time_base_indicator=sync.gm_time_base_indicator,
                 last_gm_phase_change=sync.last_gm_phase_change,
                 last_gm_freq_change=sync.last_gm_freq_change,
+                autosar=sync.autosar,
             ),
             self.now,
         )

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from enum import Enum
+
 import msgspec
 
 from ptpstack.engine.port_state import PortState
 from ptpstack.engine.time_properties import TimeProperties
 from ptpstack.time import MICROSECOND, SECOND, TimeInterval, interval_from_ns
+from ptpstack.wire.tlvs.autosar import SubTlv
 from ptpstack.wire.types import ClockIdentity, ClockQuality
 
 GPTP_SDO_ID, CMLDS_SDO_ID = 0x100, 0x200
@@ -14,6 +17,25 @@ GPTP_SDO_ID, CMLDS_SDO_ID = 0x100, 0x200
 
 NOT_GRANDMASTER_CAPABLE = 255
 """priority1 of a system that is never the grandmaster (8.6.2.1)."""
+
+
+class CrcCheck(Enum):
+    """What is made of received CRCs (EthTSynRxCrcValidated)."""
+
+    VALIDATED = "validated"
+    NOT_VALIDATED = "not_validated"
+    OPTIONAL = "optional"
+    IGNORED = "ignored"
+
+
+class AutosarSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """Of one time domain. ``sub_tlvs`` is what this system says as a grandmaster; its CRCs are filled in."""
+
+    crc_time_flags: int | None = None
+    """Which fields of a Follow_Up are secured (``CrcTimeFlag``); None: no Time Secured is sent."""
+    data_ids: tuple[int, ...] = (0,) * 16
+    crc_check: CrcCheck = CrcCheck.OPTIONAL
+    sub_tlvs: tuple[SubTlv, ...] = ()
 
 
 class LinkSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -49,6 +71,8 @@ class GptpSettings(msgspec.Struct, frozen=True, kw_only=True):
     announces: bool = True
     """False: Announces are neither sent nor expected, and the port that is set to be a slave has a grandmaster before
     it (AVnu Automotive 6.2.1.1); with external port configuration."""
+    autosar: AutosarSettings | None = None
+    """None: Follow_Ups have no AUTOSAR TLV, and what is received with one is not looked at."""
     empty_path_trace_when_too_long: bool = True
     """Whether a path that is too long is told by an empty TLV, or by none: the editions and AVnu disagree."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from ptpstack.time import LocalTime, MonotonicTime, PtpTime, TimeInterval
+from ptpstack.wire.tlvs.autosar import SubTlv
 from ptpstack.wire.types import PortIdentity
 
 
@@ -23,6 +24,7 @@ class MdSync(msgspec.Struct, kw_only=True):
     gm_time_base_indicator: int
     last_gm_phase_change: TimeInterval
     last_gm_freq_change: float
+    autosar: tuple[SubTlv, ...] = ()
 
 
 class PortSyncSync(msgspec.Struct, kw_only=True):
@@ -43,3 +45,5 @@ class PortSyncSync(msgspec.Struct, kw_only=True):
     gm_time_base_indicator: int = 0
     last_gm_phase_change: TimeInterval = 0
     last_gm_freq_change: float = 0.0
+    autosar: tuple[SubTlv, ...] | None = None
+    """What the grandmaster says by AUTOSAR's TLV; None: it is this system."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from enum import IntEnum
 from struct import Struct
-from typing import Self, TypeVar
+from typing import ClassVar, Self, TypeVar
 
 import msgspec
 
@@ -46,6 +46,8 @@ class Tlv:
 
     __slots__ = ()
     tlv_type: int
+    may_be_odd: ClassVar[bool] = False
+    """Whether it may have an odd number of octets, which IEEE 1588-2019 5.3.8 does not allow but others do."""
 
     @property
     def propagates(self) -> bool:
@@ -121,15 +123,16 @@ def decode_tlvs(octets: bytes) -> tuple[Tlv, ...]:
             )
         tlv_type, length = _FRAME.unpack_from(octets, offset)
         start, offset = offset + 4, offset + 4 + length
-        if length % 2:
-            raise WireError(f"TLV 0x{tlv_type:04X} has the odd length {length}", why="lengths are even (5.3.8)")
         if offset > len(octets):
             raise WireError(
                 f"TLV 0x{tlv_type:04X} claims {length} octets where {len(octets) - start} are left",
                 why="its lengthField passes the end of the message",
             )
         value = octets[start:offset]
-        tlvs.append(_class_for(tlv_type, value).from_value(tlv_type, value))
+        tlv_class = _class_for(tlv_type, value)
+        if length % 2 and not tlv_class.may_be_odd:
+            raise WireError(f"TLV 0x{tlv_type:04X} has the odd length {length}", why="lengths are even (5.3.8)")
+        tlvs.append(tlv_class.from_value(tlv_type, value))
     return tuple(tlvs)
 
 
@@ -138,7 +141,7 @@ def encode_tlvs(tlvs: tuple[Tlv, ...]) -> bytes:
     octets = bytearray()
     for tlv in tlvs:
         value = tlv.to_value()
-        if len(value) % 2:
+        if len(value) % 2 and not tlv.may_be_odd:
             raise ValueError(f"{tlv} has {len(value)} octets: TLV lengths are even (IEEE 1588-2019 5.3.8)")
         octets += _FRAME.pack(tlv.tlv_type, len(value)) + value
     return bytes(octets)

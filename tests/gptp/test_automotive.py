@@ -16,35 +16,18 @@ from ptpstack.gptp.events import (
 )
 from ptpstack.gptp.link_capability import Reason
 from ptpstack.gptp.operational_intervals import SETTLED_AFTER
-from ptpstack.gptp.settings import GptpPortSettings, GptpSettings, LinkSettings
 from ptpstack.servo.pi import PiServo
-from ptpstack.sim.gptp import add_gptp_instance
-from ptpstack.sim.host import Host
 from ptpstack.sim.network import Link
 from ptpstack.sim.world import World
 from ptpstack.time import SECOND, interval_from_ns, interval_to_ns
 from ptpstack.wire.messages import Announce, FollowUp, PdelayReq, Signaling, Sync
 from ptpstack.wire.tlvs import FollowUpInformation
 from ptpstack.wire.tlvs.ieee_802_1as import INITIAL_INTERVAL, NO_CHANGE, MessageIntervalRequest
-from tests.gptp.network import CABLE, JITTER, PPM, gptp, port_of
+from tests.gptp.car import add_static, master_rig, slave_rig
+from tests.gptp.network import CABLE, gptp, port_of
 from tests.gptp.rig import NEIGHBOR, STRANGER, Rig, nothing, whole_ns
 
-LINK: dict[str, Any] = {"as_capable_on_link_up": True, "operational_log_pdelay_req_interval": 2}
-PORT: dict[str, Any] = {
-    "gptp_capable_state_machines_enabled": False,
-    "log_sync_interval": -5,
-    "operational_log_sync_interval": 0,
-    "obeys_only_sync_interval": True,
-    "verifies_source_port_identity": False,
-    "sends_without_sync": True,
-}
-INSTANCE: dict[str, Any] = {"external_port_configuration_enabled": True, "announces": False}
 SETTLED_S = SETTLED_AFTER / SECOND
-
-
-def slave_rig(**rig: Any) -> Rig:
-    link = LINK | rig.pop("link", {})
-    return Rig(settings=INSTANCE, link=link, desired_state=PortState.SLAVE, **(PORT | rig))
 
 
 class Car:
@@ -52,26 +35,22 @@ class Car:
 
     def __init__(self, seed: int = 1, **changes: Any) -> None:
         self.world = World(seed)
-        self.master = self._add("AED-GM", [PortState.MASTER], -15.0, changes)
-        self.bridge = self._add("AED-B", [PortState.SLAVE, PortState.MASTER], 8.0, changes)
-        self.end = self._add("AED-E", [PortState.SLAVE], 20.0, changes, servo=PiServo(), offset_ns=4e8)
+        self.master = add_static(self.world, "AED-GM", [PortState.MASTER], frequency_error_ppm=-15.0, **changes)
+        self.bridge = add_static(
+            self.world, "AED-B", [PortState.SLAVE, PortState.MASTER], frequency_error_ppm=8.0, **changes
+        )
+        self.end = add_static(
+            self.world,
+            "AED-E",
+            [PortState.SLAVE],
+            frequency_error_ppm=20.0,
+            servo=PiServo(),
+            offset_ns=4e8,
+            **changes,
+        )
         self.upper: Link = self.world.connect(self.master.port(), self.bridge.port(1), conditions=CABLE)
         self.lower: Link = self.world.connect(self.bridge.port(2), self.end.port(), conditions=CABLE)
         self.world.start()
-
-    def _add(
-        self, name: str, roles: list[PortState], frequency_error_ppm: float, changes: dict[str, Any], **host: Any
-    ) -> Host:
-        added = self.world.add_host(
-            name, frequency_error_ppb=frequency_error_ppm * PPM, stamping=JITTER, clock_domains=(0,), **host
-        )
-        ports = [
-            GptpPortSettings(link=LinkSettings(port_number=number, **LINK), desired_state=role, **(PORT | changes))
-            for number, role in enumerate(roles, start=1)
-        ]
-        settings = GptpSettings(clock_identity=added.clock_identity, **INSTANCE)
-        add_gptp_instance(added, settings, ports)
-        return added
 
 
 class TestAsCapable:
@@ -132,7 +111,7 @@ class TestStaticRoles:
         assert not rig.sent_of(Announce)
 
     def test_a_port_that_is_set_to_be_master_sends_from_link_up_without_announces(self) -> None:
-        rig = Rig(settings=INSTANCE, link=LINK, **PORT)
+        rig = master_rig()
         rig.run(2)
         assert 60 <= len(rig.sent_of(Sync)) <= 66
         assert all(isinstance(message.tlvs[0], FollowUpInformation) for message in rig.sent_of(FollowUp))
@@ -190,7 +169,7 @@ class TestIntervals:
         assert rig.link.port_ds.current_log_pdelay_req_interval == 0
 
     def test_of_a_request_only_the_sync_interval_is_obeyed(self) -> None:
-        rig = Rig(settings=INSTANCE, link=LINK, **PORT)
+        rig = master_rig()
         request = MessageIntervalRequest(link_delay_interval=3, time_sync_interval=-2, announce_interval=1)
         rig.receive(Signaling(**rig.header(), tlvs=(request,)), stamped=False)
         assert rig.port.port_ds.current_log_sync_interval == -2

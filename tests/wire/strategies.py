@@ -8,6 +8,7 @@ from ptpstack.time import PtpTime
 from ptpstack.wire import messages, tlvs
 from ptpstack.wire.message import Message
 from ptpstack.wire.tlv import TlvType, UnknownTlv, _registry
+from ptpstack.wire.tlvs import autosar
 from ptpstack.wire.types import ClockIdentity, ClockQuality, PortIdentity, TimeSource
 
 
@@ -31,6 +32,26 @@ ptp_times = st.builds(
     st.integers(0, 999_999_999),
 )
 clock_qualities = st.builds(ClockQuality, unsigned(8), unsigned(8), unsigned(16))
+
+three_octets = st.binary(min_size=3, max_size=3)
+autosar_sub_tlvs: st.SearchStrategy[autosar.SubTlv] = st.one_of(
+    st.builds(autosar.TimeSecured, unsigned(8), unsigned(8), unsigned(8)),
+    st.builds(autosar.Status, unsigned(8), unsigned(8), st.booleans()),
+    st.builds(autosar.UserData, unsigned(8), three_octets, unsigned(8), st.booleans()),
+    st.builds(
+        autosar.OffsetTime,
+        unsigned(8),
+        unsigned(48),
+        unsigned(32),
+        unsigned(8),
+        st.builds(autosar.UserData, unsigned(8), three_octets),
+        unsigned(8),
+        st.booleans(),
+    ),
+    st.builds(
+        autosar.UnknownSubTlv, unsigned(8).filter(lambda kind: kind not in autosar._LENGTHS), st.binary(max_size=9)
+    ),
+)
 
 any_tlv = st.one_of(
     st.builds(UnknownTlv, unsigned(16).filter(lambda tlv_type: (tlv_type, None, None) not in _registry), even_octets()),
@@ -63,6 +84,7 @@ any_tlv = st.one_of(
     st.builds(tlvs.MessageIntervalRequest, signed(8), signed(8), signed(8), unsigned(8)),
     st.builds(tlvs.GptpCapable, signed(8), unsigned(8)),
     st.builds(tlvs.GptpCapableIntervalRequest, signed(8)),
+    st.builds(tlvs.AutosarTimeSync, st.lists(autosar_sub_tlvs, max_size=4).map(tuple)),
 )
 
 FIELDS: dict[str, st.SearchStrategy[object]] = {

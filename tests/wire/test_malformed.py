@@ -53,7 +53,11 @@ MALFORMED = {
     "rubbish after a TLV": (with_tlvs(ANNOUNCE, "80080000 01"), "1 octets are left after the last TLV", "at least 4"),
     "TLV of odd length": (with_tlvs(ANNOUNCE, "7fff0003 010203"), "TLV 0x7FFF has the odd length 3", "even"),
     "TLV beyond the message": (with_tlvs(ANNOUNCE, "7fff0004 0102"), "claims 4 octets where 2 are left", "passes the"),
-    "second TLV beyond the message": (with_tlvs(ANNOUNCE, "80080000 7fffffff"), "odd length 65535", "even"),
+    "second TLV beyond the message": (
+        with_tlvs(ANNOUNCE, "80080000 7fffffff"),
+        "claims 65535 octets where 0",
+        "passes the end",
+    ),
     "PATH_TRACE of one and a half clocks": (
         with_tlvs(ANNOUNCE, "0008000c 001122fffe334455 00112233"),
         "Announce from 001122.fffe.334455-1: a PATH_TRACE TLV has 12 octets",

@@ -1,6 +1,7 @@
 """The TLVs that are known by name. Importing this package registers them."""
 
 from ptpstack.wire.tlvs.alternate_time_offset_indicator import AlternateTimeOffsetIndicator
+from ptpstack.wire.tlvs.autosar import AutosarTimeSync
 from ptpstack.wire.tlvs.ieee_802_1as import (
     FollowUpInformation,
     GptpCapable,
@@ -22,6 +23,7 @@ from ptpstack.wire.tlvs.unicast import (
 __all__ = [
     "AcknowledgeCancelUnicastTransmission",
     "AlternateTimeOffsetIndicator",
+    "AutosarTimeSync",
     "CancelUnicastTransmission",
     "FollowUpInformation",
     "GptpCapable",
