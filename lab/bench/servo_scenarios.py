@@ -70,6 +70,10 @@ def _step_master(scene: Scene) -> None:
     scene.master.clock.step(interval_from_ns(100_000), scene.world.scheduler.now)
 
 
+def _lengthen_path(scene: Scene) -> None:
+    scene.link.conditions = replace(scene.link.conditions, delay_ns=scene.link.conditions.delay_ns + 40_000)
+
+
 def _slow_down(scene: Scene) -> None:
     for port in scene.master.instances[0].ports.values():
         port.port_ds.log_sync_interval = 0
@@ -100,6 +104,8 @@ SCENARIOS = (
     Scenario(name="TCXO +10 K, 8/s", model=MODELS["tcxo"], temperature_step_k=10.0),
     Scenario(name="no Sync for 60 s, 8/s", model=_wander(0.1), trouble=_lose_sync),
     Scenario(name="master +100 us, 8/s", model=_wander(0.1), trouble=_step_master),
+    Scenario(name="path +40 us, 8/s", model=_wander(0.1), trouble=_lengthen_path),
+    Scenario(name="path +40 us, 1/s", model=_wander(0.1), log_sync_interval=0, trouble=_lengthen_path),
     Scenario(name="8/s, then 1/s", model=_wander(0.1), trouble=_slow_down),
 )
 

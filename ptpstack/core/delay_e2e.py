@@ -15,7 +15,8 @@ from itertools import pairwise
 import msgspec
 
 from ptpstack.core.context import PortContext
-from ptpstack.core.events import DelayKnown, DelayMissing, IntervalChanged
+from ptpstack.core.events import DelayKnown, DelayMissing, IntervalChanged, PathChanged
+from ptpstack.core.path_watch import PathWatch
 from ptpstack.core.signal_fail import SignalFail, SignalFails
 from ptpstack.core.sync_receiver import CORRECTION_OVERFLOW, SyncPoint
 from ptpstack.core.timers import Timer
@@ -70,6 +71,7 @@ class EndToEndDelay:
         self._masters: UnicastClient | None = None
         self._sync_points: deque[SyncPoint] = deque(maxlen=SYNC_POINTS_KEPT)
         self._complete: deque[tuple[LocalTime, PtpTime]] = deque(maxlen=EXCHANGES_KEPT)
+        self._watch = PathWatch()
         self.reset()
 
     def negotiates(self, masters: UnicastClient) -> None:
@@ -82,8 +84,10 @@ class EndToEndDelay:
         self._filter.reset()
         self._sync_points.clear()
         self._complete.clear()
+        self._watch.forget()
         self._exchanges: dict[int, Exchange] = {}
         self._unanswered = 0
+        self._brought_forward: TimeInterval = 0
         self._answered: MonotonicTime | None = None
         """When the last answer came, or the first request was made."""
         self.mean: TimeInterval | None = None
@@ -93,6 +97,7 @@ class EndToEndDelay:
     def clock_stepped(self, delta: TimeInterval) -> None:
         """Carry stored local instants over a step; the requests under way are lost."""
         self._exchanges.clear()
+        self._watch.forget()
         self._sync_points = deque(
             (SyncPoint(point.t1, point.t2 + delta) for point in self._sync_points), maxlen=SYNC_POINTS_KEPT
         )
@@ -109,7 +114,8 @@ class EndToEndDelay:
         """Send one Delay_Req and arm the next."""
         context = self._context
         spread = 1 + REQUEST_VARIABILITY * (2 * context.random() - 1)
-        context.timers.start(Timer.DELAY_REQ, now + round(self._interval() * spread))
+        context.timers.start(Timer.DELAY_REQ, now + self._brought_forward + round(self._interval() * spread))
+        self._brought_forward = 0
         self._give_up_unanswered(now)
         self._look_for_loss(now)
         address = self.parent_address if context.settings.asks_by_unicast else None
@@ -195,10 +201,19 @@ class EndToEndDelay:
     def add_sync_point(self, point: SyncPoint, now: MonotonicTime) -> None:
         """Take a corrected Sync; the first one starts the requests, within one interval."""
         self._sync_points.append(point)
+        if self._watch.add(point):
+            self._ask_at_once(now)
         if not self._context.timers.running(Timer.DELAY_REQ):
             first = min(self._interval(), interval_from_log2_seconds(0))
             self._context.timers.start(Timer.DELAY_REQ, now + round(first * self._context.random()))
         self._measure()
+
+    def _ask_at_once(self, now: MonotonicTime) -> None:
+        """Bring the next request forward: the way back tells what jumped. Those after it keep the mean rate."""
+        due = self._context.timers.deadline(Timer.DELAY_REQ)
+        if due is not None and due > now and not self._brought_forward:
+            self._brought_forward = due - now
+            self._context.timers.start(Timer.DELAY_REQ, now)
 
     def _try_complete(self, exchange: Exchange) -> None:
         if self._exchanges.get(exchange.sequence_id) is not exchange or exchange.t3 is None or exchange.t4 is None:
@@ -220,10 +235,23 @@ class EndToEndDelay:
                 self._context.counters.discarded["delay exchange between no two Syncs"] += 1
                 continue
             self.last_exchange = t3, t4
-            first = self.mean is None
-            self.mean = self._context.data_sets.current_ds.mean_delay = self._filter.update((t4 - origin) // 2)
-            if first:
-                self._context.tell(DelayKnown, mechanism="end-to-end", delay_ns=interval_to_ns(self.mean))
+            self._take((t4 - origin) // 2, t3)
+
+    def _take(self, delay: TimeInterval, t3: LocalTime) -> None:
+        """Filter the *delay* of an exchange; a path that jumped with the Syncs is another one."""
+        before, jump = self.mean, self._watch.jump
+        is_another = before is not None and self._watch.path_changed(delay - before, t3)
+        self.mean = self._filter.path_changed(delay) if is_another else self._filter.update(delay)
+        self._context.data_sets.current_ds.mean_delay = self.mean
+        if before is None:
+            self._context.tell(DelayKnown, mechanism="end-to-end", delay_ns=interval_to_ns(self.mean))
+        elif is_another:
+            self._context.tell(
+                PathChanged,
+                sync_jump_ns=interval_to_ns(jump),
+                delay_before_ns=interval_to_ns(before),
+                delay_after_ns=interval_to_ns(delay),
+            )
 
     def _origin_at(self, t3: LocalTime) -> PtpTime | None:
         """Return when a Sync that came in at *t3* would have left the master, None where that cannot be said.
@@ -233,7 +261,7 @@ class EndToEndDelay:
         for before, after in pairwise(self._sync_points):
             if before.t2 <= t3 <= after.t2 and after.t2 > before.t2:
                 master, local = after.t1 - before.t1, after.t2 - before.t2
-                if abs(master - local) * PLAUSIBLE_RATE > local:
+                if abs(master - local) * PLAUSIBLE_RATE > local or self._watch.is_between_no_two(before, after):
                     return None
                 return before.t1 + (t3 - before.t2) * master // local
         return None

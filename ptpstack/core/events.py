@@ -183,6 +183,22 @@ class DelayKnown(PortEventRecord, frozen=True, kw_only=True):
         return f"port {self.port_number}: {self.mechanism} path delay is {self.delay_ns:.0f} ns"
 
 
+class PathChanged(PortEventRecord, frozen=True, kw_only=True):
+    """Syncs came suddenly later or earlier, and the way back says that the path did it, not a clock."""
+
+    severity: ClassVar[Severity] = Severity.NOTICE
+    sync_jump_ns: float
+    delay_before_ns: float
+    delay_after_ns: float
+
+    def __str__(self) -> str:
+        return (
+            f"port {self.port_number}: another path: its delay went from {self.delay_before_ns:.0f} to "
+            f"{self.delay_after_ns:.0f} ns together with a jump of the Syncs by {self.sync_jump_ns:+.0f} ns, "
+            "which is therefore no offset"
+        )
+
+
 class DelayMissing(PortEventRecord, frozen=True, kw_only=True):
     """Delay requests stay unanswered."""
 

@@ -56,6 +56,10 @@ class Timers:
         """Tell whether *timer* will expire."""
         return timer in self._deadlines
 
+    def deadline(self, timer: Timer) -> MonotonicTime | None:
+        """Return when *timer* will expire, None if it does not run."""
+        return self._deadlines.get(timer)
+
     def next_deadline(self) -> MonotonicTime | None:
         """Return the earliest deadline, if any timer runs; asked after every message, so it is kept."""
         if not self._next_is_known:

@@ -13,5 +13,8 @@ class DelayFilter(Protocol):
     def update(self, value: TimeInterval) -> TimeInterval:
         """Take one raw delay and return the filtered one."""
 
+    def path_changed(self, value: TimeInterval) -> TimeInterval:
+        """Take the first raw delay of another path and return the filtered one."""
+
     def reset(self) -> None:
         """Forget all samples."""

@@ -23,6 +23,9 @@ class Filter(Protocol):
     def update(self, value: TimeInterval) -> TimeInterval:
         """Take *value* and return the filtered one."""
 
+    def path_changed(self, value: TimeInterval) -> TimeInterval:
+        """Take the first *value* of another path and return the filtered one."""
+
     def reset(self) -> None:
         """Forget all values: another master, another path."""
 
@@ -39,6 +42,9 @@ class MovingMedian:
         ordered = self._window.ordered
         middle, odd = divmod(len(ordered), 2)
         return ordered[middle] if odd else (ordered[middle - 1] + ordered[middle]) // 2
+
+    path_changed = update
+    """As linuxptp's: values of both paths count until those of the old one have left."""
 
     def reset(self) -> None:
         """Forget all values."""
@@ -60,6 +66,9 @@ class MovingMean:
         self._sum += value
         return self._sum // len(self._values)
 
+    path_changed = update
+    """As linuxptp's: values of both paths count until those of the old one have left."""
+
     def reset(self) -> None:
         """Forget all values."""
         self._values.clear()
@@ -77,6 +86,11 @@ class LuckyDelay:
         self._values.append(value)
         lucky = sorted(self._values)[: (len(self._values) + 3) // 4]
         return sum(lucky) // len(lucky)
+
+    def path_changed(self, value: TimeInterval) -> TimeInterval:
+        """Take *value* and forget those before."""
+        self.reset()
+        return self.update(value)
 
     def reset(self) -> None:
         """Forget all values."""
@@ -122,6 +136,11 @@ class AutoDelay:
             self._take(value, max(deviation * deviation, 1.0))
         return round(self._blend)
 
+    def path_changed(self, value: TimeInterval) -> TimeInterval:
+        """Take *value* and forget those before."""
+        self.reset()
+        return self.update(value)
+
     def reset(self) -> None:
         """Forget all values."""
         self._window.clear()
@@ -157,6 +176,8 @@ class NoFilter:
     def update(self, value: TimeInterval) -> TimeInterval:
         """Return *value*."""
         return value
+
+    path_changed = update
 
     def reset(self) -> None:
         """Nothing to forget."""

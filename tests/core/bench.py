@@ -31,6 +31,8 @@ class LastDelay:
     def update(self, value: TimeInterval) -> TimeInterval:
         return value
 
+    path_changed = update
+
     def reset(self) -> None:
         self.resets += 1
 

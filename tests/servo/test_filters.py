@@ -50,6 +50,22 @@ def test_none_passes_every_value() -> None:
     assert [NoFilter().update(v) for v in (3, -1, 7)] == [3, -1, 7]
 
 
+@pytest.mark.parametrize("name", ["auto", "lucky"])
+def test_a_path_that_changed_is_believed_at_once(name: str) -> None:
+    delays_of = make_filter(name, 40)
+    for _ in range(200):
+        delays_of.update(1_000_000)
+    assert delays_of.path_changed(5_000_000) == 5_000_000
+    assert delays_of.update(5_000_010) == pytest.approx(5_000_005, abs=5)
+
+
+def test_linuxptps_median_forgets_the_old_path_by_and_by() -> None:
+    median = MovingMedian()
+    for _ in range(10):
+        median.update(1_000)
+    assert median.path_changed(5_000) == 1_000
+
+
 def test_the_usual_length_is_ten() -> None:
     median = MovingMedian()
     assert [median.update(v) for v in range(20)][-1] == (14 + 15) // 2

@@ -26,6 +26,8 @@ def under(
         ("TCXO +10 K, 1/s", 14, 0.85),
         ("no Sync for 60 s, 8/s", 50, 0.2),
         ("master +100 us, 8/s", 3_500, 0.8),
+        ("path +40 us, 8/s", 6, 0.001),
+        ("path +40 us, 1/s", 10, 0.002),
         ("8/s, then 1/s", 6, 0.45),
     ],
 )
@@ -52,7 +54,7 @@ def test_packet_selection_is_for_networks_that_queue_half_of_the_time() -> None:
     assert BY_NAME[name].conditions == LinkConditions(load=0.5, service_ns=10_000)
     seeds = (1, 2, 3)  # one alone is luck in such a queue
     selecting = [under("auto", name, delay_filter="lucky", packet_selection=True, seed=seed).rms_ns for seed in seeds]
-    assert sum(selecting) < 0.5 * sum(under("auto", name, seed=seed).rms_ns for seed in seeds)
+    assert sum(selecting) < 0.65 * sum(under("auto", name, seed=seed).rms_ns for seed in seeds)
 
 
 def test_the_same_seed_gives_the_same_figures() -> None:
