@@ -116,7 +116,23 @@ def _profile(profile: Profile) -> str:
     for name, attribute in profile.attributes.items():
         doubts = [part for part in PARTS if profile.is_unverified(name, part)]
         rows.append((f"`{name}`", str(attribute.default), f"{attribute.min} to {attribute.max}", ", ".join(doubts)))
-    return "\n".join(lines) + "\n" + _markdown(rows)
+    parts = ["\n".join(lines), _markdown(rows)]
+    if profile.clock_quality:
+        parts += [
+            "What a clock announces as a grandmaster, by the first row that fits:\n",
+            _markdown(_quality_rows(profile)),
+        ]
+    return "\n".join(parts)
+
+
+def _quality_rows(profile: Profile) -> Iterator[tuple[str, ...]]:
+    yield "state", "reference", "frequency", "clockClass", "accuracy", "variance", "unverified"
+    for row in profile.clock_quality:
+        words = (" or ".join(names).replace("_", " ") or "any" for names in (row.state, row.reference, row.frequency))
+        clock_class = "configured" if row.clock_class is None else str(row.clock_class)
+        quality = (row.clock_accuracy, row.offset_scaled_log_variance)
+        shown = (f"0x{code:02X}" if isinstance(code, int) else str(code) for code in quality)
+        yield *words, clock_class, *shown, "partly" if row.unverified else ""
 
 
 def _markdown(rows: Iterable[tuple[str, ...]]) -> str:

@@ -298,7 +298,9 @@ class Port:
     def _receive_pdelay_resp(
         self, response: PdelayResp, ingress: LocalTime | None, _now: MonotonicTime, _address: Hashable
     ) -> None:
-        if self._peer_to_peer is not None and ingress is not None:
+        if self._peer_to_peer is None:
+            self._context.discard(response, "this port does not use the peer delay mechanism")
+        elif ingress is not None:
             self._peer_to_peer.receive_response(response, ingress)
 
     def _receive_pdelay_resp_follow_up(
