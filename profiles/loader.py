@@ -14,12 +14,13 @@ from ptpstack.errors import ConfigError
 
 FOLDER = Path(__file__).parent
 
-BMCA_VARIANTS = frozenset({"default", "g8275", "ql_g8265"})
-"""The best master clock algorithms that ``ptpstack.core`` has code for; the telecom ones need local_priority."""
+BMCA_VARIANTS = frozenset({"default", "g8275", "ql_g8265", "gptp"})
+"""The best master clock algorithms that there is code for: ``ptpstack.gptp`` has that of gptp, ``ptpstack.core`` the
+others, of which the telecom ones need local_priority."""
 
 Part: TypeAlias = Literal["default", "range"]
 PARTS: tuple[Part, ...] = get_args(Part)
-DelayMechanismName: TypeAlias = Literal["e2e", "p2p", "none"]
+DelayMechanismName: TypeAlias = Literal["e2e", "p2p", "common-p2p", "none"]
 TransportName: TypeAlias = Literal["l2", "udpv4", "udpv6"]
 DestinationMacName: TypeAlias = Literal["forwardable", "non_forwardable"]
 RefusedName: TypeAlias = Literal["vlan_tag", "unicast"]
@@ -34,11 +35,18 @@ AttributeName: TypeAlias = Literal[
     "grandmaster_id",
     "local_priority",
     "max_steps_removed",
+    "offset_scaled_log_variance",
     "log_announce_interval",
     "announce_receipt_timeout",
     "log_sync_interval",
     "log_min_delay_req_interval",
     "log_min_pdelay_req_interval",
+    "sync_receipt_timeout",
+    "mean_link_delay_thresh_ns",
+    "allowed_lost_responses",
+    "allowed_faults",
+    "log_gptp_capable_message_interval",
+    "gptp_capable_receipt_timeout",
     "vlan_id",
     "vlan_priority",
     "dscp_event",

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import msgspec
 from msgspec import UNSET
 
-from profiles.loader import AttributeName, Profile, load_profile
+from profiles.loader import AttributeName, DelayMechanismName, Profile, load_profile
 from ptpstack.config.model import Config, Instance
 from ptpstack.config.port_table import Port
 
@@ -20,6 +20,7 @@ STANDARD: dict[AttributeName, int] = {
     "priority2": 128,
     "grandmaster_id": 0,
     "max_steps_removed": 255,
+    "offset_scaled_log_variance": 0xFFFF,
     "log_announce_interval": 1,
     "announce_receipt_timeout": 3,
     "log_sync_interval": 0,
@@ -37,11 +38,11 @@ DEFAULT_CLOCK_CLASS, SLAVE_ONLY_CLOCK_CLASS = 248, 255
 """IEEE 1588-2019 Table 4."""
 
 ONLY_WITH_MECHANISM = {
-    "log_min_delay_req_interval": "e2e",
-    "log_min_pdelay_req_interval": "p2p",
-    "delay_request": "e2e",
+    "log_min_delay_req_interval": ("e2e",),
+    "log_min_pdelay_req_interval": ("p2p", "common-p2p"),
+    "delay_request": ("e2e",),
 }
-"""Port attributes that mean something with one delay mechanism only."""
+"""Port attributes that mean something with some delay mechanisms only."""
 
 
 def fill(config: Config) -> Config:
@@ -63,13 +64,13 @@ def fill_instance(instance: Instance) -> Instance:
         negotiates = any(port.unicast_master for port in instance.port)
         signal_fail = msgspec.structs.replace(filled.signal_fail, enabled=profile.signal_fail or negotiates)
         filled = msgspec.structs.replace(filled, signal_fail=signal_fail)
-    return msgspec.structs.replace(filled, port=tuple(_fill_port(port, profile) for port in instance.port))
+    return msgspec.structs.replace(filled, port=tuple(_fill_port(port, profile, filled) for port in instance.port))
 
 
-def _fill_port(port: Port, profile: Profile) -> Port:
+def _fill_port(port: Port, profile: Profile, instance: Instance) -> Port:
     decided: dict[str, Any] = {
         "transport": profile.transports[0],
-        "delay_mechanism": profile.delay_mechanisms[0],
+        "delay_mechanism": _delay_mechanism(profile, instance),
         "destination_mac": profile.destination_mac,
         "vlan": profile.vlan[0],
         "delay_request": profile.delay_requests[0],
@@ -78,7 +79,7 @@ def _fill_port(port: Port, profile: Profile) -> Port:
     }
     mechanism = decided["delay_mechanism"] if port.delay_mechanism is UNSET else port.delay_mechanism
     for name, needed in ONLY_WITH_MECHANISM.items():
-        if mechanism != needed:
+        if mechanism not in needed:
             del decided[name]
     transport = decided["transport"] if port.transport is UNSET else port.transport
     if transport != "l2":
@@ -86,6 +87,13 @@ def _fill_port(port: Port, profile: Profile) -> Port:
     if (decided["vlan"] if port.vlan is UNSET else port.vlan) == "untagged":
         del decided["vlan_id"], decided["vlan_priority"]
     return _replace_unset(port, decided)
+
+
+def _delay_mechanism(profile: Profile, instance: Instance) -> DelayMechanismName:
+    """Return the first that the profile names; gPTP domains other than 0 share the measurement of each link."""
+    if profile.bmca == "gptp" and instance.domain_number:
+        return "common-p2p"
+    return profile.delay_mechanisms[0]
 
 
 def _attributes_of(table: type[Instance | Port], profile: Profile) -> dict[str, int]:

@@ -13,6 +13,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from msgspec import UNSET, Meta, Struct, UnsetType, field
 
+from ptpstack.config.gptp_table import GptpInstanceKeys
 from ptpstack.config.holdover_table import Holdover, Time
 from ptpstack.config.ntp_reference_table import NtpReference
 from ptpstack.config.ntp_table import Ntp, NtpSource
@@ -57,7 +58,7 @@ def written(key: str, value: str | float) -> str:
     return base(value) if base and isinstance(value, int) else json.dumps(value, ensure_ascii=False)
 
 
-class Instance(Table, frozen=True):
+class Instance(GptpInstanceKeys, frozen=True):
     """One PTP instance, which is a clock in one domain; NAME is free."""
 
     profile: Annotated[str, Meta(description="The PTP profile that gives defaults and ranges.")] = "default-e2e"
@@ -94,8 +95,9 @@ class Instance(Table, frozen=True):
         Octet, Meta(description="clockAccuracy when grandmaster, the standard's code (0x21: 100 ns, 0xFE: unknown).")
     ] = 0xFE
     offset_scaled_log_variance: Annotated[
-        int, Meta(ge=0, le=0xFFFF, description="offsetScaledLogVariance when grandmaster (0xFFFF: not computed).")
-    ] = 0xFFFF
+        Annotated[int, Meta(ge=0, le=0xFFFF)] | UnsetType,
+        Meta(description="offsetScaledLogVariance when grandmaster (0xFFFF: not computed)."),
+    ] = UNSET
     path_trace_enabled: Annotated[bool, Meta(description="Send and check the PATH_TRACE TLV.")] = False
     sync_while_uncalibrated: Annotated[
         bool,

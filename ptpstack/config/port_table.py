@@ -14,6 +14,7 @@ from profiles.loader import (
     TransportName,
     VlanName,
 )
+from ptpstack.config.gptp_table import GptpPortKeys
 from ptpstack.config.table import Table
 from ptpstack.config.unicast_table import UnicastMaster, UnicastService
 
@@ -25,7 +26,7 @@ Dscp: TypeAlias = Annotated[int, Meta(ge=0, le=63)]
 TimestampingName: TypeAlias = Literal["auto", "hardware", "software"]
 
 
-class Port(Table, frozen=True):
+class Port(GptpPortKeys, frozen=True, kw_only=True):
     """One PTP port of an instance."""
 
     interface: Annotated[str, Meta(min_length=1, max_length=15, description="The network interface.")]
@@ -43,7 +44,12 @@ class Port(Table, frozen=True):
     ] = UNSET
     delay_mechanism: Annotated[
         DelayMechanismName | UnsetType,
-        Meta(description="How the path delay is measured: end to end, peer to peer, or not at all."),
+        Meta(
+            description=(
+                "How the path delay is measured: end to end, peer to peer, once for all domains (common-p2p, gPTP), "
+                "or not at all."
+            )
+        ),
     ] = UNSET
     delay_request: Annotated[
         DelayRequestName | UnsetType,

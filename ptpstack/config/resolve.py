@@ -11,6 +11,7 @@ from msgspec import UNSET, Struct
 
 from profiles.loader import DestinationMacName, Profile, TransportName, load_profile
 from ptpstack.config.fill import fill_instance
+from ptpstack.config.gptp_resolve import gptp_port_settings, gptp_settings
 from ptpstack.config.model import Config, Instance
 from ptpstack.config.port_table import AcceptableMaster as AcceptableMasterTable
 from ptpstack.config.port_table import Port, TimestampingName
@@ -25,12 +26,18 @@ from ptpstack.core.settings import (
 )
 from ptpstack.core.unicast_settings import UnicastClientSettings, UnicastMaster, UnicastServiceSettings
 from ptpstack.engine.time_properties import TimeProperties
+from ptpstack.gptp.settings import GptpPortSettings, GptpSettings
 from ptpstack.time import interval_from_ns, interval_from_seconds
 from ptpstack.wire.tlvs import AlternateTimeOffsetIndicator, IeeeC37238Of2011
 from ptpstack.wire.types import ClockIdentity, ClockQuality, PortIdentity, TimeSource
 
 CLOCK_AND_PORT = re.compile(r"((?:[.:-]?[0-9A-Fa-f]){16})(?:-([0-9]{1,5}))?")
-DELAY_MECHANISMS = {"e2e": DelayMechanism.E2E, "p2p": DelayMechanism.P2P, "none": DelayMechanism.NO_MECHANISM}
+DELAY_MECHANISMS = {
+    "e2e": DelayMechanism.E2E,
+    "p2p": DelayMechanism.P2P,
+    "common-p2p": DelayMechanism.P2P,
+    "none": DelayMechanism.NO_MECHANISM,
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +45,8 @@ class ResolvedPort:
     """One port: the engine's settings, and what its socket needs."""
 
     settings: PortSettings
+    gptp: GptpPortSettings | None
+    """Where the profile is gPTP."""
     interface: str
     transport: TransportName
     timestamping: TimestampingName
@@ -64,19 +73,28 @@ class ResolvedInstance:
     ports: tuple[ResolvedPort, ...]
     values: Instance
 
+    @property
+    def is_gptp(self) -> bool:
+        """Whether it speaks IEEE 802.1AS."""
+        return self.profile.bmca == "gptp"
+
+    def gptp_settings(self, clock_identity: ClockIdentity) -> GptpSettings:
+        """Return the gPTP engine's settings; *clock_identity* is used where the configuration gives none."""
+        properties = _time_properties(self.values)
+        return gptp_settings(self.values, self.clock_identity or clock_identity, properties)
+
     def instance_settings(self, clock_identity: ClockIdentity | None = None) -> InstanceSettings:
         """Return the engine's settings; *clock_identity* is used where the configuration gives none."""
         identity = self.clock_identity or clock_identity
         if identity is None:
             raise ValueError(f"instance {self.name} has no clock identity yet")
         values = self.values
-        quality = ClockQuality(values.clock_class or 0, values.clock_accuracy, values.offset_scaled_log_variance)
-        properties = _shared(values, TimeProperties) | {"time_source": TimeSource[values.time_source.upper()]}
+        quality = ClockQuality(values.clock_class or 0, values.clock_accuracy, values.offset_scaled_log_variance or 0)
         members = _shared(values, InstanceSettings) | {
             "by_quality_level": self.profile.bmca == "ql_g8265",
             "clock_identity": identity,
             "clock_quality": quality,
-            "time_properties": TimeProperties(**properties),
+            "time_properties": _time_properties(values),
             "acceptable_masters": tuple(map(_acceptable, values.acceptable_master)),
             "signal_fail": _signal_fail(values.signal_fail),
         }
@@ -85,6 +103,11 @@ class ResolvedInstance:
         if self.profile.requires_announce_tlvs:
             members["required_announce_tlvs"] = (IeeeC37238Of2011, AlternateTimeOffsetIndicator)
         return InstanceSettings(**members)
+
+
+def _time_properties(values: Instance) -> TimeProperties:
+    properties = _shared(values, TimeProperties) | {"time_source": TimeSource[values.time_source.upper()]}
+    return TimeProperties(**properties)
 
 
 def _acceptable(entry: AcceptableMasterTable) -> AcceptableMaster:
@@ -102,18 +125,19 @@ def resolve(config: Config) -> list[ResolvedInstance]:
 
 
 def _resolve_instance(name: str, values: Instance) -> ResolvedInstance:
+    profile = load_profile(values.profile)
     return ResolvedInstance(
         name=name,
-        profile=load_profile(values.profile),
+        profile=profile,
         clock=values.clock,
         free_running=values.free_running,
         clock_identity=ClockIdentity.from_text(values.clock_identity) if values.clock_identity else None,
-        ports=tuple(_resolve_port(number, port) for number, port in enumerate(values.port, start=1)),
+        ports=tuple(_resolve_port(number, port, profile) for number, port in enumerate(values.port, start=1)),
         values=values,
     )
 
 
-def _resolve_port(port_number: int, port: Port) -> ResolvedPort:
+def _resolve_port(port_number: int, port: Port, profile: Profile) -> ResolvedPort:
     members = _shared(port, PortSettings) | {
         "port_number": port_number,
         "delay_mechanism": DELAY_MECHANISMS[port.delay_mechanism or "e2e"],
@@ -128,6 +152,7 @@ def _resolve_port(port_number: int, port: Port) -> ResolvedPort:
     }
     return ResolvedPort(
         settings=PortSettings(**members),
+        gptp=gptp_port_settings(port_number, port) if profile.bmca == "gptp" else None,
         interface=port.interface,
         transport=port.transport or "l2",
         timestamping=port.timestamping,

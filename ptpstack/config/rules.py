@@ -21,6 +21,7 @@ from profiles.loader import (
     profile_names,
 )
 from ptpstack.config.fill import ONLY_WITH_MECHANISM, fill_instance
+from ptpstack.config.gptp_rules import gptp_problems
 from ptpstack.config.model import Instance, written
 from ptpstack.config.port_table import Port
 from ptpstack.config.problems import Path, Problem, key_of, nearest
@@ -105,6 +106,7 @@ def contradictions(instances: Mapping[str, Instance], source: Source) -> Iterato
             yield from _within_port(instance, port, (*path, "port", index), source)
     for (name, first), (other, second) in combinations(filled.items(), 2):
         yield from _between(first, second, name, ("instance", other), source)
+    yield from gptp_problems(filled, source)
     yield from _same_port_twice(filled, source)
     yield from _mixed_steps(filled, source)
 
@@ -192,9 +194,9 @@ def unknown_clock(word: str, names: Iterable[str], path: Path, source: Source) -
 def _within_port(instance: Instance, port: Port, path: Path, source: Source) -> Iterator[Problem]:
     if instance.slave_only and port.master_only:
         yield source.problem((*path, "master_only"), "contradicts slave_only of the instance")
-    for name, mechanism in ONLY_WITH_MECHANISM.items():
-        if getattr(port, name) is not UNSET and port.delay_mechanism != mechanism:
-            why = f'it belongs to {mechanism}, and delay_mechanism is "{port.delay_mechanism}"'
+    for name, mechanisms in ONLY_WITH_MECHANISM.items():
+        if getattr(port, name) is not UNSET and port.delay_mechanism not in mechanisms:
+            why = f'it belongs to {mechanisms[0]}, and delay_mechanism is "{port.delay_mechanism}"'
             yield source.problem((*path, name), "has no effect", why=why)
     yield from _unused_tag(port, path, source)
     yield from unicast_problems(instance, port, path, source)
@@ -242,6 +244,8 @@ def is_transparent(instance: Instance) -> bool:
 def steers(instance: Instance) -> bool:
     """Whether *instance* may ever steer its clock."""
     follows = not is_transparent(instance) and not all(port.master_only for port in instance.port)
+    if instance.external_port_configuration_enabled:
+        follows = any(port.desired_state == "slave" for port in instance.port)
     return follows and not instance.free_running
 
 

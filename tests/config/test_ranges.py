@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from profiles import Profile, load_profile, profile_names
 from ptpstack.config import Config, from_command_line, from_dict, resolve
 from ptpstack.config.fill import fill
-from ptpstack.config.model import TABLES
+from ptpstack.config.gptp_table import GptpPortKeys
+from ptpstack.config.model import TABLES, written
 from ptpstack.config.port_table import Port
 from ptpstack.config.problems import InvalidConfigError
 from ptpstack.config.source import Source
@@ -29,6 +30,8 @@ ATTRIBUTES = [
 
 OF_SOCKETS = {"vlan_id", "vlan_priority", "dscp_event", "dscp_general", "unicast_duration_s"}
 """Attributes on which, as on grandmaster_id, no rule of the protocol depends."""
+BY_ANOTHER_NAME = {"mean_link_delay_thresh_ns", "offset_scaled_log_variance", *GptpPortKeys.__struct_fields__}
+"""Attributes that ``test_gptp`` follows into the settings of their engine."""
 
 
 def config_with(profile: Profile, name: str, value: object) -> dict[str, Any]:
@@ -46,7 +49,8 @@ def test_inside_the_profile_is_accepted_and_reaches_the_settings(profile: Profil
     step = 1 + (attribute.max - attribute.min) // 256
     for value in {*range(attribute.min, attribute.max + 1, step), attribute.max}:
         [instance] = resolve(from_dict(config_with(profile, name, value)))
-        told = (instance.values.port[0],) if name in OF_SOCKETS else (instance.values,) * (name == "grandmaster_id")
+        told: tuple[Any, ...] = (instance.values,) * (name in {"grandmaster_id", *BY_ANOTHER_NAME})
+        told += (instance.values.port[0],) * (name in OF_SOCKETS | BY_ANOTHER_NAME)
         settings = (instance.instance_settings(ClockIdentity()), instance.ports[0].settings, *told)
         assert [getattr(part, name) for part in settings if hasattr(part, name)][-1] == value
 
@@ -63,8 +67,8 @@ def test_outside_the_profile_is_refused_with_its_range(data: st.DataObject) -> N
         from_dict(config_with(profile, name, value))
     [problem] = caught.value.problems
     assert problem.key.endswith(name)
-    assert problem.what == f"{value} is out of range"
-    allowed = " to ".join(map(str, sorted({attribute.min, attribute.max})))
+    assert problem.what == f"{written(name, value)} is out of range"
+    allowed = " to ".join(written(name, limit) for limit in sorted({attribute.min, attribute.max}))
     assert problem.why.startswith(f"allowed: {allowed} by profile {profile.ident}")
 
 
