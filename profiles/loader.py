@@ -151,7 +151,7 @@ class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     def __post_init__(self) -> None:
         if self.bmca not in BMCA_VARIANTS:
             raise ValueError(f"bmca {self.bmca!r} is not registered (registered: {', '.join(sorted(BMCA_VARIANTS))})")
-        if (self.bmca != "default") != ("local_priority" in self.attributes):
+        if (self.bmca in {"g8275", "ql_g8265"}) != ("local_priority" in self.attributes):
             raise ValueError("local_priority belongs to bmca g8275 and ql_g8265, and they need it")
         known = {*self.__struct_fields__, *self.attributes}
         for mark in self.unverified:

@@ -78,6 +78,7 @@ class Ptp4l:
         self.log = directory / "ptp4l.log"
         self._socket = directory / "ptp4l.sock"
         self._domain = str(options.get("domainNumber", 0))
+        self._transport_specific = str(options.get("transportSpecific", 0))
         self._process: subprocess.Popen[bytes] | None = None
         directory.mkdir(parents=True, exist_ok=True)
         settings = _QUIET | {"uds_address": str(self._socket)} | options
@@ -152,6 +153,8 @@ class Ptp4l:
             "0",
             "-d",
             self._domain,
+            "-t",
+            self._transport_specific,
             "-s",
             str(self._socket),
             "-i",
@@ -185,8 +188,9 @@ def parse_responses(text: str) -> list[Response]:
     """Return the answers in what pmc printed."""
     responses = []
     heads = list(_RESPONSE.finditer(text))
-    for head, following in zip(heads, [*heads[1:], None], strict=True):
-        body = text[head.end() : following.start() if following else len(text)]
+    ends = [head.start() for head in heads[1:]]
+    for head, end in zip(heads, [*ends, len(text)], strict=False):
+        body = text[head.end() : end]
         members = (line.split(None, 1) for line in body.splitlines() if line.startswith("\t\t"))
         responses.append(Response(head[1], head[2], head[3], {name: value.strip() for name, value in members}))
     return responses

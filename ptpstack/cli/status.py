@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from ptpstack.cli.client import DEFAULT_SOCKET, NotReachableError, ask
+from ptpstack.cli.status_gptp import HEAD, gptp_lines, gptp_ports, gptp_reasons, is_gptp
 from ptpstack.cli.status_unicast import MASTER_HEAD, master_rows, service_lines
 from ptpstack.cli.synce import lines as synce_lines
 
@@ -45,6 +46,11 @@ def _lines(status: dict[str, Any]) -> Iterator[str]:
     for name, instance in status["instances"].items():
         if "parentDS" not in instance:
             yield from _transparent_clock(name, instance)
+            continue
+        if is_gptp(instance):
+            yield from gptp_lines(name, instance)
+            yield from _table(HEAD, gptp_ports(instance))
+            yield from gptp_reasons(instance)
             continue
         default, parent, current = instance["defaultDS"], instance["parentDS"], instance["currentDS"]
         yield f"{name}: {instance['state']} ({instance['profile']}, domain {default['domainNumber']})"

@@ -141,18 +141,6 @@ class SyncsWithheld(PortEventRecord, frozen=True, kw_only=True):
         return f"port {self.port_number}: sends no Syncs {'as ' * bool(self.reason)}{because}"
 
 
-class PortClockJudged(PortEventRecord, frozen=True, kw_only=True):
-    """The clock of a port is near enough to that of the others for its stamps to be used, or is not."""
-
-    severity: ClassVar[Severity] = Severity.NOTICE
-    problem: str
-
-    def __str__(self) -> str:
-        if self.problem:
-            return f"port {self.port_number}: its stamps are not used: {self.problem}"
-        return f"port {self.port_number}: its stamps are used: its clock is near that of the others"
-
-
 class SyncsResumed(PortEventRecord, frozen=True, kw_only=True):
     """The own clock shows the time that is announced."""
 

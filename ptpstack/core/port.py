@@ -17,7 +17,7 @@ from ptpstack.core.datasets import PortDS
 from ptpstack.core.delay_e2e import EndToEndDelay
 from ptpstack.core.delay_p2p import PeerDelay
 from ptpstack.core.delay_responder import DelayResponder
-from ptpstack.core.events import AnnounceReceiptTimeout, PortClockJudged, PortStateChanged
+from ptpstack.core.events import AnnounceReceiptTimeout, PortStateChanged
 from ptpstack.core.master import SyncTransmitter, answer_delay_req
 from ptpstack.core.port_states import ACTIVE_STATES, PortEvent, next_state
 from ptpstack.core.settings import DelayMechanism
@@ -26,6 +26,7 @@ from ptpstack.core.slave import Slave
 from ptpstack.core.timers import Timer
 from ptpstack.core.unicast_negotiation import Negotiation
 from ptpstack.engine.delay_filter import DelayFilter
+from ptpstack.engine.events import PortClockJudged
 from ptpstack.engine.port_messages import PortCounters
 from ptpstack.engine.port_state import RECEIVING_STATES, PortState
 from ptpstack.time import LocalTime, MonotonicTime, TimeInterval, interval_from_log2_seconds, interval_to_seconds

@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -38,9 +37,9 @@ from ptpstack.daemon.announce_tlvs import AnnounceTlvs
 from ptpstack.daemon.announced_worth import AnnouncedWorth
 from ptpstack.daemon.clock_driver import ClockDriver, kept_frequency_ppb
 from ptpstack.daemon.clocks import clock_word, clock_words, contests, open_clock
+from ptpstack.daemon.gptp_build import gptp_driver, links_of, shared_links
+from ptpstack.daemon.gptp_driver import GptpDriver
 from ptpstack.daemon.host_clocks import (
-    HostClocks,
-    Part,
     build_host_clocks,
     check_writers,
     host_clocks,
@@ -50,6 +49,7 @@ from ptpstack.daemon.host_clocks import (
 from ptpstack.daemon.instance_driver import InstanceDriver
 from ptpstack.daemon.leap_seconds import LeapSeconds
 from ptpstack.daemon.loop import Loop
+from ptpstack.daemon.plant import Plant
 from ptpstack.daemon.port_clocks import PortClocks, follower_name
 from ptpstack.daemon.port_io import PortIo
 from ptpstack.daemon.servo_settings import servo_for
@@ -61,6 +61,7 @@ from ptpstack.daemon.time_trust import FILES, TimeTrust
 from ptpstack.daemon.transparent_driver import TransparentDriver
 from ptpstack.daemon.transports import open_port_socket
 from ptpstack.errors import ConfigError
+from ptpstack.gptp.link_port import LinkPort
 from ptpstack.observe.recorder import Recorder
 from ptpstack.servo.registry import make_filter
 from ptpstack.servo.sanity import ClockCheck
@@ -69,37 +70,6 @@ from ptpstack.wire.types import ClockIdentity
 
 if TYPE_CHECKING:
     from ptpstack.daemon.synce_driver import SyncEDriver
-
-
-@dataclass(slots=True)
-class Plant:
-    """Everything that runs, by the configuration's names."""
-
-    resolved: dict[str, ResolvedInstance] = field(default_factory=dict)
-    clocks: dict[str, ClockDriver] = field(default_factory=dict)
-    clock_of: dict[str, ClockDriver | PortClocks] = field(default_factory=dict)
-    port_clocks: dict[str, PortClocks] = field(default_factory=dict)
-    instances: dict[str, InstanceDriver] = field(default_factory=dict)
-    transparent_clocks: dict[str, TransparentDriver] = field(default_factory=dict)
-    announce_tlvs: list[AnnounceTlvs] = field(default_factory=list)
-    announced_worth: list[AnnouncedWorth] = field(default_factory=list)
-    smp_synch: dict[str, SmpSynchOutput] = field(default_factory=dict)
-    synce: SyncEDriver | None = None
-    host: HostClocks = field(default_factory=HostClocks)
-    port_ios: list[PortIo] = field(default_factory=list)
-    time_bounds: TimeBounds | None = None
-    trust: TimeTrust | None = None
-    leap_seconds: LeapSeconds = field(default_factory=LeapSeconds)
-
-    def beside(self) -> list[Part]:
-        """Return what is started after the instances and stopped before their clocks."""
-        synce = [self.synce] if self.synce else []
-        worth: list[Part] = [*self.announced_worth, *self.smp_synch.values()]
-        return [*self.announce_tlvs, *self.port_clocks.values(), *self.host.parts(), *synce, *worth]
-
-    def drivers(self) -> list[InstanceDriver | TransparentDriver]:
-        """Return what drives the instances of both kinds."""
-        return [*self.instances.values(), *self.transparent_clocks.values()]
 
 
 def build(config: Config, resolved: Sequence[ResolvedInstance], loop: Loop, recorder: Recorder) -> Plant:
@@ -145,18 +115,11 @@ def build(config: Config, resolved: Sequence[ResolvedInstance], loop: Loop, reco
             ),
         )
     shared: dict[tuple[object, ...], PortIo] = {}
+    plant.shared_links = shared_links(resolved, words, plant.clocks, config.servo, loop=loop, recorder=recorder)
     for instance in resolved:
         clock_driver = _instance_clock(instance, words[instance.name], plant, loop, recorder)
-        driver: InstanceDriver | TransparentDriver
-        if is_transparent(instance.values):
-            driver = _transparent_driver(instance, clock_driver, config.servo, loop, recorder)
-            plant.transparent_clocks[instance.name] = driver
-        else:
-            driver = _instance_driver(instance, clock_driver, config.servo, loop, recorder)
-            plant.instances[instance.name] = driver
-            plant.clock_of[instance.name] = clock_driver
-            if (tlvs := _announce_tlvs(instance, driver.instance, clock_driver, loop)) is not None:
-                plant.announce_tlvs.append(tlvs)
+        links = links_of(instance, plant.shared_links)
+        driver = _driver(instance, clock_driver, plant, links, config.servo, loop=loop, recorder=recorder)
         for port in instance.ports:
             number = port.settings.port_number
             port_clock = plant.clocks[words[instance.name][number]]
@@ -169,22 +132,26 @@ def build(config: Config, resolved: Sequence[ResolvedInstance], loop: Loop, reco
         else:
             clock_driver.users.append(driver)
         plant.resolved[instance.name] = instance
+    for service in plant.shared_links:
+        for interface, port in service.ports.items():
+            socket = shared[_socket_key(port, service.clock.clock.stamping)]
+            service.driver.attach(service.number_of[interface], socket)
     plant.port_ios = list(shared.values())
     plant.smp_synch = {output.name: output for output in _smp_synch(plant, loop, recorder)}
     plant.synce = _synce(config, plant, loop, recorder)
     plant.announced_worth = list(_announced_worth(config, plant, loop, recorder))
-    served = {name: next(iter(words[name].values())) for name in plant.instances}
+    served = {name: next(iter(words[name].values())) for name in plant.following()}
     plant.host = build_host_clocks(
         config,
         plant.clocks,
-        plant.instances,
+        plant.following(),
         served,
         announce_by_profile=[worth.name for worth in plant.announced_worth],
         trust=trust,
         loop=loop,
         recorder=recorder,
     )
-    plant.time_bounds = TimeBounds(plant.clocks, plant.instances, plant.host, config.time, plant.port_clocks)
+    plant.time_bounds = TimeBounds(plant.clocks, plant.following(), plant.host, config.time, plant.port_clocks)
     plant.host.publisher = TimePublisher(
         plant.time_bounds, plant.clocks, config.time, beside=config.control.socket, loop=loop, recorder=recorder
     )
@@ -202,6 +169,31 @@ def _instance_clock(
     clocks = PortClocks(instance.name, drivers, words, bound, loop=loop, recorder=recorder)
     plant.port_clocks[instance.name] = clocks
     return clocks
+
+
+def _driver(
+    resolved: ResolvedInstance,
+    clock: ClockDriver | PortClocks,
+    plant: Plant,
+    links: Mapping[int, LinkPort],
+    servo: ServoConfig,
+    *,
+    loop: Loop,
+    recorder: Recorder,
+) -> InstanceDriver | GptpDriver | TransparentDriver:
+    """Return what drives an instance on *clock* and shared *links*, which is put where *plant* keeps its kind."""
+    name = resolved.name
+    if is_transparent(resolved.values):
+        transparent = plant.transparent_clocks[name] = _transparent_driver(resolved, clock, servo, loop, recorder)
+        return transparent
+    plant.clock_of[name] = clock
+    if resolved.is_gptp:
+        gptp = plant.gptp[name] = gptp_driver(resolved, links, clock, servo, loop=loop, recorder=recorder)
+        return gptp
+    driver = plant.instances[name] = _instance_driver(resolved, clock, servo, loop, recorder)
+    if (tlvs := _announce_tlvs(resolved, driver.instance, clock, loop)) is not None:
+        plant.announce_tlvs.append(tlvs)
+    return driver
 
 
 def _holdover(config: Config, users: Sequence[ResolvedInstance]) -> HoldoverSettings:

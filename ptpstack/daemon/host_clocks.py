@@ -24,6 +24,7 @@ from ptpstack.config.model import PulseSource as PulseSourceConfig
 from ptpstack.daemon.clock_comparison import CrossTimestamped
 from ptpstack.daemon.clock_driver import ClockDriver
 from ptpstack.daemon.clock_follower import ClockFollower, FollowedClock
+from ptpstack.daemon.gptp_driver import GptpDriver
 from ptpstack.daemon.instance_driver import InstanceDriver
 from ptpstack.daemon.loop import Loop, monotonic_now
 from ptpstack.daemon.pulse_output import PulseOutput, put_on_pin
@@ -108,7 +109,7 @@ def refuses_timescale_mismatch(word: str, clocks: Mapping[str, ClockConfig]) -> 
 def build_host_clocks(
     config: Config,
     drivers: Mapping[str, ClockDriver],
-    instances: Mapping[str, InstanceDriver],
+    instances: Mapping[str, InstanceDriver | GptpDriver],
     clock_of: Mapping[str, str],
     *,
     announce_by_profile: Container[str] = (),

@@ -1,44 +1,20 @@
-"""One PTP instance and what it is wired to: beside what every engine has, a clock that follows. No protocol rule."""
+"""One instance of IEEE 1588 and what it is wired to: it answers delay requests in a hurry. No protocol rule."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
 
 from hw.sockets import Received
 from ptpstack.core.instance import PtpInstance
 from ptpstack.core.settings import LocalQuality
-from ptpstack.daemon.loop import Loop, monotonic_now
-from ptpstack.daemon.protocol_driver import ProtocolDriver, StampingClock
-from ptpstack.engine.events import PortStateChanged
-from ptpstack.engine.outputs import Measurement, Output
-from ptpstack.engine.port_state import RECEIVING_STATES
+from ptpstack.daemon.following_driver import FollowingDriver
+from ptpstack.daemon.loop import monotonic_now
 from ptpstack.engine.time_properties import TimeProperties
-from ptpstack.observe.recorder import Recorder
 from ptpstack.wire.types import ClockQuality
 
 
-class InstanceClock(StampingClock, Protocol):
-    """The clock that stamps an instance's frames, as seen from the instance."""
-
-    def take(self, user: InstanceDriver, measurement: Measurement) -> None:
-        """Judge and follow a measurement."""
-
-    def parent_lost(self, name: str) -> None:
-        """Expect no measurement of instance *name*."""
-
-
-class InstanceDriver(ProtocolDriver[PtpInstance]):
-    """Drives a PTP instance, whose measurements *clock* takes."""
-
-    def __init__(self, name: str, instance: PtpInstance, clock: InstanceClock, loop: Loop, recorder: Recorder) -> None:
-        super().__init__(name, instance, clock, loop, recorder)
-        self._clock = clock
-
-    @property
-    def time_properties(self) -> TimeProperties:
-        """The timescale that this instance measures against, or serves."""
-        return self.instance.time_properties_ds
+class InstanceDriver(FollowingDriver[PtpInstance]):
+    """Drives a PTP instance."""
 
     def answer(self, port_number: int, frames: Sequence[Received]) -> tuple[list[bytes], Sequence[Received]]:
         """Return the answers to the event frames that the instance can answer at once, and the other frames."""
@@ -54,10 +30,6 @@ class InstanceDriver(ProtocolDriver[PtpInstance]):
             else:
                 answers.append(answer)
         return answers, others
-
-    def servo_locked(self, *, locked: bool) -> None:
-        """Tell what the servo made of the last sample."""
-        self._carry_out(self.instance.servo_locked(locked, monotonic_now()))
 
     def set_local_quality(
         self,
@@ -77,16 +49,3 @@ class InstanceDriver(ProtocolDriver[PtpInstance]):
                 when_parent_is_lost=when_parent_is_lost,
             )
         )
-
-    def _do(self, output: Output) -> None:
-        if isinstance(output, Measurement):
-            self._clock.take(self, output)
-            return
-        super()._do(output)
-        if isinstance(output, PortStateChanged) and output.old_state in RECEIVING_STATES:
-            self._check_parent()
-
-    def _check_parent(self) -> None:
-        """Without a port that follows a parent there will be no measurement."""
-        if not any(port.state in RECEIVING_STATES for port in self.instance.ports.values()):
-            self._clock.parent_lost(self.name)

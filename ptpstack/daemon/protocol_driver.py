@@ -1,8 +1,8 @@
 """What drives a sans-I/O engine: frames and stamps in, outputs carried out, a timer. No protocol rule.
 
 Inputs are passed on with the time; outputs are carried out one after the other, also those that carrying
-out causes. What does not live here: what else an engine of one kind takes and gives (``instance_driver``,
-``transparent_driver``).
+out causes. What does not live here: what else an engine of one kind takes and gives (``following_driver``,
+``instance_driver``, ``gptp_driver``, ``transparent_driver``).
 """
 
 from __future__ import annotations
@@ -19,11 +19,13 @@ from ptpstack.daemon.loop import Loop, monotonic_now
 from ptpstack.daemon.port_io import Attachment, PortIo
 from ptpstack.engine.outputs import Output, Send
 from ptpstack.events import Event
+from ptpstack.gptp.instance import GptpInstance
+from ptpstack.gptp.link_delay_service import LinkDelayService
 from ptpstack.observe.recorder import Recorder
 from ptpstack.time import SECOND, LocalTime, TimeInterval
 from ptpstack.wire.message import Message
 
-Engine = TypeVar("Engine", PtpInstance, TransparentClock)
+Engine = TypeVar("Engine", bound=PtpInstance | TransparentClock | GptpInstance | LinkDelayService)
 
 
 class StampingClock(Protocol):
@@ -99,10 +101,6 @@ class ProtocolDriver(Generic[Engine]):
         """Tell that the clock, or that of *ports*, was moved by *delta* and reads *local*."""
         only = {} if ports is None else {"ports": ports}
         self._carry_out(self.instance.clock_stepped(delta, local, monotonic_now(), **only))
-
-    def set_clock_problem(self, port_number: int, problem: str) -> None:
-        """Pass on why the stamps of a port are no use, or that they are ("")."""
-        self._carry_out(self.instance.set_clock_problem(port_number, problem, monotonic_now()))
 
     def _on_deadline(self) -> None:
         now = monotonic_now()

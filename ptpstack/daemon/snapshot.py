@@ -12,10 +12,11 @@ from ptpstack import __version__
 from ptpstack.arbiter.clock_state import ClockState
 from ptpstack.config.ntp_rules import NTP
 from ptpstack.core.port import Port
-from ptpstack.daemon.build import Plant
 from ptpstack.daemon.clock_driver import ClockDriver
+from ptpstack.daemon.gptp_driver import GptpDriver
 from ptpstack.daemon.instance_driver import InstanceDriver
 from ptpstack.daemon.loop import monotonic_now
+from ptpstack.daemon.plant import Plant
 from ptpstack.daemon.transparent_driver import TransparentDriver
 from ptpstack.errors import HardwareError
 from ptpstack.observe.recorder import Recorder
@@ -24,6 +25,7 @@ from ptpstack.observe.status import (
     exit_code,
     forwarding,
     instance_data_sets,
+    relay_verdict,
     transparent_data_sets,
     verdict,
 )
@@ -36,17 +38,28 @@ DECISIONS = 10
 
 def verdicts(plant: Plant) -> dict[str, str]:
     """Return each instance's state in one word."""
-    return {
-        name: verdict(
-            [port.state for port in driver.instance.ports.values()],
-            plant.clock_of[name].arbiter.state,
-            measures_only=plant.resolved[name].free_running,
-        )
-        for name, driver in plant.instances.items()
-    } | {
-        name: forwarding([port.is_open for port in driver.instance.ports.values()])
-        for name, driver in plant.transparent_clocks.items()
-    }
+    return (
+        {
+            name: verdict(
+                [port.state for port in driver.instance.ports.values()],
+                plant.clock_of[name].arbiter.state,
+                measures_only=plant.resolved[name].free_running,
+            )
+            for name, driver in plant.instances.items()
+        }
+        | {
+            name: (relay_verdict if len(driver.instance.ports) > 1 else verdict)(
+                [port.state for port in driver.instance.ports.values()],
+                plant.clock_of[name].arbiter.state,
+                measures_only=plant.resolved[name].free_running,
+            )
+            for name, driver in plant.gptp.items()
+        }
+        | {
+            name: forwarding([port.is_open for port in driver.instance.ports.values()])
+            for name, driver in plant.transparent_clocks.items()
+        }
+    )
 
 
 def summary(plant: Plant) -> str:
@@ -81,13 +94,13 @@ def _steered_by_host(plant: Plant) -> list[str]:
     return states + [driver.arbiter.state.label for driver in ntp_keeps]
 
 
-def _drivers(plant: Plant) -> list[tuple[str, InstanceDriver | TransparentDriver]]:
+def _drivers(plant: Plant) -> list[tuple[str, InstanceDriver | GptpDriver | TransparentDriver]]:
     """Return what drives each instance, by its name, in the order of the configuration."""
     drivers = {driver.name: driver for driver in plant.drivers()}
     return [(name, drivers[name]) for name in plant.resolved]
 
 
-def _instance(plant: Plant, driver: InstanceDriver | TransparentDriver) -> dict[str, Any]:
+def _instance(plant: Plant, driver: InstanceDriver | GptpDriver | TransparentDriver) -> dict[str, Any]:
     resolved = plant.resolved[driver.name]
     if isinstance(driver, TransparentDriver):
         own = transparent_data_sets(driver.instance)
@@ -120,9 +133,9 @@ def _instance(plant: Plant, driver: InstanceDriver | TransparentDriver) -> dict[
     }
 
 
-def _signal_fails(driver: InstanceDriver | TransparentDriver, port_number: int) -> dict[str, Any]:
+def _signal_fails(driver: InstanceDriver | GptpDriver | TransparentDriver, port_number: int) -> dict[str, Any]:
     """Return the masters of a port that are no use (PTSF), where there are any."""
-    if isinstance(driver, TransparentDriver):
+    if not isinstance(driver, InstanceDriver):
         return {}
     fails = driver.instance.ports[port_number].signal_fails.as_list(monotonic_now())
     return {"signalFails": fails} if fails else {}
@@ -136,7 +149,7 @@ def _port_clock(plant: Plant, name: str, port_number: int) -> dict[str, Any]:
     return {"clock": clocks.of_port(port_number).clock.name, "clockProblem": clocks.problems.get(port_number, "")}
 
 
-def _unicast(driver: InstanceDriver | TransparentDriver, port_number: int) -> dict[str, Any]:
+def _unicast(driver: InstanceDriver | GptpDriver | TransparentDriver, port_number: int) -> dict[str, Any]:
     """Return the unicast contracts of a port that negotiates."""
     port = driver.instance.ports[port_number]
     negotiation = port.negotiation if isinstance(port, Port) else None

@@ -21,12 +21,13 @@ from ptpstack.arbiter.clock_state import ClockState
 from ptpstack.config.clock_rules import SYSTEM
 from ptpstack.config.model import Config
 from ptpstack.config.resolve import resolve
-from ptpstack.daemon.build import Plant, build
+from ptpstack.daemon.build import build
 from ptpstack.daemon.control import ControlError, ControlServer
 from ptpstack.daemon.events import DaemonStarted, DaemonStopping, HangupTaken, InternalError, Unavailable
 from ptpstack.daemon.host_watch import HostWatch
 from ptpstack.daemon.loop import Loop, monotonic_now
 from ptpstack.daemon.notify import Notifier
+from ptpstack.daemon.plant import Plant
 from ptpstack.daemon.process import freeze_garbage, harden
 from ptpstack.daemon.snapshot import snapshot, summary, times
 from ptpstack.errors import HardwareError
@@ -99,8 +100,8 @@ class Supervisor:
             self.recorder.record(event)
         for clock in self.plant.clocks.values():
             clock.start()
-        for instance in self.plant.drivers():
-            instance.start()
+        for engine in self.plant.engines():
+            engine.start()
         for port_io in self.plant.port_ios:
             port_io.start()
         for part in self.plant.beside():
@@ -130,8 +131,8 @@ class Supervisor:
             self._exits.callback(part.stop)
         for port_io in self.plant.port_ios:
             self._exits.callback(port_io.close)
-        for instance in self.plant.drivers():
-            self._exits.callback(instance.stop)
+        for engine in self.plant.engines():
+            self._exits.callback(engine.stop)
 
     def _open_log(self, names: Mapping[tuple[str, int], str]) -> None:
         log = self._config.log

@@ -18,6 +18,7 @@ from ptpstack.time import SECOND, MonotonicTime
 if TYPE_CHECKING:
     from ptpstack.daemon.clock_driver import ClockDriver
     from ptpstack.daemon.clock_follower import ClockFollower
+    from ptpstack.daemon.gptp_driver import GptpDriver
     from ptpstack.daemon.host_clocks import HostClocks
     from ptpstack.daemon.instance_driver import InstanceDriver
     from ptpstack.daemon.port_clocks import PortClocks
@@ -29,7 +30,7 @@ class TimeBounds:
     def __init__(
         self,
         drivers: Mapping[str, ClockDriver],
-        instances: Mapping[str, InstanceDriver],
+        instances: Mapping[str, InstanceDriver | GptpDriver],
         host: HostClocks,
         config: TimeConfig,
         port_clocks: Mapping[str, PortClocks] | None = None,

@@ -72,3 +72,15 @@ class TransmitStampLost(PortEventRecord, frozen=True, kw_only=True):
             f"port {self.port_number}: no transmit stamp for {self.message} {self.sequence_id}"
             f" ({self.total} lost so far): one sample lost"
         )
+
+
+class PortClockJudged(PortEventRecord, frozen=True, kw_only=True):
+    """The clock of a port is near enough to that of the others for its stamps to be used, or is not."""
+
+    severity: ClassVar[Severity] = Severity.NOTICE
+    problem: str
+
+    def __str__(self) -> str:
+        if self.problem:
+            return f"port {self.port_number}: its stamps are not used: {self.problem}"
+        return f"port {self.port_number}: its stamps are used: its clock is near that of the others"

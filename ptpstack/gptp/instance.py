@@ -72,6 +72,8 @@ class GptpInstance:
         self._selection = chooser(self._variables, self._port_variables, self._select)
         self._selected: tuple[ClockIdentity, PortIdentity | None, bool] | None = None
         self._gm_change_count = 0
+        self._begin_at: MonotonicTime | None = None
+        self._down: set[int] = set()
         self._told_time_base: tuple[ClockIdentity, int] | None = None
         self._last_measurement: Measurement | None = None
 
@@ -84,7 +86,6 @@ class GptpInstance:
             settings.link,
             sdo_id=GPTP_SDO_ID,
             domain_number=self._settings.domain_number,
-            ptp_timescale=self._settings.time_properties.ptp_timescale,
         )
         return GptpPort(
             self._variables,
@@ -154,19 +155,25 @@ class GptpInstance:
 
     def next_deadline(self) -> MonotonicTime | None:
         """Return when :meth:`handle_deadline` wants to be called, if ever."""
-        return earliest(self._clock_master_send.deadline, *(port.next_deadline() for port in self.ports.values()))
+        deadlines = (port.next_deadline() for port in self.ports.values())
+        return earliest(self._begin_at, self._clock_master_send.deadline, *deadlines)
 
     # -- inputs ----------------------------------------------------------------------------------------
 
     def start(self, now: MonotonicTime) -> list[Output]:
-        """Let every port begin."""
+        """Let every port that has a link begin at the first deadline, which is now: the driver opens them meanwhile."""
+        self._begin_at = now
+        return self._take()
+
+    def _begin(self, now: MonotonicTime) -> None:
+        self._begin_at = None
         self._clock_master_send.enabled = True
-        for port in self.ports.values():
-            port.set_oper(True, now)
-        return self._settle(now)
+        for number in self.ports.keys() - self._down:
+            self.ports[number].set_oper(True, now)
 
     def stop(self, now: MonotonicTime) -> list[Output]:
         """Let every port end; nothing is due afterwards."""
+        self._begin_at = None
         self._clock_master_send.enabled = False
         for port in self.ports.values():
             port.set_oper(False, now)
@@ -174,7 +181,9 @@ class GptpInstance:
 
     def link_changed(self, port_number: int, up: bool, now: MonotonicTime) -> list[Output]:
         """Take the state of a port's link (portOper)."""
-        self.ports[port_number].set_oper(up, now)
+        (self._down.discard if up else self._down.add)(port_number)
+        if self._begin_at is None:
+            self.ports[port_number].set_oper(up, now)
         return self._settle(now)
 
     def link_delay_changed(self, port_number: int, now: MonotonicTime) -> list[Output]:
@@ -203,21 +212,36 @@ class GptpInstance:
 
     def handle_deadline(self, now: MonotonicTime) -> list[Output]:
         """Run every timer that is due by *now*."""
+        if self._begin_at is not None:
+            self._begin(now)
         for port in self.ports.values():
             port.handle_deadline(now)
         self._clock_master_send.run_if_due(now)
         return self._settle(now)
 
-    def clock_stepped(self, delta: TimeInterval, local: LocalTime, now: MonotonicTime) -> list[Output]:
-        """Carry stored instants over a step of the local clock; a grandmaster's is a new time base for everybody."""
-        for port in self.ports.values():
-            port.clock_stepped(delta, local, now)
+    def clock_stepped(
+        self, delta: TimeInterval, local: LocalTime, now: MonotonicTime, ports: frozenset[int] | None = None
+    ) -> list[Output]:
+        """Carry stored instants over a step of the local clock, or of that of *ports* where there are several.
+
+        A grandmaster's is a new time base for everybody.
+        """
+        stepped = frozenset(self.ports) if ports is None else ports
+        for number, port in self.ports.items():
+            port.sync_send.clock_stepped(delta, stepped)
+            if number in stepped:
+                port.clock_stepped(delta, local, now)
         variables = self._variables
         if variables.sync_receipt_local_time is not None:
             variables.sync_receipt_local_time += delta
-        if variables.is_grandmaster:
+        if variables.is_grandmaster and stepped == frozenset(self.ports):
             self._clock_master_receive.clock_stepped(delta, now)
             self._tell_time_base(0, variables.clock_source)
+        return self._settle(now)
+
+    def set_clock_problem(self, port_number: int, problem: str, now: MonotonicTime) -> list[Output]:
+        """Take why the stamps of a port's own clock compare with no other's, or that they do ("")."""
+        self.ports[port_number].set_clock_problem(problem)
         return self._settle(now)
 
     def servo_locked(self, locked: bool, now: MonotonicTime) -> list[Output]:
@@ -268,6 +292,8 @@ class GptpInstance:
                 break
             self._selection.run(now)
         self._tell_grandmaster()
+        for port in self.ports.values():
+            port.messages.ptp_timescale = self._variables.time_properties.ptp_timescale
         self._clock_master_send.run(now)
         for port in self.ports.values():
             port.operational_intervals.run(now)

@@ -39,6 +39,8 @@ class LinkDelayService:
         self, clock_identity: ClockIdentity, ports: Sequence[LinkSettings], *, delay_filter: Callable[[], DelayFilter]
     ) -> None:
         self._outputs: list[Output] = []
+        self._begin_at: MonotonicTime | None = None
+        self._down: set[int] = set()
         self.default_ds = LinkDelayServiceDS(clock_identity=clock_identity, number_link_ports=len(ports))
         self._messages = {
             settings.port_number: GptpMessages(
@@ -57,23 +59,30 @@ class LinkDelayService:
 
     def next_deadline(self) -> MonotonicTime | None:
         """Return when :meth:`handle_deadline` wants to be called, if ever."""
-        return earliest(*(port.next_deadline() for port in self.ports.values()))
+        return earliest(self._begin_at, *(port.next_deadline() for port in self.ports.values()))
 
     def start(self, now: MonotonicTime) -> list[Output]:
-        """Begin to measure every link."""
-        for port in self.ports.values():
-            port.set_enabled(True, now)
+        """Begin to measure every link that is up, at the first deadline, which is now (as ``GptpInstance.start``)."""
+        self._begin_at = now
         return self._take()
+
+    def _begin(self, now: MonotonicTime) -> None:
+        self._begin_at = None
+        for number in self.ports.keys() - self._down:
+            self.ports[number].set_enabled(True, now)
 
     def stop(self, now: MonotonicTime) -> list[Output]:
         """Measure nothing more."""
+        self._begin_at = None
         for port in self.ports.values():
             port.set_enabled(False, now)
         return self._take()
 
     def link_changed(self, port_number: int, up: bool, now: MonotonicTime) -> list[Output]:
         """Take the state of a link."""
-        self.ports[port_number].set_enabled(up, now)
+        (self._down.discard if up else self._down.add)(port_number)
+        if self._begin_at is None:
+            self.ports[port_number].set_enabled(up, now)
         return self._take()
 
     def receive(
@@ -112,6 +121,8 @@ class LinkDelayService:
 
     def handle_deadline(self, now: MonotonicTime) -> list[Output]:
         """Run every timer that is due by *now*."""
+        if self._begin_at is not None:
+            self._begin(now)
         for port in self.ports.values():
             port.handle_deadline(now)
         return self._take()

@@ -14,7 +14,7 @@ M = TypeVar("M", bound=Message)
 
 
 class GptpMessages(PortMessages):
-    """Every message goes to the group that bridges do not forward; ptpTimescale is set in all of them."""
+    """Every message goes to the group that bridges do not forward; all say whether its time is TAI (ptpTimescale)."""
 
     def __init__(
         self,
@@ -24,7 +24,6 @@ class GptpMessages(PortMessages):
         *,
         sdo_id: int,
         domain_number: int,
-        ptp_timescale: bool = True,
     ) -> None:
         super().__init__(
             port_identity,
@@ -35,14 +34,16 @@ class GptpMessages(PortMessages):
             ingress_latency=settings.ingress_latency,
             egress_latency=settings.egress_latency,
         )
-        self._timescale = Flag.PTP_TIMESCALE * ptp_timescale
+        self.ptp_timescale = True
+        """Of the present grandmaster."""
         self._of_2011 = settings.minor_version_number == 0
 
     def new(self, message_type: type[M], *, sequence_id: int | None = None, flags: int = 0, **body: Any) -> M:  # noqa: ANN401 (the fields of each type)
         """Return a message of this port; controlField is 0 but for neighbours of 2011."""
         if not self._of_2011:
             body["control_field"] = 0
-        return super().new(message_type, sequence_id=sequence_id, flags=flags | self._timescale, **body)
+        flags |= Flag.PTP_TIMESCALE * self.ptp_timescale
+        return super().new(message_type, sequence_id=sequence_id, flags=flags, **body)
 
     def send_general(
         self, message: Message, destination: Destination = Destination.PEER_DELAY, address: object = None

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from ptpstack.engine.events import PortClockJudged
 from ptpstack.engine.port_messages import PortCounters
 from ptpstack.engine.port_state import PortState
 from ptpstack.gptp.autosar_time_sync import AutosarTimeSyncPort
@@ -69,6 +70,7 @@ class GptpPort:
         self.messages = messages
         self._owns_link = owns_link
         self._reason = Reason.PORT_DISABLED
+        self._link_was_capable = False
         limits = {"least": settings.min_log_interval, "greatest": settings.max_log_interval}
         self.sync_interval = SyncIntervalSetting(
             messages, settings.log_sync_interval, slow_down_after=settings.sync_receipt_timeout, **limits
@@ -238,12 +240,16 @@ class GptpPort:
             self.link.clock_stepped()
         self.md_sync_receive.clock_stepped()
         self.md_sync_send.clock_stepped()
-        self.sync_send.clock_stepped(delta)
 
     def servo_locked(self, locked: bool, now: MonotonicTime) -> None:
         """Take whether the clock follows the grandmaster."""
         self.operational_intervals.synchronized = locked
         self.operational_intervals.run(now)
+
+    def set_clock_problem(self, problem: str) -> None:
+        """Take why the stamps of this port's clock are no use, or that they are ("")."""
+        self.variables.clock_problem = problem
+        self.messages.tell(PortClockJudged, problem=problem)
 
     def request_intervals(self, link_delay_interval: int, time_sync_interval: int, announce_interval: int) -> None:
         """Ask the neighbour for these intervals."""
@@ -261,8 +267,10 @@ class GptpPort:
             self.messages.tell(
                 AsCapableChanged, as_capable=as_capable, reason=reason.value, explanation=self._explanation()
             )
-        if reason is Reason.NEIGHBOR_NOT_GPTP_CAPABLE and was is not reason:
-            self.capable_transmit.hurry(now)
+        if self.link.as_capable_across_domains != self._link_was_capable:
+            self._link_was_capable = self.link.as_capable_across_domains
+            if self._link_was_capable:
+                self.capable_transmit.hurry(now)
         if changed:
             variables.reselect = True
             for machine in self.machines:

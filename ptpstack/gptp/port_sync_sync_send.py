@@ -53,10 +53,10 @@ class PortSyncSyncSend(Machine):
         self._lock(sync)
         self.run(now)
 
-    def clock_stepped(self, delta: TimeInterval) -> None:
-        """Carry what is sent again over a step of the local clock."""
+    def clock_stepped(self, delta: TimeInterval, ports: frozenset[int]) -> None:
+        """Carry what is sent again over a step of the clock of *ports*."""
         for sync in (self._fresh, self._last):
-            if sync is not None and sync.upstream_tx_time is not None:
+            if sync is not None and sync.upstream_tx_time is not None and sync.local_port_number in ports:
                 sync.upstream_tx_time += delta
 
     def _lock(self, sync: PortSyncSync) -> None:
@@ -74,7 +74,7 @@ class PortSyncSyncSend(Machine):
     # -- conditions --------------------------------------------------------------------------------------
 
     def _may_not_send(self) -> bool:
-        return not self._port.sends or self._setting.current_log_interval is None
+        return not self._port.sends or bool(self._port.clock_problem) or self._setting.current_log_interval is None
 
     def _has_fresh(self) -> bool:
         return self._fresh is not None and not self._may_not_send()

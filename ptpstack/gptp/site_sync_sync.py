@@ -53,6 +53,8 @@ class SiteSyncSync(Machine):
         port = self._ports[sync.local_port_number]
         if port.selected_state is not PortState.SLAVE:
             return "the port does not follow a grandmaster"
+        if port.clock_problem:
+            return port.clock_problem
         if not self._instance.settings.external_port_configuration_enabled:
             parent = port.parent_port_identity()
             if parent != sync.source_port_identity:

@@ -95,6 +95,8 @@ class PortVariables:
         """Whose Syncs came last; what a port that hears no Announces knows of a grandmaster."""
         self.sync_receipt_timeout_time: MonotonicTime | None = None
         self.sync_receipt_timeout_s = 0.0
+        self.clock_problem = ""
+        """Why the stamps of this port compare with no other's, where ports have clocks of their own."""
 
     @property
     def port_number(self) -> int:

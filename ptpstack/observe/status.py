@@ -17,10 +17,20 @@ from ptpstack.arbiter.clock_state import ClockState
 from ptpstack.core.instance import PtpInstance
 from ptpstack.core.transparent_clock import TransparentClock
 from ptpstack.engine.port_state import PortState
+from ptpstack.gptp.instance import GptpInstance
 from ptpstack.time import interval_to_ns
 
-TIME_INTERVALS = frozenset({"offset_from_master", "mean_delay", "mean_link_delay", "delay_asymmetry"})
-"""Members whose type is TimeInterval (IEEE 1588-2019 8.2)."""
+TIME_INTERVALS = frozenset(
+    {
+        "offset_from_master",
+        "mean_delay",
+        "mean_link_delay",
+        "mean_link_delay_thresh",
+        "delay_asymmetry",
+        "last_gm_phase_change",
+    }
+)
+"""Members whose type is TimeInterval (IEEE 1588-2019 8.2, IEEE 802.1AS-2020 clause 14)."""
 
 SERVING = "serving"
 """The verdict on a grandmaster: nothing to follow, a port in MASTER."""
@@ -64,7 +74,7 @@ def _member(name: str, value: Any) -> Any:  # noqa: ANN401 (of any member type)
     return str(value)
 
 
-def instance_data_sets(instance: PtpInstance) -> dict[str, Any]:
+def instance_data_sets(instance: PtpInstance | GptpInstance) -> dict[str, Any]:
     """Return the data sets that an instance's ports share."""
     return {
         "defaultDS": data_set(instance.default_ds),
@@ -82,6 +92,13 @@ def verdict(port_states: list[PortState], clock: ClockState, *, measures_only: b
     if PortState.MASTER in port_states and not clock.is_holdover:
         return SERVING
     return clock.label
+
+
+def relay_verdict(port_states: list[PortState], clock: ClockState, *, measures_only: bool) -> str:
+    """Return the state of a gPTP instance of several ports; one whose clock runs free forwards all the same."""
+    if measures_only and PortState.SLAVE in port_states:
+        return FORWARDING if PortState.MASTER in port_states else NOT_FORWARDING
+    return verdict(port_states, clock, measures_only=measures_only)
 
 
 def transparent_data_sets(clock: TransparentClock) -> dict[str, Any]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from ptpstack.core.events import PortClockJudged, SyncsResumed, SyncsWithheld
+from ptpstack.core.events import SyncsResumed, SyncsWithheld
+from ptpstack.engine.events import PortClockJudged
 from ptpstack.engine.port_state import PortState
 from ptpstack.time import SECOND, LocalTime
 from ptpstack.wire import messages

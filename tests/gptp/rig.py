@@ -126,6 +126,7 @@ class Rig:
         self._arriving: list[tuple[MonotonicTime, int, Message, bool]] = []
         self._count = count()
         self.take(self.instance.start(self.now))
+        self.take(self.instance.handle_deadline(self.now))
 
     @property
     def port(self) -> GptpPort:

@@ -1,0 +1,56 @@
+"""What ``ptpstack status`` says of a gPTP instance."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+HEAD = ("port", "interface", "state", "asCapable", "delay (ns)", "neighbour's rate (ppm)", "stamps")
+
+
+def is_gptp(instance: dict[str, Any]) -> bool:
+    """Whether a status is that of a gPTP instance."""
+    return "gmPresent" in instance.get("currentDS", {})
+
+
+def gptp_lines(name: str, instance: dict[str, Any]) -> Iterator[str]:
+    """Yield what is above the table of ports."""
+    default, parent, current = instance["defaultDS"], instance["parentDS"], instance["currentDS"]
+    yield f"{name}: {instance['state']} ({instance['profile']}, domain {default['domainNumber']})"
+    yield f"  clock identity  {default['clockIdentity']}"
+    if not current["gmPresent"]:
+        yield "  grandmaster     none: no system that may be one is heard of"
+    elif parent["grandmasterIdentity"] == default["clockIdentity"]:
+        yield "  grandmaster     this system"
+    else:
+        steps = current["stepsRemoved"]
+        yield (
+            f"  grandmaster     {parent['grandmasterIdentity']} by {parent['parentPortIdentity']}, "
+            f"{steps} {'step' if steps == 1 else 'steps'} away, "
+            f"running {(parent['cumulativeRateRatio'] - 1) * 1e6:+.3f} ppm by the own clock"
+        )
+
+
+def gptp_ports(instance: dict[str, Any]) -> list[tuple[str, ...]]:
+    """Return the table of ports."""
+    return [_row(number, port) for number, port in enumerate(instance["ports"], start=1)]
+
+
+def gptp_reasons(instance: dict[str, Any]) -> Iterator[str]:
+    """Yield what is below the table: why a port is not asCapable, and what to do."""
+    for number, port in enumerate(instance["ports"], start=1):
+        if port["open"] and not port["portDS"]["asCapable"]:
+            yield f"  port {number} is not asCapable: {port['portDS']['asCapableReason']}"
+
+
+def _row(number: int, port: dict[str, Any]) -> tuple[str, ...]:
+    port_ds = port["portDS"]
+    return (
+        str(number),
+        port["interface"],
+        port_ds["portState"],
+        "yes" if port_ds["asCapable"] else "no",
+        f"{port_ds['meanLinkDelay']:.0f}",
+        f"{(port_ds['neighborRateRatio'] - 1) * 1e6:+.3f}",
+        port["stamps"] if port["open"] else "interface not usable",
+    )

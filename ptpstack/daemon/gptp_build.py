@@ -1,0 +1,117 @@
+"""From gPTP instances of the configuration to engines and drivers, and to the link delay service that they share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+
+from msgspec.structs import replace
+
+from hw.link import interface_mac
+from ptpstack.config.resolve import ResolvedInstance, ResolvedPort
+from ptpstack.config.servo_table import Servo as ServoConfig
+from ptpstack.daemon.clock_driver import ClockDriver
+from ptpstack.daemon.gptp_driver import GptpDriver, LinkDelayDriver
+from ptpstack.daemon.loop import Loop
+from ptpstack.daemon.port_clocks import PortClocks
+from ptpstack.engine.delay_filter import DelayFilter
+from ptpstack.gptp.instance import GptpInstance
+from ptpstack.gptp.link_delay_service import LinkDelayService
+from ptpstack.gptp.link_port import LinkPort
+from ptpstack.observe.recorder import Recorder
+from ptpstack.servo.registry import make_filter
+from ptpstack.wire.types import ClockIdentity
+
+COMMON_MECHANISM = "common-p2p"
+
+
+class SharedLinks:
+    """The common mean link delay service on *ports* by interface, called *name* in events, stamped by *clock*."""
+
+    def __init__(
+        self,
+        name: str,
+        ports: Mapping[str, ResolvedPort],
+        clock: ClockDriver,
+        servo: ServoConfig,
+        *,
+        loop: Loop,
+        recorder: Recorder,
+    ) -> None:
+        self.ports = ports
+        self.clock = clock
+        self.number_of = {interface: number for number, interface in enumerate(ports, start=1)}
+        settings = [
+            replace(port.gptp.link, port_number=self.number_of[interface])
+            for interface, port in ports.items()
+            if port.gptp is not None
+        ]
+        identity = ClockIdentity.from_mac(interface_mac(next(iter(ports))))
+        service = LinkDelayService(identity, settings, delay_filter=delay_filter(servo))
+        self.driver = LinkDelayDriver(name, service, clock, loop, recorder)
+
+
+def shared_links(
+    resolved: Sequence[ResolvedInstance],
+    words: Mapping[str, Mapping[int, str]],
+    clocks: Mapping[str, ClockDriver],
+    servo: ServoConfig,
+    *,
+    loop: Loop,
+    recorder: Recorder,
+) -> list[SharedLinks]:
+    """Return the services that *resolved* need, one for each clock; *words* tells the clock of each of their ports."""
+    ports: dict[str, dict[str, ResolvedPort]] = {}
+    for instance in resolved:
+        for port in _common_ports(instance):
+            word = words[instance.name][port.settings.port_number]
+            ports.setdefault(word, {}).setdefault(port.interface, port)
+    services: list[SharedLinks] = []
+    for word, on_clock in ports.items():
+        name = f"cmlds.{word}" if services else "cmlds"
+        services.append(SharedLinks(name, on_clock, clocks[word], servo, loop=loop, recorder=recorder))
+        clocks[word].users.append(services[-1].driver)
+    return services
+
+
+def _common_ports(resolved: ResolvedInstance) -> list[ResolvedPort]:
+    ports = zip(resolved.ports, resolved.values.port, strict=True)
+    return [port for port, values in ports if resolved.is_gptp and values.delay_mechanism == COMMON_MECHANISM]
+
+
+def links_of(resolved: ResolvedInstance, services: Sequence[SharedLinks]) -> dict[int, LinkPort]:
+    """Return the links of an instance's ports by their numbers there, where a service measures them."""
+    return {
+        port.settings.port_number: service.driver.instance.ports[service.number_of[port.interface]]
+        for port in _common_ports(resolved)
+        for service in services
+        if port.interface in service.number_of
+    }
+
+
+def gptp_driver(
+    resolved: ResolvedInstance,
+    links: Mapping[int, LinkPort],
+    clock: ClockDriver | PortClocks,
+    servo: ServoConfig,
+    *,
+    loop: Loop,
+    recorder: Recorder,
+) -> GptpDriver:
+    """Return what drives the instance that *resolved* describes; a port that is not in *links* measures by itself."""
+    identity = ClockIdentity.from_mac(interface_mac(resolved.ports[0].interface))
+    instance = GptpInstance(
+        resolved.gptp_settings(identity),
+        [port.gptp for port in resolved.ports if port.gptp is not None],
+        delay_filter=delay_filter(servo),
+        links=links,
+    )
+    driver = GptpDriver(resolved.name, instance, clock, loop, recorder)
+    for number, link in links.items():
+        link.listeners.append(partial(driver.link_delay_changed, number))
+    return driver
+
+
+def delay_filter(servo: ServoConfig) -> Callable[[], DelayFilter]:
+    """Return what makes the filter of one link's delays."""
+    return partial(make_filter, servo.delay_filter, servo.delay_filter_length)
