@@ -24,6 +24,7 @@ from ptpstack.arbiter.majority_watch import MajorityWatch
 from ptpstack.arbiter.sanity import implausible, is_timescale_mismatch
 from ptpstack.engine.outputs import Measurement
 from ptpstack.events import Event
+from ptpstack.gptp.hot_standby import HotStandbySystem
 from ptpstack.servo.interface import ServoState
 from ptpstack.time import (
     SECOND,
@@ -51,7 +52,8 @@ class ClockArbiter:
     """The decisions about *clock*; *candidates* may steer it, the preferred one first.
 
     *refuses_timescale_mismatch*: a clock that other programs read as UTC is never taken to what looks like TAI.
-    *watch*: who compares what steers with a majority of others.
+    *watch*: who compares what steers with a majority of others. *hot_standby*: two of the candidates, of which the
+    second takes over as soon as the first one's Syncs are overdue.
     """
 
     def __init__(
@@ -61,11 +63,13 @@ class ClockArbiter:
         *,
         refuses_timescale_mismatch: bool = False,
         watch: MajorityWatch | None = None,
+        hot_standby: HotStandbySystem | None = None,
     ) -> None:
         self.clock = clock
         self._candidates = tuple(candidates)
         self._refuses_timescale_mismatch = refuses_timescale_mismatch
         self._watch = watch
+        self.hot_standby = hot_standby
         self._mismatched = False
         self._silent_after: dict[str, MonotonicTime] = {}
         self.state = ClockState.FREE_RUNNING
@@ -106,11 +110,18 @@ class ClockArbiter:
             events += self._watch_timescale(measurement)
         if self._mismatched and self._refuses_timescale_mismatch:
             return Verdict.REJECT, events
-        silence = max(SILENCE_MIN, SILENCE_INTERVALS * interval_from_log2_seconds(measurement.log_sync_interval))
-        self._silent_after[instance] = now + silence
+        if self.hot_standby is not None:
+            events += self.hot_standby.take(instance, measurement, now)
+        self._silent_after[instance] = now + self._silence(instance, measurement)
         if instance != self.writer or instance != self._candidates[0] or self.is_refused(instance):
             events += self._choose(now)
         return Verdict.STEER if self.writer == instance else Verdict.MEASURE, events
+
+    def _silence(self, instance: str, measurement: Measurement) -> TimeInterval:
+        interval = interval_from_log2_seconds(measurement.log_sync_interval)
+        if self.hot_standby is not None and instance in self.hot_standby.instances:
+            return self.hot_standby.settings.sync_receipt_timeout * interval
+        return max(SILENCE_MIN, SILENCE_INTERVALS * interval)
 
     def _watch_timescale(self, measurement: Measurement) -> list[Event]:
         """Raise the alarm when an offset looks like TAI against UTC; once, and again when it was over."""
@@ -133,7 +144,10 @@ class ClockArbiter:
 
     def next_deadline(self) -> MonotonicTime | None:
         """Return when :meth:`check_silence` should be called, if ever."""
-        return min(self._silent_after.values(), default=None)
+        deadlines = list(self._silent_after.values())
+        if self.hot_standby is not None and (deadline := self.hot_standby.next_deadline()) is not None:
+            deadlines.append(deadline)
+        return min(deadlines, default=None)
 
     def forget(self, name: str) -> None:
         """Take that *name* follows nobody any more: :meth:`check_silence` need not wait for its silence."""
@@ -146,6 +160,8 @@ class ClockArbiter:
         for instance in [name for name, deadline in self._silent_after.items() if deadline <= now]:
             del self._silent_after[instance]
         events = self._choose(now)
+        if self.hot_standby is not None:
+            events += self.hot_standby.check(now)
         if self.writer is not None:
             return events
         if self.state is ClockState.LOCKED or self.state.is_holdover:

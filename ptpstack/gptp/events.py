@@ -156,6 +156,38 @@ class AutosarContentChanged(PortEventRecord, frozen=True, kw_only=True):
         return f"port {self.port_number}: AUTOSAR time sync says {said} (before: {', '.join(self.was) or 'nothing'})"
 
 
+class HotStandbyStateChanged(Event, frozen=True, kw_only=True):
+    """A hot standby system is worth something else (IEEE 802.1ASdm-2024, hotStandbySystemState)."""
+
+    severity: ClassVar[Severity] = Severity.NOTICE
+    old_state: str
+    new_state: str
+    primary: str
+    secondary: str
+    primary_is_synced: bool
+    secondary_is_synced: bool
+    primary_rule: str
+    secondary_rule: str
+    primary_secondary_offset_ns: float | None
+    primary_secondary_offset_thresh_ns: float
+
+    def __str__(self) -> str:
+        words = {True: "is synced", False: "is not synced"}
+        offset_ns = self.primary_secondary_offset_ns
+        between = (
+            ""
+            if offset_ns is None
+            else (
+                f"; their times differ by {offset_ns:+.0f} ns (threshold {self.primary_secondary_offset_thresh_ns:.0f})"
+            )
+        )
+        return (
+            f"hot standby {self.old_state} to {self.new_state}:"
+            f" {self.primary} {words[self.primary_is_synced]} ({self.primary_rule}),"
+            f" {self.secondary} {words[self.secondary_is_synced]} ({self.secondary_rule}){between}"
+        )
+
+
 class SyncContinued(PortEventRecord, frozen=True, kw_only=True):
     """No more Syncs come, and a relay goes on by what it had last (AVnu Automotive 6.3)."""
 

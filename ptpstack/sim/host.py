@@ -24,6 +24,7 @@ from ptpstack.engine.outputs import Measurement, Output, Send
 from ptpstack.engine.port_state import RECEIVING_STATES, PortState
 from ptpstack.errors import WireError
 from ptpstack.events import Event
+from ptpstack.gptp.hot_standby import HotStandbySystem
 from ptpstack.servo.filters import MovingMedian
 from ptpstack.servo.interface import Servo, ServoState
 from ptpstack.sim.network import Attachment, Link
@@ -105,6 +106,7 @@ class Host:
         references: Sequence[str] = (),
         stamping: Stamping | None = None,
         monotonic_error_ppb: float = 0.0,
+        hot_standby: HotStandbySystem | None = None,
         on_sample: SampleListener | None = None,
         keep_measurements: bool = True,
     ) -> None:
@@ -115,7 +117,7 @@ class Host:
         if servo is not None:
             domains = [str(domain) for domain in clock_domains]
             assisted = PathAsymmetries(frozenset(domains), frozenset(references)) if references else None
-            arbiter = ClockArbiter(name, [*references, *domains])
+            arbiter = ClockArbiter(name, [*references, *domains], hot_standby=hot_standby)
             self.discipline = ClockDiscipline(servo, arbiter, asymmetries=assisted)
         self.stamping = stamping or Stamping()
         self.instances: dict[int, PtpInstance] = {}

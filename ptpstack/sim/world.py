@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ptpstack.events import Event
+from ptpstack.gptp.hot_standby import HotStandbySystem
 from ptpstack.servo.interface import Servo
 from ptpstack.sim.host import Host, Port, SampleListener
 from ptpstack.sim.network import Link, LinkConditions
@@ -85,6 +86,7 @@ class World:
         references: Sequence[str] = (),
         stamping: Stamping | None = None,
         monotonic_error_ppb: float = 0.0,
+        hot_standby: HotStandbySystem | None = None,
     ) -> Host:
         """Add a host with a clock of these faults (see ``Oscillator``, ``VirtualClock`` and ``Host``)."""
         random = self._random(name)
@@ -111,6 +113,7 @@ class World:
             references=references,
             stamping=stamping,
             monotonic_error_ppb=monotonic_error_ppb,
+            hot_standby=hot_standby,
             on_sample=self._on_sample,
             keep_measurements=self._keep_measurements,
         )
