@@ -19,6 +19,7 @@ COMMANDS = {
     "why": "the last decisions, and what led to them",
     "report": "how well does a clock keep time: MTIE, TDEV, masks",
     "sim": "simulate clocks and networks, plan, replay a field log",
+    "conform": "does a port do what its profile requires",
     "check": "is this configuration file right",
     "nics": "what each network interface can do",
     "synce": "quality levels of Synchronous Ethernet, and which frequency is used",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import msgspec
 
 from ptpstack.core.context import PortContext
@@ -51,11 +53,20 @@ class Exchange(msgspec.Struct):
 
 
 class PeerDelay:
-    """Measures the mean link delay to the one peer of this port, and answers that peer's requests."""
+    """Measures the mean link delay to the one peer of this port, and answers that peer's requests.
 
-    def __init__(self, context: PortContext, delay_filter: DelayFilter) -> None:
+    *on_several_peers* is told when several answer time and again; it returns whether that stopped the port.
+    """
+
+    def __init__(
+        self,
+        context: PortContext,
+        delay_filter: DelayFilter,
+        on_several_peers: Callable[[MonotonicTime], bool] = lambda _now: False,
+    ) -> None:
         self._context = context
         self._filter = delay_filter
+        self._on_several_peers = on_several_peers
         self.reset()
 
     def reset(self) -> None:
@@ -83,8 +94,8 @@ class PeerDelay:
         context = self._context
         interval = interval_from_log2_seconds(context.port_ds.log_min_pdelay_req_interval)
         context.timers.start(Timer.PDELAY_REQ, following(deadline, interval, now))
-        if self._exchange is not None:
-            self._close(self._exchange)
+        if self._exchange is not None and self._close(self._exchange, now):
+            return
         request = context.new(
             PdelayReq,
             log_message_interval=LOG_INTERVAL_UNSPECIFIED,
@@ -98,7 +109,8 @@ class PeerDelay:
 
         context.send_event(request, sent, Destination.PEER_DELAY)
 
-    def _close(self, exchange: Exchange) -> None:
+    def _close(self, exchange: Exchange, now: MonotonicTime) -> bool:
+        """Judge what came back; return whether that stopped the port."""
         if len(exchange.answers) > 1:
             self._faults += 1
             self._context.counters.discarded["several peers answered"] += 1
@@ -106,11 +118,12 @@ class PeerDelay:
                 self._context.tell(MultiplePeers, responders=tuple(exchange.answers))
                 self._filter.reset()
                 self.mean = None
-            return
+                return self._on_several_peers(now)
+            return False
         self._try_measure(exchange, closing=True)
         if exchange.measured:
             self._unanswered = self._faults = 0
-            return
+            return False
         self._unanswered += 1
         self._context.counters.discarded["Pdelay_Req unanswered"] += 1
         if self._unanswered in UNANSWERED_REPORTED:
@@ -120,6 +133,7 @@ class PeerDelay:
                 requests=self._unanswered,
                 advice="is the neighbour a PTP port with delay mechanism p2p?",
             )
+        return False
 
     def receive_response(self, response: PdelayResp, ingress: LocalTime) -> None:
         """Take a Pdelay_Resp to this port's request."""

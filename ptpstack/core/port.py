@@ -29,7 +29,14 @@ from ptpstack.engine.delay_filter import DelayFilter
 from ptpstack.engine.events import PortClockJudged
 from ptpstack.engine.port_messages import PortCounters
 from ptpstack.engine.port_state import RECEIVING_STATES, PortState
-from ptpstack.time import LocalTime, MonotonicTime, TimeInterval, interval_from_log2_seconds, interval_to_seconds
+from ptpstack.time import (
+    SECOND,
+    LocalTime,
+    MonotonicTime,
+    TimeInterval,
+    interval_from_log2_seconds,
+    interval_to_seconds,
+)
 from ptpstack.wire.message import Message
 from ptpstack.wire.messages import (
     Announce,
@@ -43,6 +50,9 @@ from ptpstack.wire.messages import (
     Sync,
 )
 from ptpstack.wire.types import MessageType, PortIdentity
+
+FAULT_RESET_INTERVAL: TimeInterval = 16 * SECOND
+"""How long a port stays FAULTY for what its link brought, before it looks again."""
 
 TimerHandler: TypeAlias = Callable[[MonotonicTime, MonotonicTime], None]
 EventHandler: TypeAlias = Callable[[Any, LocalTime | None, MonotonicTime, Hashable], None]
@@ -73,7 +83,7 @@ class Port:
             case DelayMechanism.E2E:
                 self._end_to_end = EndToEndDelay(context, delay_filter, self.signal_fails)
             case DelayMechanism.P2P:
-                self._peer_to_peer = PeerDelay(context, delay_filter)
+                self._peer_to_peer = PeerDelay(context, delay_filter, self._on_several_peers)
             case DelayMechanism.NO_MECHANISM:
                 pass
         self._slave = Slave(context, self._end_to_end or self._peer_to_peer, self.signal_fails)
@@ -93,6 +103,7 @@ class Port:
             Timer.FOREIGN_MASTER: self._on_foreign_master_expiry,
             Timer.ANNOUNCE_RECEIPT: self._on_announce_receipt_timeout,
             Timer.SYNC_LOSS: self._on_sync_loss,
+            Timer.FAULT_RESET: self._on_fault_reset,
             Timer.WAIT_TO_RESTORE: self.signal_fails.on_timer,
         }
         if self._end_to_end is not None:
@@ -361,6 +372,24 @@ class Port:
         self.apply(PortEvent.SYNCHRONIZATION_FAULT, now, reason)
         parent = self._context.data_sets.parent_ds.parent_port_identity
         self.signal_fails.fail(parent, kind, reason, now)
+
+    def _on_several_peers(self, now: MonotonicTime) -> bool:
+        """A link with several peers is none of this mechanism's: FAULTY (11.4.2), and another look after a while."""
+        self.apply(PortEvent.FAULT_DETECTED, now, "several clocks answer each Pdelay_Req")
+        self._context.timers.start(Timer.FAULT_RESET, now + FAULT_RESET_INTERVAL)
+        self._decide(now)
+        return True
+
+    def _on_fault_reset(self, _deadline: MonotonicTime, now: MonotonicTime) -> None:
+        self.apply(PortEvent.FAULT_CLEARED, now, "another look")
+
+    def link_changed(self, up: bool, now: MonotonicTime) -> None:
+        """Take the state of the link: without one a port is FAULTY (9.2.5), and waits for nothing else."""
+        self._context.timers.stop(Timer.FAULT_RESET)
+        if up:
+            self.apply(PortEvent.FAULT_CLEARED, now, "link up")
+        else:
+            self.apply(PortEvent.FAULT_DETECTED, now, "link down")
 
     def _on_qualification_timeout(self, _deadline: MonotonicTime, now: MonotonicTime) -> None:
         self.apply(PortEvent.QUALIFICATION_TIMEOUT_EXPIRES, now)

@@ -19,6 +19,7 @@ class Timer(IntEnum):
     DELAY_REQ = auto()
     PDELAY_REQ = auto()
     SYNC_LOSS = auto()
+    FAULT_RESET = auto()
     WAIT_TO_RESTORE = auto()
     UNICAST_CLIENT = auto()
     UNICAST_SERVICE = auto()

@@ -154,7 +154,7 @@ def test_answers_to_others_or_to_older_requests_are_not_used() -> None:
     assert bench.instance.ports[1].counters.discarded["late or duplicate"] == 1
 
 
-def test_several_responders_end_the_measurement_until_one_is_left() -> None:
+def test_several_responders_make_the_port_faulty_until_it_looks_again_and_finds_one() -> None:
     bench = Bench(port=P2P, slave_only=True)
     bench.run(0.1)
     answer(bench)
@@ -169,12 +169,32 @@ def test_several_responders_end_the_measurement_until_one_is_left() -> None:
     before = len(bench.measurements())
     bench.sync(EPOCH, EPOCH + LINK)
     assert len(bench.measurements()) == before, "no offset without a trusted link delay"
-    for _ in range(2):
+    assert bench.state() is PortState.FAULTY
+    sent = len(bench.outputs)
+    bench.run(10)
+    assert len(bench.outputs) == sent, "a faulty port is silent"
+    bench.run(6.5)
+    assert bench.state() is PortState.LISTENING
+    for _ in range(4):
         answer(bench)
         bench.announce()
         bench.run(1)
     bench.sync(EPOCH, EPOCH + LINK)
     assert bench.measurements()[-1].mean_delay == LINK
+
+
+def test_a_link_that_goes_down_ends_the_wait_for_another_look() -> None:
+    bench = Bench(port=P2P)
+    bench.run(0.1)
+    for _ in range(4):
+        answer(bench)
+        answer(bench, peer=PortIdentity(OTHER, 1))
+        bench.run(1)
+    bench._take(bench.instance.link_changed(1, up=False, now=bench.now))
+    bench.run(60)
+    assert bench.state() is PortState.FAULTY
+    bench._take(bench.instance.link_changed(1, up=True, now=bench.now))
+    assert bench.state() is PortState.LISTENING
 
 
 def test_a_silent_peer_is_named_and_asked_on() -> None:

@@ -1,0 +1,89 @@
+"""``ptpstack conform``: the requirements of a profile, tried on the simulator or on a running port."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections import Counter
+from collections.abc import Iterable
+
+from profiles.loader import load_profile
+from ptpstack.cli.client import ask
+from ptpstack.conform.live import LivePort
+from ptpstack.conform.run import Outcome, Verdict
+from ptpstack.conform.run import run as try_all
+from ptpstack.conform.simulated import SimulatedPort
+from ptpstack.errors import ConfigError
+
+EXIT_FAILED = 1
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    parser.description = "Try each requirement of a profile and say pass, fail, or not testable and why."
+    parser.epilog = "Exit code: 0 nothing failed, 1 something did. The list: docs/conformance.md."
+    parser.add_argument("profile", metavar="PROFILE", help="by its name, as in `profile =`")
+    on = parser.add_mutually_exclusive_group(required=True)
+    on.add_argument("--simulate", action="store_true", help="on the engine, in virtual time")
+    on.add_argument("--against", metavar="SOCKET", help="on the running daemon with this control socket")
+    parser.add_argument("--interface", default="", metavar="NAME", help="one at the other end of the port's link")
+    parser.add_argument("--send", action="store_true", help="send test frames from there: masters, neighbours, rogues")
+    parser.add_argument("--instance", default="main", metavar="NAME", help="the daemon's instance (default: main)")
+    parser.add_argument("--port", type=int, default=1, metavar="N", help="its port (default: 1)")
+    parser.add_argument(
+        "--only", action="append", default=[], metavar="REQUIREMENT", help="try only this one; may be repeated"
+    )
+    parser.add_argument("--json", action="store_true", help="print the outcomes as JSON")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Try everything, print each outcome as it comes, and return whether anything failed."""
+    profile = load_profile(args.profile)
+    if args.simulate:
+        if args.interface or args.send:
+            raise ConfigError("--interface and --send have no effect", where="conform", why="--simulate needs no link")
+        return _print(try_all(SimulatedPort(profile), "simulated", only=args.only), as_json=args.json)
+    if args.send and not args.interface:
+        raise ConfigError(
+            "--send needs --interface", where="conform", next_step="name one at the other end of the link"
+        )
+
+    def status() -> dict[str, object]:
+        return next(dict(answer["status"]) for answer in ask(args.against, {"get": "status"}) if "status" in answer)
+
+    port = LivePort(
+        profile, status, instance=args.instance, number=args.port, interface=args.interface, sends=args.send
+    )
+    try:
+        return _print(try_all(port, "live", only=args.only), as_json=args.json)
+    finally:
+        port.close()
+
+
+def _print(outcomes: Iterable[Outcome], *, as_json: bool) -> int:
+    counts: Counter[Verdict] = Counter()
+    rows = []
+    for outcome in outcomes:
+        counts[outcome.verdict] += 1
+        requirement = outcome.requirement
+        if as_json:
+            rows.append(
+                {
+                    "requirement": requirement.ident,
+                    "title": requirement.title,
+                    "source": list(requirement.source),
+                    "verdict": outcome.verdict.value,
+                    "reason": outcome.reason,
+                }
+            )
+            continue
+        because = f": {outcome.reason}" if outcome.reason else ""
+        sys.stdout.write(f"{outcome.verdict.value:<12}  {requirement.ident:<20}  {requirement.title}{because}\n")
+        sys.stdout.flush()
+    if as_json:
+        sys.stdout.write(json.dumps({"outcomes": rows}, indent=2) + "\n")
+    else:
+        total = ", ".join(f"{counts[verdict]} {verdict.value}" for verdict in Verdict)
+        sys.stdout.write(f"{total}\n")
+    return EXIT_FAILED if counts[Verdict.FAIL] else 0

@@ -1,0 +1,76 @@
+"""Make docs/conformance.md from the list and the simulator: ``python -m ptpstack.conform.docs docs/conformance.md``."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from profiles.loader import load_profile, profile_names
+from ptpstack.conform.requirements import Requirement, all_requirements
+from ptpstack.conform.run import Verdict, run
+from ptpstack.conform.simulated import SimulatedPort
+
+INTRODUCTION = """\
+# What is required, and how it is tried
+
+Made from `ptpstack/conform/requirements.toml` and a run against the simulator by
+`python -m ptpstack.conform.docs docs/conformance.md`.
+
+```sh
+ptpstack conform default-p2p --simulate                             # the engine, in virtual time
+ptpstack conform default-p2p --against SOCKET                       # a running daemon: its data sets
+ptpstack conform default-p2p --against SOCKET --interface eth1      # and what it sends
+ptpstack conform default-p2p --against SOCKET --interface eth1 --send   # and what it makes of test frames
+```
+
+`eth1` is an interface of this machine at the other end of the port's link: one cable, nothing else on it. With `--send`
+the command plays masters, neighbours and rogues there; the clock under test follows them, so keep it off a plant in
+service. `--json` prints the outcomes for programs. The exit code is 1 if anything failed.
+
+**This is no certificate.** The test plans of UNH-IOL are public by title only, so a check tries what the title and the
+standard say. Each outcome is `pass`, `fail`, or `not testable` with the reason. Every check is itself tested: on a
+clock with a fault it must fail (`tests/conform`).
+
+In the columns: how it is tried (s: simulated, l: on a running port), and the simulator's outcome for each profile.
+"""
+
+
+def document() -> str:
+    """Return the text of docs/conformance.md."""
+    outcomes = {
+        name: {outcome.requirement.ident: outcome for outcome in run(SimulatedPort(load_profile(name)), "simulated")}
+        for name in profile_names()
+    }
+    marks = {Verdict.PASS: "pass", Verdict.FAIL: "**fail**", Verdict.NOT_TESTABLE: "-"}
+    head = ("requirement", "what", "from", "tried", *outcomes)
+    rows = [head, tuple("---" for _ in head)]
+    for requirement in all_requirements():
+        verdicts = [
+            marks[found[requirement.ident].verdict] if requirement.ident in found else "" for found in outcomes.values()
+        ]
+        rows.append(
+            (
+                f"`{requirement.ident}`",
+                requirement.title,
+                "; ".join(requirement.source),
+                " ".join(way[0] for way in requirement.ways) if requirement.check else "-",
+                *verdicts,
+            )
+        )
+    table = "\n".join("| " + " | ".join(row) + " |" for row in rows)
+    return "\n".join([INTRODUCTION, table, "", "## Not testable here", "", *_untestable(), ""])
+
+
+def _untestable() -> Iterator[str]:
+    for requirement in all_requirements():
+        if requirement.not_testable:
+            yield f"- `{requirement.ident}`: {_sentence(requirement)}"
+
+
+def _sentence(requirement: Requirement) -> str:
+    return f"{requirement.not_testable}."
+
+
+if __name__ == "__main__":
+    Path(sys.argv[1] if len(sys.argv) > 1 else "docs/conformance.md").write_text(document(), encoding="utf-8")

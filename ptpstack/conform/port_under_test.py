@@ -1,0 +1,86 @@
+"""What a check knows of the port that it is tried on: messages to and from its link, and what it says of itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Generic, Literal, NamedTuple, Protocol, TypeAlias, TypeVar
+
+from profiles.loader import Profile
+from ptpstack.wire.message import Message
+from ptpstack.wire.types import ClockIdentity
+
+M = TypeVar("M", bound=Message)
+RoleName: TypeAlias = Literal["ordinary", "slave_only", "grandmaster", "master_only"]
+
+
+class Heard(NamedTuple, Generic[M]):
+    """A message of the port, and when: by the clock of the tester, in ns and in s."""
+
+    message: M
+    at_s: float
+    stamp_ns: int | None
+
+
+class Failed(Exception):  # noqa: N818 (an outcome, no error)
+    """The port does not do what is required; says what it did."""
+
+
+class NotTestable(Exception):  # noqa: N818 (an outcome, no error)
+    """The check cannot be tried on this port, and why."""
+
+
+class PortUnderTest(Protocol):
+    """A port of a clock of *profile*, and the tester at the other end of its link."""
+
+    profile: Profile
+
+    @property
+    def identity(self) -> ClockIdentity:
+        """ClockIdentity of the clock."""
+
+    @property
+    def link_delay_ns(self) -> float | None:
+        """The true delay of the link; None where nobody knows."""
+
+    def become(self, role: RoleName) -> None:
+        """Let the clock begin anew in *role*. Raises :class:`NotTestable` where that cannot be asked for."""
+
+    def run(self, seconds: float) -> None:
+        """Let time pass."""
+
+    def send(self, message: Message | bytes) -> int | None:
+        """Send a message to the port, or octets that are none; return when it left, in ns, of event messages."""
+
+    def heard(self, kind: type[M]) -> Sequence[Heard[M]]:
+        """Return the messages of a *kind* that the port has sent since it began, or since :meth:`forget`."""
+
+    def forget(self) -> None:
+        """Forget what was heard."""
+
+    def port_ds(self) -> dict[str, Any]:
+        """Return portDS, members by their standard names."""
+
+    def default_ds(self) -> dict[str, Any]:
+        """Return defaultDS."""
+
+    def parent_ds(self) -> dict[str, Any]:
+        """Return parentDS."""
+
+
+Check: TypeAlias = Callable[[PortUnderTest], None]
+"""Raises :class:`Failed` or :class:`NotTestable`; returns if the requirement is fulfilled."""
+
+CHECKS: dict[str, Check] = {}
+"""Every registered check by its name."""
+
+
+def check(function: Check) -> Check:
+    """Register a check under the name of its function."""
+    CHECKS[function.__name__] = function
+    return function
+
+
+def require(fulfilled: object, otherwise: str) -> None:
+    """Fail with what was found instead, unless *fulfilled*."""
+    if not fulfilled:
+        raise Failed(otherwise)

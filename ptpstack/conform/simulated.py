@@ -1,0 +1,169 @@
+"""The engine as a port under test, in virtual time: the tester is the other end of a link of 500 ns.
+
+*Faults* change what goes in or comes out, for proof that a check can fail.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from random import Random
+from typing import Any, TypeVar
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from profiles.loader import Profile
+from ptpstack.config.load import from_dict
+from ptpstack.config.resolve import resolve
+from ptpstack.conform.port_under_test import Heard, RoleName
+from ptpstack.core.instance import PtpInstance
+from ptpstack.engine.outputs import Measurement, Output, Send
+from ptpstack.errors import WireError
+from ptpstack.observe.status import data_set
+from ptpstack.servo.filters import MovingMedian
+from ptpstack.time import NANOSECOND, SECOND, LocalTime, MonotonicTime, interval_from_seconds
+from ptpstack.wire.message import Message, decode, encode
+from ptpstack.wire.tlv import Tlv
+from ptpstack.wire.tlvs import AlternateTimeOffsetIndicator, IeeeC37238, IeeeC37238Of2011
+from ptpstack.wire.types import ClockIdentity
+
+M = TypeVar("M", bound=Message)
+LINK_DELAY = 500 * NANOSECOND
+EPOCH = 1_000_000 * SECOND
+IDENTITY = ClockIdentity.from_text("0000aa.fffe.000001")
+
+ROLES: dict[RoleName, dict[str, Any]] = {
+    "ordinary": {},
+    "slave_only": {"slave_only": True},
+    "grandmaster": {"clock_class": 6, "clock_accuracy": 0x21, "offset_scaled_log_variance": 0x4E5D},
+    "master_only": {},
+}
+
+
+def _port(profile: Profile, role: RoleName) -> dict[str, Any]:
+    """Return the port of a clock; one that speaks by unicast only serves whoever asks."""
+    port: dict[str, Any] = {"interface": "eth0", "master_only": role == "master_only"}
+    return port if "multicast" in profile.communications else port | {"unicast_service": {}}
+
+
+class Faults(Struct, frozen=True, kw_only=True):
+    """What is wrong with a clock: messages changed, dropped or doubled on the way in or out, other settings."""
+
+    incoming: Callable[[Message], Iterable[Message]] = lambda message: (message,)
+    outgoing: Callable[[Message], Iterable[Message]] = lambda message: (message,)
+    malformed: Callable[[bytes], Iterable[Message]] = lambda _octets: ()
+    instance: dict[str, Any] = {}
+    port: dict[str, Any] = {}
+
+
+class SimulatedPort:
+    """A clock of *profile* with one port, by the configuration's defaults."""
+
+    def __init__(self, profile: Profile, faults: Faults | None = None) -> None:
+        self.profile = profile
+        self._faults = faults or Faults()
+        self.become("ordinary")
+
+    def become(self, role: RoleName) -> None:
+        """Begin anew in *role*."""
+        config = from_dict(
+            {
+                "instance": {
+                    "main": {
+                        "profile": self.profile.ident,
+                        "time_inaccuracy_ns": 100,
+                        "port": [_port(self.profile, role)],
+                        **ROLES[role],
+                    }
+                }
+            }
+        )
+        (resolved,) = resolve(config)
+        settings = replace(resolved.instance_settings(IDENTITY), **self._faults.instance)
+        port = replace(resolved.ports[0].settings, **self._faults.port)
+        random = Random(1)  # noqa: S311 (repeatable, no secret)
+        self._instance = PtpInstance(settings, [port], random=random.random, delay_filter=MovingMedian)
+        self._now = MonotonicTime(EPOCH)
+        self._heard: list[Heard[Any]] = []
+        self._instance.set_announce_tlvs(self._own_tlvs())
+        self._take(self._instance.start(self._now))
+
+    def _own_tlvs(self) -> tuple[Tlv, ...]:
+        """Return what the daemon would have a grandmaster of the profile send."""
+        local_time = AlternateTimeOffsetIndicator(1, 3563, 3600, 1_774_746_037, b"CET")
+        match self.profile.announce_tlv:
+            case "ieee_c37_238_2017":
+                return (IeeeC37238(0, 100), local_time)
+            case "ieee_c37_238_2011":
+                return (IeeeC37238Of2011(3, 100), local_time)
+        return ()
+
+    @property
+    def identity(self) -> ClockIdentity:
+        """ClockIdentity."""
+        return self._instance.default_ds.clock_identity
+
+    @property
+    def link_delay_ns(self) -> float:
+        """The true delay of the link."""
+        return LINK_DELAY / NANOSECOND
+
+    def run(self, seconds: float) -> None:
+        """Let virtual time pass."""
+        end = self._now + interval_from_seconds(seconds)
+        while (deadline := self._instance.next_deadline()) is not None and deadline <= end:
+            self._now = max(self._now, deadline)
+            self._take(self._instance.handle_deadline(self._now))
+        self._now = end
+
+    def send(self, message: Message | bytes) -> int | None:
+        """Send a message, whose stamps are those of perfect clocks; octets that are none are dropped by the codec."""
+        left = self._now
+        if isinstance(message, bytes):
+            octets = message
+            try:
+                message = decode(octets)
+            except WireError:
+                for each in self._faults.malformed(octets):
+                    self._take(self._instance.receive(1, each, None, self._now, "tester"))
+                return None
+        self._now = left + LINK_DELAY
+        for each in self._faults.incoming(decode(encode(message))):
+            stamp = LocalTime(int(self._now)) if each.is_event else None
+            self._take(self._instance.receive(1, each, stamp, self._now, "tester"))
+        return int(left) // NANOSECOND if message.is_event else None
+
+    def _take(self, outputs: Sequence[Output]) -> None:
+        for output in outputs:
+            if isinstance(output, Send):
+                self._carry(output)
+            elif isinstance(output, Measurement):
+                self._take(self._instance.servo_locked(True, self._now))
+
+    def _carry(self, send: Send) -> None:
+        for message in self._faults.outgoing(decode(encode(send.message))):
+            stamp_ns = int(self._now + LINK_DELAY) // NANOSECOND if message.is_event else None
+            self._heard.append(Heard(message, int(self._now) / SECOND, stamp_ns))
+        if send.context is not None:
+            stamp = LocalTime(int(self._now))
+            self._take(self._instance.transmitted(send.port_number, send.context, stamp, self._now))
+
+    def heard(self, kind: type[M]) -> Sequence[Heard[M]]:
+        """Return the messages of a *kind*."""
+        return [heard for heard in self._heard if isinstance(heard.message, kind)]
+
+    def forget(self) -> None:
+        """Forget what was heard."""
+        self._heard.clear()
+
+    def port_ds(self) -> dict[str, Any]:
+        """Return portDS."""
+        return data_set(self._instance.ports[1].port_ds)
+
+    def default_ds(self) -> dict[str, Any]:
+        """Return defaultDS."""
+        return data_set(self._instance.default_ds)
+
+    def parent_ds(self) -> dict[str, Any]:
+        """Return parentDS."""
+        return data_set(self._instance.parent_ds)
