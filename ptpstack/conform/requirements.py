@@ -68,3 +68,12 @@ def all_requirements() -> tuple[Requirement, ...]:
 def requirements_of(profile: Profile) -> Sequence[Requirement]:
     """Return what a clock of *profile* has to fulfil."""
     return [requirement for requirement in all_requirements() if requirement.concerns(profile)]
+
+
+def why_untestable(profile: Profile) -> str:
+    """Return why the tester cannot try any requirement on a clock of *profile*, or nothing."""
+    if profile.bmca == "gptp":
+        return "the checks are of IEEE 1588, a clock of IEEE 802.1AS works by another standard"
+    if "multicast" not in profile.communications:
+        return "the tester does not negotiate unicast, as the profile does"
+    return ""

@@ -16,6 +16,7 @@ from profiles.loader import Profile
 from ptpstack.config.load import from_dict
 from ptpstack.config.resolve import resolve
 from ptpstack.conform.port_under_test import Heard, RoleName
+from ptpstack.conform.requirements import why_untestable
 from ptpstack.core.instance import PtpInstance
 from ptpstack.engine.outputs import Measurement, Output, Send
 from ptpstack.errors import WireError
@@ -40,12 +41,6 @@ ROLES: dict[RoleName, dict[str, Any]] = {
 }
 
 
-def _port(profile: Profile, role: RoleName) -> dict[str, Any]:
-    """Return the port of a clock; one that speaks by unicast only serves whoever asks."""
-    port: dict[str, Any] = {"interface": "eth0", "master_only": role == "master_only"}
-    return port if "multicast" in profile.communications else port | {"unicast_service": {}}
-
-
 class Faults(Struct, frozen=True, kw_only=True):
     """What is wrong with a clock: messages changed, dropped or doubled on the way in or out, other settings."""
 
@@ -62,7 +57,8 @@ class SimulatedPort:
     def __init__(self, profile: Profile, faults: Faults | None = None) -> None:
         self.profile = profile
         self._faults = faults or Faults()
-        self.become("ordinary")
+        if not why_untestable(profile):
+            self.become("ordinary")
 
     def become(self, role: RoleName) -> None:
         """Begin anew in *role*."""
@@ -72,7 +68,7 @@ class SimulatedPort:
                     "main": {
                         "profile": self.profile.ident,
                         "time_inaccuracy_ns": 100,
-                        "port": [_port(self.profile, role)],
+                        "port": [{"interface": "eth0", "master_only": role == "master_only"}],
                         **ROLES[role],
                     }
                 }
