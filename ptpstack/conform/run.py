@@ -7,7 +7,7 @@ from enum import Enum
 from typing import NamedTuple
 
 # Importing these modules registers their checks.
-from ptpstack.conform import checks_announce, checks_best_master, checks_delay, checks_power  # noqa: F401
+from ptpstack.conform import checks_announce, checks_best_master, checks_delay, checks_power  # noqa: F401 (for that)
 from ptpstack.conform.port_under_test import CHECKS, Failed, NotTestable, PortUnderTest
 from ptpstack.conform.requirements import Requirement, RequirementsError, WayName, requirements_of, why_untestable
 

@@ -80,7 +80,7 @@ class Tester:
         }
         return kind(**(header | fields))
 
-    def announce(self, sender: PortIdentity = FIRST, **fields: Any) -> None:  # noqa: ANN401
+    def announce(self, sender: PortIdentity = FIRST, **fields: Any) -> None:  # noqa: ANN401 (as of new)
         """Send one Announce of a good master, but for *fields*."""
         told = {
             "grandmaster_identity": sender.clock_identity,

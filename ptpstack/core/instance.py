@@ -158,7 +158,7 @@ class PtpInstance:
 
     def link_changed(self, port_number: int, up: bool, now: MonotonicTime) -> list[Output]:
         """Take the state of a port's link: without one a port is FAULTY (9.2.5)."""
-        self.ports[port_number].link_changed(up, now)
+        self.ports[port_number].fault.link_changed(up, now)
         self._state_decision(now)
         return self._take()
 

@@ -19,6 +19,7 @@ from ptpstack.core.delay_p2p import PeerDelay
 from ptpstack.core.delay_responder import DelayResponder
 from ptpstack.core.events import AnnounceReceiptTimeout, PortStateChanged
 from ptpstack.core.master import SyncTransmitter, answer_delay_req
+from ptpstack.core.port_fault import PortFault
 from ptpstack.core.port_states import ACTIVE_STATES, PortEvent, next_state
 from ptpstack.core.settings import DelayMechanism
 from ptpstack.core.signal_fail import SignalFail, SignalFails
@@ -30,7 +31,6 @@ from ptpstack.engine.events import PortClockJudged
 from ptpstack.engine.port_messages import PortCounters
 from ptpstack.engine.port_state import RECEIVING_STATES, PortState
 from ptpstack.time import (
-    SECOND,
     LocalTime,
     MonotonicTime,
     TimeInterval,
@@ -51,9 +51,6 @@ from ptpstack.wire.messages import (
 )
 from ptpstack.wire.types import MessageType, PortIdentity
 
-FAULT_RESET_INTERVAL: TimeInterval = 16 * SECOND
-"""How long a port stays FAULTY for what its link brought, before it looks again."""
-
 TimerHandler: TypeAlias = Callable[[MonotonicTime, MonotonicTime], None]
 EventHandler: TypeAlias = Callable[[Any, LocalTime | None, MonotonicTime, Hashable], None]
 GeneralHandler: TypeAlias = Callable[[Any, MonotonicTime, Hashable], None]
@@ -72,6 +69,7 @@ class Port:
     ) -> None:
         self._context = context
         self._decide = decide
+        self.fault = PortFault(context.timers, self.apply, decide)
         self.signal_fails = SignalFails(context, context.data_sets.signal_fail)
         self.announces = AnnounceReceiver(context, self.signal_fails, path_trace_enabled=path_trace_enabled)
         self._announce_transmitter = AnnounceTransmitter(context, path_trace_enabled=path_trace_enabled)
@@ -83,7 +81,7 @@ class Port:
             case DelayMechanism.E2E:
                 self._end_to_end = EndToEndDelay(context, delay_filter, self.signal_fails)
             case DelayMechanism.P2P:
-                self._peer_to_peer = PeerDelay(context, delay_filter, self._on_several_peers)
+                self._peer_to_peer = PeerDelay(context, delay_filter, self.fault.several_peers)
             case DelayMechanism.NO_MECHANISM:
                 pass
         self._slave = Slave(context, self._end_to_end or self._peer_to_peer, self.signal_fails)
@@ -103,7 +101,7 @@ class Port:
             Timer.FOREIGN_MASTER: self._on_foreign_master_expiry,
             Timer.ANNOUNCE_RECEIPT: self._on_announce_receipt_timeout,
             Timer.SYNC_LOSS: self._on_sync_loss,
-            Timer.FAULT_RESET: self._on_fault_reset,
+            Timer.FAULT_RESET: self.fault.on_reset,
             Timer.WAIT_TO_RESTORE: self.signal_fails.on_timer,
         }
         if self._end_to_end is not None:
@@ -372,24 +370,6 @@ class Port:
         self.apply(PortEvent.SYNCHRONIZATION_FAULT, now, reason)
         parent = self._context.data_sets.parent_ds.parent_port_identity
         self.signal_fails.fail(parent, kind, reason, now)
-
-    def _on_several_peers(self, now: MonotonicTime) -> bool:
-        """A link with several peers is none of this mechanism's: FAULTY (11.4.2), and another look after a while."""
-        self.apply(PortEvent.FAULT_DETECTED, now, "several clocks answer each Pdelay_Req")
-        self._context.timers.start(Timer.FAULT_RESET, now + FAULT_RESET_INTERVAL)
-        self._decide(now)
-        return True
-
-    def _on_fault_reset(self, _deadline: MonotonicTime, now: MonotonicTime) -> None:
-        self.apply(PortEvent.FAULT_CLEARED, now, "another look")
-
-    def link_changed(self, up: bool, now: MonotonicTime) -> None:
-        """Take the state of the link: without one a port is FAULTY (9.2.5), and waits for nothing else."""
-        self._context.timers.stop(Timer.FAULT_RESET)
-        if up:
-            self.apply(PortEvent.FAULT_CLEARED, now, "link up")
-        else:
-            self.apply(PortEvent.FAULT_DETECTED, now, "link down")
 
     def _on_qualification_timeout(self, _deadline: MonotonicTime, now: MonotonicTime) -> None:
         self.apply(PortEvent.QUALIFICATION_TIMEOUT_EXPIRES, now)
