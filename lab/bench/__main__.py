@@ -23,6 +23,7 @@ CASES = {
     "plan": "a day of a chain of 20 clocks as arrays, and one link beside the message level (minutes)",
     "sim": "the simulator: CPU time of an event, and of a slave's second, with 50 and 1000 slaves",
     "slave": "a slave on software stamps: true offset and time to lock",
+    "boundary": "boundary and transparent clocks, against the truth, in the VM and simulated (minutes a round)",
     "hardware": "hardware stamps on the virtual NIC, against the truth (a quarter of an hour a round; not by default)",
 }
 QUICK = ["codec", "start", "serve", "follow", "slave"]

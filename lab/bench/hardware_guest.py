@@ -146,9 +146,9 @@ def write_result(name: str, tracks: dict[str, Track]) -> None:
     )
 
 
-def start(port: int, command: list[str]) -> subprocess.Popen[bytes]:
-    """Start a program on *port*; its output stays in the guest's memory."""
-    with (RUN / f"log{port}").open("wb") as log:
+def start(name: object, command: list[str]) -> subprocess.Popen[bytes]:
+    """Start a program on port *name*, or called so; its output stays in the guest's memory."""
+    with (RUN / f"log{name}").open("wb") as log:
         return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
 
 
@@ -224,9 +224,9 @@ def cpu_s(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / _TICKS_PER_S
 
 
-def log_of(port: int) -> str:
-    """Return what the program on *port* said."""
-    return (RUN / f"log{port}").read_text(errors="replace")
+def log_of(name: object) -> str:
+    """Return what the program on port *name*, or called so, said."""
+    return (RUN / f"log{name}").read_text(errors="replace")
 
 
 if __name__ == "__main__":

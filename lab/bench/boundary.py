@@ -1,0 +1,230 @@
+"""Clocks between clocks: boundary and transparent clocks of ours beside ptp4l's in one boot, against the truth.
+
+Through the virtual NIC a grandmaster's time goes over a boundary clock, a transparent clock or a ring of these to a
+slave; a boundary clock changes from one grandmaster to another. And in the simulator: a ring of fifteen transparent
+clocks, and a grandmaster lost.
+
+What lives here: the scenarios, rows, picture. What does not: what runs in the guest (``boundary_guest.py``), what is
+simulated (``boundary_sim.py``), the machine (``lab.vm``).
+"""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lab.bench import boundary_sim
+from lab.bench.rows import Row
+from lab.vm import Guest, run_in_vm
+from ptpstack.errors import PtpstackError
+
+Series: TypeAlias = NDArray[np.float64]
+
+SAMPLES_PER_S = 10
+SETTLED_S = 40
+"""What is left out of the RMS."""
+
+PROGRAMS = {"ours": "ptpstack", "ptp4l": "ptp4l"}
+ANNOUNCE_TIMEOUT_S = 3.0
+CHANGE_S = 30
+"""How long after the loss of a grandmaster the largest error is looked for."""
+
+RING = 6
+OUT = Path("lab/out/boundary")
+
+
+@dataclass
+class Scenario:
+    """One run in the guest: the card's wiring, what runs on its ports, and which clocks are held against which.
+
+    ``observe`` names pairs of clocks, ``listen`` ports whose grandmaster is noted, ``kill`` nodes that end at
+    ``kill_at``.
+    """
+
+    name: str
+    mechanism: str
+    seconds: int
+    card: str = ""
+    ports: int = 0
+    jitter_ns: int = 20
+    nodes: list[dict[str, Any]] = field(default_factory=list)
+    errors_ppb: dict[str, int] = field(default_factory=dict)
+    grandmaster_clocks: list[int] = field(default_factory=list)
+    observe: dict[str, tuple[int, int]] = field(default_factory=dict)
+    listen: dict[str, int] = field(default_factory=dict)
+    kill: list[str] = field(default_factory=list)
+    kill_at: int = 1 << 20
+
+
+class Wiring:
+    """Ports are made one by one; what is joined is on one wire."""
+
+    def __init__(self, scenario: Scenario) -> None:
+        self._scenario = scenario
+        self._clocks: list[int] = []
+        self._wires: list[int] = []
+        self.clocks = 0
+
+    def node(self, name: str, program: str, role: str, wires: Sequence[int], error_ppb: int = 0, **more: int) -> int:
+        """Add a program with one port on each of *wires*, and return its clock."""
+        ports = list(range(len(self._wires), len(self._wires) + len(wires)))
+        self._wires += wires
+        self._clocks += [self.clocks] * len(wires)
+        self._scenario.nodes.append({"name": name, "program": program, "role": role, "ports": ports} | more)
+        self._scenario.errors_ppb[str(self.clocks)] = error_ppb
+        self.clocks += 1
+        phc, segment = (",".join(map(str, each)) for each in (self._clocks, self._wires))
+        self._scenario.card = f"ports={len(self._wires)} phc={phc} segment={segment}"
+        self._scenario.ports = len(self._wires)
+        return self.clocks - 1
+
+
+def rows_of_three(mechanism: str) -> Scenario:
+    """A grandmaster, a clock between, a slave: a boundary and a transparent clock of each program."""
+    scenario = Scenario(f"row-{mechanism}", mechanism, seconds=120)
+    wiring = Wiring(scenario)
+    wire = 0
+    for label, program in PROGRAMS.items():
+        for role in ("bc", "tc"):
+            top = wiring.node(f"{label} {role} gm", "ptp4l", "gm", [wire], priority1=1)
+            middle = wiring.node(f"{label} {role}", program, role, [wire, wire + 1], 20_000)
+            end = wiring.node(f"{label} {role} slave", program, "slave", [wire + 1], -15_000)
+            scenario.observe |= {f"{label} {role} end": (end, top)}
+            if role == "bc":
+                scenario.observe |= {f"{label} {role} hop 1": (middle, top)}
+            wire += 2
+    return scenario
+
+
+def switch_over(mechanism: str = "e2e") -> Scenario:
+    """A boundary clock between two grandmasters and a slave; the better grandmaster dies."""
+    scenario = Scenario(f"switch-{mechanism}", mechanism, seconds=110, kill_at=70)
+    wiring = Wiring(scenario)
+    for number, (label, program) in enumerate(PROGRAMS.items()):
+        first, second, below = range(3 * number, 3 * number + 3)
+        one = wiring.node(f"{label} first", "ptp4l", "gm", [first], priority1=1)
+        two = wiring.node(f"{label} second", "ptp4l", "gm", [second], priority1=2)
+        middle = wiring.node(f"{label} bc", program, "bc", [first, second, below], 20_000)
+        end = wiring.node(f"{label} slave", program, "slave", [below], -15_000)
+        scenario.grandmaster_clocks += [one, two]
+        scenario.observe |= {f"{label} bc": (middle, two), f"{label} slave": (end, two)}
+        scenario.listen[label] = scenario.nodes[-1]["ports"][0]
+        scenario.kill.append(f"{label} first")
+    return scenario
+
+
+def ring(label: str, clocks: int = RING) -> Scenario:
+    """Peer-to-peer transparent clocks in a ring: the grandmaster at one of them, the slave half way round."""
+    scenario = Scenario(f"ring-{label}", "p2p", seconds=100)
+    wiring = Wiring(scenario)
+    program, to_master, to_slave = PROGRAMS[label], clocks, clocks + 1
+    top = wiring.node("gm", "ptp4l", "gm", [to_master], priority1=1)
+    for number in range(clocks):
+        wires = [number, (number + 1) % clocks]
+        wires += [to_master] * (number == 0) + [to_slave] * (number == clocks // 2)
+        wiring.node(f"tc{number}", program, "tc", wires, (-1) ** number * 4_000 * (number + 1))
+    end = wiring.node("slave", program, "slave", [to_slave], -15_000)
+    scenario.observe = {f"{label} end": (end, top)}
+    return scenario
+
+
+SCENARIOS = (rows_of_three("e2e"), rows_of_three("p2p"), switch_over(), ring("ours"))
+Answer: TypeAlias = Mapping[str, Any]
+
+
+class BoundaryBenchError(PtpstackError):
+    """The guest could not run the scenarios."""
+
+
+def measure(rounds: int) -> Iterator[Row]:
+    """Yield the rows of this case; a round is a boot for each scenario, with another seed."""
+    boots = []
+    for seed in range(1, rounds + 1):
+        for scenario in SCENARIOS:
+            boot(scenario, seed)
+        boots.append(read(seed))
+    yield from compare(boots)
+    yield from boundary_sim.measure(rounds)
+    draw(boots[0])
+
+
+def boot(scenario: Scenario, seed: int) -> None:
+    """Run a scenario in a guest of its own; what it recorded is in the folder of the seed."""
+    scenario.card = f"{scenario.card.partition(' seed=')[0]} seed={seed}"
+    script = f"python3 -m lab.bench.boundary_guest {shlex.quote(json.dumps(asdict(scenario)))}"
+    result = run_in_vm(script, timeout=3000, guest=Guest(vptp="ports=2"), results=OUT / f"seed{seed}")
+    if result.exit_code:
+        raise BoundaryBenchError(f"scenario {scenario.name} failed in the guest", why=result.output[-2000:])
+
+
+def read(seed: int) -> dict[str, Answer]:
+    """Return what was recorded with this seed, by scenario."""
+    return {
+        scenario.name: json.loads((OUT / f"seed{seed}" / f"{scenario.name}.json").read_text()) for scenario in SCENARIOS
+    }
+
+
+def compare(boots: Sequence[Mapping[str, Answer]]) -> Iterator[Row]:
+    """Yield every metric, over all boots."""
+
+    def rms(scenario: str, track: str) -> list[float]:
+        tracks = [np.array(boot[scenario]["tracks"][track][SETTLED_S * SAMPLES_PER_S :]) for boot in boots]
+        return [float(np.sqrt(np.mean(track**2))) for track in tracks]
+
+    for mechanism in ("e2e", "p2p"):
+        name = f"row-{mechanism}"
+        for metric, track in (("BC itself", "bc hop 1"), ("slave behind BC", "bc end"), ("slave behind TC", "tc end")):
+            ours, peer = rms(name, f"ours {track}"), rms(name, f"ptp4l {track}")
+            yield Row(name, f"true offset RMS, {metric}", "ns", ours, peer, "ptp4l")
+    name = "switch-e2e"
+    ours, peer = ([change_s(boot[name], label) for boot in boots] for label in PROGRAMS)
+    yield Row(name, "until the other grandmaster is told", "s", ours, peer, "ptp4l", limit=2 * ANNOUNCE_TIMEOUT_S)
+    for node in ("bc", "slave"):
+        ours, peer = ([bump_ns(boot[name], f"{label} {node}") for boot in boots] for label in PROGRAMS)
+        yield Row(name, f"true offset maximum, {node}", "ns", ours, peer, "ptp4l", limit=100)
+    maxima = [max_ns(boot["ring-ours"]["tracks"]["ours end"]) for boot in boots]
+    yield Row(f"ring of {RING} TC", "true offset RMS", "ns", rms("ring-ours", "ours end"))
+    yield Row(f"ring of {RING} TC", "true offset maximum", "ns", maxima, limit=1000)
+
+
+def change_s(answer: Answer, label: str) -> float:
+    """Return how long after the loss the other grandmaster was announced below; infinity if never."""
+    killed_at = switch_over().kill_at
+    later = [at_s for at_s, _ in answer["grandmasters"][label] if at_s >= killed_at]
+    return later[-1] - killed_at if later else float("inf")
+
+
+def bump_ns(answer: Answer, track: str) -> float:
+    """Return the largest error from the loss of the grandmaster on."""
+    begin = switch_over().kill_at * SAMPLES_PER_S
+    return float(np.abs(answer["tracks"][track][begin : begin + CHANGE_S * SAMPLES_PER_S]).max())
+
+
+def max_ns(track: Sequence[float]) -> float:
+    """Return the largest error once settled."""
+    return float(np.abs(track[SETTLED_S * SAMPLES_PER_S :]).max())
+
+
+def draw(boot: Mapping[str, Answer]) -> None:
+    """Draw the error curves of every scenario into one picture."""
+    from matplotlib.figure import Figure  # noqa: PLC0415 (half a second, only when there is something to draw)
+
+    figure = Figure(figsize=(14, 3 * len(boot)), layout="constrained")
+    for number, (name, answer) in enumerate(boot.items(), 1):
+        axes = figure.add_subplot(len(boot), 1, number)
+        for track, offsets in answer["tracks"].items():
+            colour = "tab:orange" if track.startswith("ptp4l") else "tab:blue"
+            style = {"hop 1": "-", "end": "--"}.get(track[-5:], "--" if track.endswith(("end", "slave")) else "-")
+            seconds = np.arange(len(offsets)) / SAMPLES_PER_S
+            axes.plot(seconds, offsets, style, linewidth=0.8, color=colour, label=track, alpha=0.8)
+        axes.set(title=name, xlabel="time (s)", ylabel="true offset (ns)", ylim=(-150, 150), xlim=(20, None))
+        axes.legend(loc="upper right", fontsize="small", ncols=3)
+    figure.savefig(OUT / "boundary.png", dpi=70)
+    print(f"picture: {OUT / 'boundary.png'}")

@@ -1,0 +1,160 @@
+"""Inside the virtual machine: clocks in a row, a star or a ring, ours and ptp4l's beside each other on equal links.
+
+``python -m lab.bench.boundary_guest SCENARIO_JSON`` loads the card anew for the scenario, starts its nodes, reads the
+truth ten times a second and writes ``$RESULTS/NAME.json``. What a scenario holds: ``lab.bench.boundary``.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from hw.phc import Phc
+from lab.bench.hardware_guest import RUN, SAMPLES_PER_S, event_socket, log_of, sample_regularly, start
+from lab.vptp.debugfs import ROOT, read_truth, set_knob
+from ptpstack.time import NANOSECOND, LocalTime
+
+PTP4L = """[global]
+network_transport L2
+time_stamping hardware
+delay_mechanism {mechanism}
+logSyncInterval -3
+logMinDelayReqInterval -3
+logMinPdelayReqInterval -3
+logAnnounceInterval 0
+tx_timestamp_timeout 100
+use_syslog 0
+verbose 1
+uds_address /run/bench/uds{name}
+{options}
+"""
+PTP4L_ROLES = {
+    "gm": "masterOnly 1\nfree_running 1",
+    "bc": "",
+    "tc": "clock_type {mechanism}_TC\nfree_running 1\npriority1 254",
+    "slave": "slaveOnly 1",
+}
+OURS = """
+[instance.main]
+enforce_profile = false
+profile = "default-{mechanism}"
+{options}
+{ports}
+[servo]
+step_threshold_ns = 10_000
+[log]
+format = "linuxptp"
+[control]
+socket = ""
+[state]
+directory = ""
+"""
+OUR_PORT = """
+[[instance.main.port]]
+interface = "vptp{port}"
+transport = "l2"
+log_announce_interval = 0
+log_sync_interval = -3
+log_min_{request}_req_interval = -3
+"""
+OUR_ROLES = {"bc": "", "tc": 'instance_type = "{mechanism}-tc"', "slave": "slave_only = true"}
+
+ANNOUNCE, GRANDMASTER = 0xB, slice(53, 61)
+
+
+def main(arguments: list[str]) -> int:
+    scenario: dict[str, Any] = json.loads(arguments[0])
+    RUN.mkdir(exist_ok=True)
+    load_card(scenario)
+    nodes = {node["name"]: run_node(node, scenario["mechanism"]) for node in scenario["nodes"]}
+    tracks: dict[str, list[float]] = {name: [] for name in scenario["observe"]}
+    grandmasters: dict[str, list[tuple[float, str]]] = {name: [] for name in scenario["listen"]}
+    sockets = {name: event_socket(port) for name, port in scenario["listen"].items()}
+    kill_at = scenario["kill_at"] * SAMPLES_PER_S
+
+    def sample(number: int) -> None:
+        clocks = read_truth().clocks
+        for name, (clock, reference) in scenario["observe"].items():
+            tracks[name].append(clocks[clock].minus_ns(clocks[reference]))
+        if number == kill_at:
+            for name in scenario["kill"]:
+                nodes[name].kill()
+        for name, listening in sockets.items():
+            hear(listening, number / SAMPLES_PER_S, grandmasters[name])
+
+    sample_regularly(scenario["seconds"], sample)
+    ended = [name for name, process in nodes.items() if process.poll() is not None and name not in scenario["kill"]]
+    for name in ended:
+        print(f"{name} ended by itself: {log_of(name)[-1000:]}")
+    for process in nodes.values():
+        process.terminate()
+        process.wait()
+    answer = {"tracks": tracks, "grandmasters": grandmasters, "logs": {name: log_of(name)[-2000:] for name in nodes}}
+    Path(os.environ["RESULTS"], f"{scenario['name']}.json").write_text(json.dumps(answer))
+    return 1 if ended else 0
+
+
+def load_card(scenario: dict[str, Any]) -> None:
+    """Load the card with the scenario's wiring, all clocks at the same time and wrong as it says."""
+    if ROOT.exists():
+        subprocess.run(["rmmod", "vptp"], check=True)
+    subprocess.run(["insmod", os.environ["VPTP"], *scenario["card"].split()], check=True)
+    for port in range(scenario["ports"]):
+        subprocess.run(["ip", "link", "set", f"vptp{port}", "up"], check=True)
+        set_knob(f"port{port}/stamp_jitter_ns", scenario["jitter_ns"])
+    for number, truth in enumerate(read_truth().clocks):
+        with closing(Phc(truth.device)) as phc:
+            phc.set_time(LocalTime(read_truth().realtime_ns * NANOSECOND))
+        set_knob(f"clock{number}/error_ppb", scenario["errors_ppb"].get(str(number), 0))
+    set_grandmasters_alike(scenario["grandmaster_clocks"])
+
+
+def set_grandmasters_alike(clocks: list[int]) -> None:
+    """Let the grandmasters' clocks show the same to a nanosecond, as two that follow the same satellites."""
+    for number in clocks[1:]:
+        for _ in range(3):
+            truth = read_truth().clocks
+            with closing(Phc(truth[number].device)) as phc:
+                phc.step(round(-truth[number].minus_ns(truth[clocks[0]])) * NANOSECOND)
+
+
+def run_node(node: dict[str, Any], mechanism: str) -> subprocess.Popen[bytes]:
+    """Start a program in its role on its ports."""
+    name, role = node["name"], node["role"]
+    if node["program"] == "ptp4l":
+        options = PTP4L_ROLES[role].format(mechanism=mechanism.upper())
+        if "priority1" in node:
+            options += f"\npriority1 {node['priority1']}"
+        text = PTP4L.format(name=re.sub(r"\W", "", name), mechanism=mechanism.upper(), options=options)
+        configuration = RUN / f"{name}.conf"
+        configuration.write_text(text + "".join(f"[vptp{port}]\n" for port in node["ports"]))
+        return start(name, ["ptp4l", "-f", str(configuration)])
+    request = "delay" if mechanism == "e2e" else "pdelay"
+    ports = "".join(OUR_PORT.format(port=port, request=request) for port in node["ports"])
+    configuration = RUN / f"{name}.toml"
+    options = OUR_ROLES[role].format(mechanism=mechanism)
+    configuration.write_text(OURS.format(mechanism=mechanism, options=options, ports=ports))
+    return start(name, [sys.executable, "-m", "ptpstack", "run", "-c", str(configuration)])
+
+
+def hear(listening: Any, at_s: float, heard: list[tuple[float, str]]) -> None:  # noqa: ANN401 (a socket)
+    """Note the grandmaster of each Announce that has come, when it is another one than before."""
+    while True:
+        try:
+            frame = listening.recv(256)
+        except BlockingIOError:
+            return
+        if frame[0] & 0xF == ANNOUNCE and len(frame) > GRANDMASTER.stop:
+            identity = frame[GRANDMASTER].hex()
+            if not heard or heard[-1][1] != identity:
+                heard.append((at_s, identity))
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
