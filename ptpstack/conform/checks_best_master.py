@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ptpstack.conform.port_under_test import NotTestable, PortUnderTest, check, require
-from ptpstack.conform.tester import FIRST, GOOD, SECOND_MASTER, Tester
+from ptpstack.conform.tester import FIRST, GOOD, OURS, SECOND_MASTER, Tester
 from ptpstack.wire.message import Flag
 from ptpstack.wire.messages import Announce
 from ptpstack.wire.types import ClockIdentity, ClockQuality, PortIdentity
@@ -57,7 +57,7 @@ def one_announce_in_four_intervals_never_qualifies(port: PortUnderTest) -> None:
 def five_foreign_masters_are_held(port: PortUnderTest) -> None:
     """The best of several is found, whatever their order (9.3.2.4.5)."""
     tester = _begin(port)
-    senders = [PortIdentity(ClockIdentity(bytes((0, 0, 0xDD, 0xFF, 0xFE, 0, 0, n))), 1) for n in range(1, RECORDS + 1)]
+    senders = [PortIdentity(ClockIdentity(bytes((*OURS, 0xDD, 0xFF, 0xFE, 0, 0, n))), 1) for n in range(1, RECORDS + 1)]
     masters = [
         (sender, {"grandmaster_clock_quality": ClockQuality(6 + n, 0x21, 0x4E5D)})
         for n, sender in enumerate(reversed(senders))

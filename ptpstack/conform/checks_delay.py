@@ -45,13 +45,15 @@ def pdelay_reqs_are_answered(port: PortUnderTest) -> None:
     asked = tester.new(PdelayReq)
     left_ns = port.send(asked)
     tester.wait(tester.announce_s)
-    responses = [h for h in port.heard(PdelayResp) if h.message.requesting_port_identity == FIRST]
+    responses = [h for h in port.heard(PdelayResp) if h.message.requesting_port_identity == tester.real(FIRST)]
     require(len(responses) == 1, f"one Pdelay_Req gets {len(responses)} answers")
     response = responses[0].message
     require(response.sequence_id == asked.sequence_id, "Pdelay_Resp has another sequenceId than the request")
     if not response.two_step_flag:
         return
-    follow_ups = [h.message for h in port.heard(PdelayRespFollowUp) if h.message.requesting_port_identity == FIRST]
+    follow_ups = [
+        h.message for h in port.heard(PdelayRespFollowUp) if h.message.requesting_port_identity == tester.real(FIRST)
+    ]
     require(len(follow_ups) == 1, f"a two-step Pdelay_Resp has {len(follow_ups)} Follow_Ups")
     follow_up = follow_ups[0]
     turnaround = follow_up.response_origin_timestamp - response.request_receipt_timestamp
@@ -83,7 +85,7 @@ def pdelay_reqs_of_another_domain_are_not_answered(port: PortUnderTest) -> None:
     tester.forget()
     port.send(tester.new(PdelayReq, domain_number=(port.default_ds()["domainNumber"] + 1) % 128))
     tester.wait(tester.announce_s)
-    answered = [h for h in port.heard(PdelayResp) if h.message.requesting_port_identity == FIRST]
+    answered = [h for h in port.heard(PdelayResp) if h.message.requesting_port_identity == tester.real(FIRST)]
     require(not answered, "it answers a Pdelay_Req of another domain")
 
 
@@ -121,7 +123,7 @@ def delay_reqs_are_answered_by_a_master(port: PortUnderTest) -> None:
     request = tester.new(DelayReq, correction_field=7 * NANOSECOND)
     port.send(request)
     tester.wait(tester.announce_s)
-    answers = [h.message for h in port.heard(DelayResp) if h.message.requesting_port_identity == FIRST]
+    answers = [h.message for h in port.heard(DelayResp) if h.message.requesting_port_identity == tester.real(FIRST)]
     require(len(answers) == 1, f"one Delay_Req gets {len(answers)} answers")
     require(answers[0].sequence_id == request.sequence_id, "Delay_Resp has another sequenceId than the request")
     kept = abs(answers[0].correction_field - request.correction_field) < NANOSECOND

@@ -45,6 +45,7 @@ class LivePort:
         self._ask = status
         self._instance, self._number = instance, number
         self._interface, self._sends = interface, sends
+        self.epoch = 0
         self._heard: list[Heard[Any]] = []
         self._asked_at, self._answer = float("-inf"), dict[str, Any]()
         self._socket: PortSocket | None = None
@@ -111,6 +112,7 @@ class LivePort:
         """Wait until the port has forgotten the tester's masters; other roles than its own cannot be asked for."""
         if role != "ordinary":
             raise NotTestable("needs a clock that begins in another role; --simulate can")
+        self.epoch += 1
         if self._socket is not None:
             port_ds = self.port_ds()
             self.run((port_ds["announceReceiptTimeout"] + 2) * 2.0 ** port_ds["logAnnounceInterval"])

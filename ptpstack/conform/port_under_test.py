@@ -33,6 +33,8 @@ class PortUnderTest(Protocol):
     """A port of a clock of *profile*, and the tester at the other end of its link."""
 
     profile: Profile
+    epoch: int
+    """Another one for each check where the clock remembers those before: the tester's masters are others then."""
 
     @property
     def identity(self) -> ClockIdentity:

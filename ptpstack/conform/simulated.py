@@ -54,6 +54,8 @@ class Faults(Struct, frozen=True, kw_only=True):
 class SimulatedPort:
     """A clock of *profile* with one port, by the configuration's defaults."""
 
+    epoch = 0
+
     def __init__(self, profile: Profile, faults: Faults | None = None) -> None:
         self.profile = profile
         self._faults = faults or Faults()

@@ -23,8 +23,11 @@ from ptpstack.wire.tlvs import AlternateTimeOffsetIndicator, IeeeC37238, IeeeC37
 from ptpstack.wire.types import ClockIdentity, ClockQuality, PortIdentity
 
 M = TypeVar("M", bound=Message)
-FIRST = PortIdentity(ClockIdentity.from_text("0000bb.fffe.000001"), 1)
-SECOND_MASTER = PortIdentity(ClockIdentity.from_text("0000cc.fffe.000001"), 1)
+OURS = b"\x02\xcf"
+"""The first octets of the clocks that the tester plays: locally administered."""
+
+FIRST = PortIdentity(ClockIdentity.from_text("02cfbb.fffe.000001"), 1)
+SECOND_MASTER = PortIdentity(ClockIdentity.from_text("02cfcc.fffe.000001"), 1)
 UNSPECIFIED = 0x7F
 STEPS_PER_INTERVAL = 8
 
@@ -62,11 +65,18 @@ class Tester:
         """The announce receipt timeout, with the part that is left to chance (9.2.6.12)."""
         return float((self.port.port_ds()["announceReceiptTimeout"] + 1) * self.announce_s)
 
+    def real(self, sender: PortIdentity) -> PortIdentity:
+        """Return by what name a clock of ours goes in this check; any other keeps its own."""
+        octets = sender.clock_identity
+        if octets[:2] != OURS:
+            return sender
+        return sender._replace(clock_identity=ClockIdentity(octets[:5] + bytes((self.port.epoch & 0xFF,)) + octets[6:]))
+
     # -- messages -----------------------------------------------------------------------------------------------
 
     def new(self, kind: type[M], sender: PortIdentity = FIRST, **fields: Any) -> M:  # noqa: ANN401 (fields of each type)
         """Return a message of *sender* in the port's domain, with the next sequenceId of its type."""
-        default = self.port.default_ds()
+        default, sender = self.port.default_ds(), self.real(sender)
         sequence_id = self._sequence_ids[sender, kind]
         self._sequence_ids[sender, kind] = (sequence_id + 1) & 0xFFFF
         header = {
@@ -83,7 +93,7 @@ class Tester:
     def announce(self, sender: PortIdentity = FIRST, **fields: Any) -> None:  # noqa: ANN401 (as of new)
         """Send one Announce of a good master, but for *fields*."""
         told = {
-            "grandmaster_identity": sender.clock_identity,
+            "grandmaster_identity": self.real(sender).clock_identity,
             "log_message_interval": self.port.port_ds()["logAnnounceInterval"],
             "flag_field": Flag.PTP_TIMESCALE,
             "tlvs": self.tlvs(),
@@ -188,7 +198,7 @@ class Tester:
 
     def follows(self, sender: PortIdentity = FIRST) -> bool:
         """Whether *sender* is the port's parent."""
-        return str(self.port.parent_ds()["parentPortIdentity"]) == str(sender)
+        return str(self.port.parent_ds()["parentPortIdentity"]) == str(self.real(sender))
 
     def settle_as_master(self) -> None:
         """Wait until nobody else is heard any more and the port serves."""

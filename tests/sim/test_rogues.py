@@ -1,4 +1,4 @@
-"""Clocks and links that do what they should not: a rogue grandmaster, a link with three ends; and two domains at once."""
+"""What should not be: a rogue grandmaster, a link with three ends. And two domains at once in one transparent clock."""
 
 from ptpstack.core.events import MultiplePeers
 from ptpstack.core.settings import AcceptableMaster, InstanceSettings, PortSettings
