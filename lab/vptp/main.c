@@ -25,6 +25,14 @@ static ulong seed = 1;
 module_param(seed, ulong, 0444);
 MODULE_PARM_DESC(seed, "of the noise: the same seed gives the same noise");
 
+static bool dpll;
+module_param(dpll, bool, 0444);
+MODULE_PARM_DESC(dpll, "a DPLL with the recovered clock of each port as a pin, where the kernel knows DPLLs");
+
+static bool dpll_manual;
+module_param(dpll_manual, bool, 0444);
+MODULE_PARM_DESC(dpll_manual, "it takes the pin that it is told, instead of choosing by priority");
+
 struct vptp_clock *vptp_clocks[VPTP_MAX];
 struct vptp_port *vptp_ports[VPTP_MAX];
 unsigned int vptp_clock_count, vptp_port_count;
@@ -104,6 +112,7 @@ static void tear_down(void)
 	unsigned int i;
 
 	debugfs_remove_recursive(root);	/* waits for those who are in a knob */
+	vptp_dpll_destroy();
 	vptp_ports_unregister();
 	for (i = 0; i < vptp_port_count; i++)
 		vptp_port_destroy(vptp_ports[i]);
@@ -174,6 +183,14 @@ static int __init vptp_init(void)
 		vptp_ports[vptp_port_count++] = port;
 	}
 	debugfs_create_file("truth", 0444, root, NULL, &truth_fops);
+	if (dpll) {
+		int error = vptp_dpll_create(dpll_manual);
+
+		if (error) {
+			tear_down();
+			return error;
+		}
+	}
 	return 0;
 }
 

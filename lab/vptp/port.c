@@ -142,6 +142,7 @@ static void link_changed(void *owner)
 	rtnl_lock();
 	update_carriers(port->segment);
 	rtnl_unlock();
+	vptp_dpll_changed();
 }
 
 /* ---- what the kernel asks of an interface ---- */

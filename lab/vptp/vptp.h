@@ -173,6 +173,20 @@ struct vptp_port *vptp_port_create(int index, struct vptp_clock *clock, int segm
 void vptp_ports_unregister(void);
 void vptp_port_destroy(struct vptp_port *port);
 
+/* dpll.c */
+#ifdef VPTP_DPLL
+int vptp_dpll_create(bool manual);
+void vptp_dpll_destroy(void);
+void vptp_dpll_changed(void);
+#else
+static inline int vptp_dpll_create(bool manual)
+{
+	return 0;
+}
+static inline void vptp_dpll_destroy(void) {}
+static inline void vptp_dpll_changed(void) {}
+#endif
+
 static inline const struct vptp_piece *vptp_piece_back(const struct vptp_clock *clock, unsigned int back)
 {
 	return &clock->history[(clock->newest - back) % VPTP_HISTORY];

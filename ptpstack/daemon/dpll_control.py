@@ -118,7 +118,9 @@ class DpllControl:
     def select(self, name: str | None) -> None:
         """Let the frequency come from source *name*, or from none."""
         self._selected = name
-        for source, pin in self._pins.items():
+        now = {pin.pin_id: pin for pin in self._dplls.pins()}
+        for source, known in self._pins.items():
+            pin = now.get(known.pin_id, known)
             wanted = source == name
             if self.device.mode is Mode.MANUAL:
                 state = PinState.CONNECTED if wanted else PinState.DISCONNECTED

@@ -52,6 +52,9 @@ class FakeDplls:
         self, pin_id: int, device_id: int, *, state: PinState | None = None, priority: int | None = None
     ) -> None:
         self.sets.append((pin_id, device_id, state, priority))
+        if state is not None:
+            one = self.the_pins[pin_id]
+            self.the_pins[pin_id] = replace(one, devices=(replace(one.devices[0], state=state), one.devices[1]))
 
     def monitor(self) -> socket.socket:
         return self._monitor
@@ -81,6 +84,16 @@ def test_in_automatic_mode_the_selected_pin_is_first_and_the_others_are_out() ->
         (12, 1, PinState.SELECTABLE, None),
         (13, 1, None, 255),
     ]
+
+
+def test_what_was_selected_before_is_let_go_and_may_be_selected_again() -> None:
+    dplls = FakeDplls()
+    driven = control(dplls)
+    for name in ("eth0", "eth1", None, "eth0"):
+        driven.select(name)
+    states = [(pin_id, state) for pin_id, _, state, _ in dplls.sets if state is not None]
+    wanted, out = PinState.SELECTABLE, PinState.DISCONNECTED
+    assert states == [(11, wanted), (11, out), (12, wanted), (12, out), (11, wanted)]
 
 
 def test_in_manual_mode_the_selected_pin_is_connected() -> None:

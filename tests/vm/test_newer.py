@@ -11,9 +11,9 @@ from lab.vm import Guest
 from lab.vm.module import ModuleBuildError, build_vptp
 from lab.vm.newer import NewerDebianError, newer_debian
 from tests.vm.boot import Boot, chosen, names_of
-from tests.vm.guest import bed, clocks, netlink_stamping, nic, ports, reload
+from tests.vm.guest import bed, clocks, dpll, netlink_stamping, nic, ports, reload
 
-MODULES = (nic, netlink_stamping, clocks, ports, reload)
+MODULES = (nic, netlink_stamping, dpll, clocks, ports, reload)
 KNOWN = (7, 3)
 """The newest series that the module has been made for; a later one may have changed its interfaces."""
 
