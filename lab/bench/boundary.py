@@ -73,17 +73,41 @@ class Wiring:
         self.clocks = 0
 
     def node(self, name: str, program: str, role: str, wires: Sequence[int], error_ppb: int = 0, **more: int) -> int:
-        """Add a program with one port on each of *wires*, and return its clock."""
+        """Add a program with one port on each of *wires*, all of one clock, and return that."""
+        return self.node_of_cards(name, program, role, [wires], error_ppb, **more)
+
+    def node_of_cards(
+        self, name: str, program: str, role: str, cards: Sequence[Sequence[int]], error_ppb: int = 0, **more: int
+    ) -> int:
+        """Add a program with ports on several cards, each with a clock, and return the first one's."""
+        wires = [wire for card in cards for wire in card]
         ports = list(range(len(self._wires), len(self._wires) + len(wires)))
         self._wires += wires
-        self._clocks += [self.clocks] * len(wires)
-        self._scenario.nodes.append({"name": name, "program": program, "role": role, "ports": ports} | more)
-        self._scenario.errors_ppb[str(self.clocks)] = error_ppb
-        self.clocks += 1
+        first = self.clocks
+        for number, card in enumerate(cards):
+            self._clocks += [self.clocks] * len(card)
+            self._scenario.errors_ppb[str(self.clocks)] = error_ppb * (-1) ** number
+            self.clocks += 1
+        told = {"name": name, "program": program, "role": role, "ports": ports, "cards": len(cards)}
+        self._scenario.nodes.append(told | more)
         phc, segment = (",".join(map(str, each)) for each in (self._clocks, self._wires))
         self._scenario.card = f"ports={len(self._wires)} phc={phc} segment={segment}"
         self._scenario.ports = len(self._wires)
-        return self.clocks - 1
+        return first
+
+
+def two_cards() -> Scenario:
+    """A boundary clock on two cards with a clock each: ours, and ptp4l with boundary_clock_jbod and phc2sys."""
+    scenario = Scenario("cards-e2e", "e2e", seconds=120)
+    wiring = Wiring(scenario)
+    for number, (label, program) in enumerate(PROGRAMS.items()):
+        above, below = 2 * number, 2 * number + 1
+        top = wiring.node(f"{label} gm", "ptp4l", "gm", [above], priority1=1)
+        middle = wiring.node_of_cards(f"{label} bc", program, "bc", [[above], [below]], 20_000)
+        end = wiring.node(f"{label} slave", program, "slave", [below], -15_000)
+        scenario.observe |= {f"{label} card 1": (middle, top), f"{label} card 2": (middle + 1, top)}
+        scenario.observe |= {f"{label} end": (end, top)}
+    return scenario
 
 
 def rows_of_three(mechanism: str) -> Scenario:
@@ -135,7 +159,7 @@ def ring(label: str, clocks: int = RING) -> Scenario:
     return scenario
 
 
-SCENARIOS = (rows_of_three("e2e"), rows_of_three("p2p"), switch_over(), ring("ours"))
+SCENARIOS = (rows_of_three("e2e"), rows_of_three("p2p"), switch_over(), two_cards(), ring("ours"))
 Answer: TypeAlias = Mapping[str, Any]
 
 
@@ -183,6 +207,9 @@ def compare(boots: Sequence[Mapping[str, Answer]]) -> Iterator[Row]:
         for metric, track in (("BC itself", "bc hop 1"), ("slave behind BC", "bc end"), ("slave behind TC", "tc end")):
             ours, peer = rms(name, f"ours {track}"), rms(name, f"ptp4l {track}")
             yield Row(name, f"true offset RMS, {metric}", "ns", ours, peer, "ptp4l")
+    for metric, track in (("first card", "card 1"), ("second card", "card 2"), ("slave behind it", "end")):
+        ours, peer = rms("cards-e2e", f"ours {track}"), rms("cards-e2e", f"ptp4l {track}")
+        yield Row("cards-e2e", f"true offset RMS, {metric}", "ns", ours, peer, "ptp4l jbod + phc2sys")
     name = "switch-e2e"
     ours, peer = ([change_s(boot[name], label) for boot in boots] for label in PROGRAMS)
     yield Row(name, "until the other grandmaster is told", "s", ours, peer, "ptp4l", limit=2 * ANNOUNCE_TIMEOUT_S)

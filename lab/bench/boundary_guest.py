@@ -73,6 +73,7 @@ def main(arguments: list[str]) -> int:
     RUN.mkdir(exist_ok=True)
     load_card(scenario)
     nodes = {node["name"]: run_node(node, scenario["mechanism"]) for node in scenario["nodes"]}
+    nodes |= {f"{node['name']} phc2sys": keep_cards(node) for node in scenario["nodes"] if is_jbod(node)}
     tracks: dict[str, list[float]] = {name: [] for name in scenario["observe"]}
     grandmasters: dict[str, list[tuple[float, str]]] = {name: [] for name in scenario["listen"]}
     sockets = {name: event_socket(port) for name, port in scenario["listen"].items()}
@@ -129,6 +130,8 @@ def run_node(node: dict[str, Any], mechanism: str) -> subprocess.Popen[bytes]:
     name, role = node["name"], node["role"]
     if node["program"] == "ptp4l":
         options = PTP4L_ROLES[role].format(mechanism=mechanism.upper())
+        if node["cards"] > 1:
+            options += "\nboundary_clock_jbod 1"
         if "priority1" in node:
             options += f"\npriority1 {node['priority1']}"
         text = PTP4L.format(name=re.sub(r"\W", "", name), mechanism=mechanism.upper(), options=options)
@@ -141,6 +144,17 @@ def run_node(node: dict[str, Any], mechanism: str) -> subprocess.Popen[bytes]:
     options = OUR_ROLES[role].format(mechanism=mechanism)
     configuration.write_text(OURS.format(mechanism=mechanism, options=options, ports=ports))
     return start(name, [sys.executable, "-m", "ptpstack", "run", "-c", str(configuration)])
+
+
+def is_jbod(node: dict[str, Any]) -> bool:
+    """Whether ptp4l runs on several cards, whose clocks another program keeps together."""
+    return node["program"] == "ptp4l" and int(node["cards"]) > 1
+
+
+def keep_cards(node: dict[str, Any]) -> subprocess.Popen[bytes]:
+    """Start the phc2sys that keeps the clocks of a ptp4l's cards together, as often as ours are."""
+    name = re.sub(r"\W", "", node["name"])
+    return start(f"{node['name']} phc2sys", ["phc2sys", "-a", "-m", "-R", "8", "-z", f"/run/bench/uds{name}"])
 
 
 def hear(listening: Any, at_s: float, heard: list[tuple[float, str]]) -> None:  # noqa: ANN401 (a socket)
