@@ -17,9 +17,14 @@ from ptpstack.gptp.variables import PortVariables
 from ptpstack.time import LocalTime, MonotonicTime, PtpTime, TimeInterval, interval_from_log2_seconds
 from ptpstack.wire.messages import FollowUp, Sync
 from ptpstack.wire.tlvs.ieee_802_1as import RATE_ONE, FollowUpInformation
+from ptpstack.wire.types import NO_PORT, PortIdentity
 
 CORRECTION_OVERFLOW = (1 << 63) - 1
 """correctionField that says "too big to represent"."""
+
+
+LATE_WINDOW = 16
+"""How far behind the newest sequenceId a Sync counts as late or doubled; farther is a neighbour that started anew."""
 
 
 class State(Enum):
@@ -50,12 +55,18 @@ class MdSyncReceive(Machine):
         self._sync: tuple[Sync, LocalTime] | None = None
         self._waiting: tuple[Sync, LocalTime] | None = None
         self._follow_up: FollowUp | None = None
+        self._newest: tuple[PortIdentity, int] = NO_PORT, 0
 
     def receive_sync(self, sync: Sync, ingress: LocalTime, now: MonotonicTime) -> None:
         """Take a Sync."""
         if not self._port.is_active:
             self._messages.discard(sync, "the port is not asCapable")
             return
+        source, sequence_id = self._newest
+        if source == sync.source_port_identity and (sequence_id - sync.sequence_id) & 0xFFFF < LATE_WINDOW:
+            self._messages.discard(sync, "late or duplicate")
+            return
+        self._newest = sync.source_port_identity, sync.sequence_id
         if self._waiting is not None and not sync.two_step_flag:
             self._messages.discard(self._waiting[0], "no Follow_Up before the next Sync")
             self._waiting = None
@@ -109,6 +120,8 @@ class MdSyncReceive(Machine):
             self._messages.discard(self._waiting[0], "no Follow_Up within a Sync interval")
         self._sync = self._waiting = self._follow_up = None
         self.deadline = None
+        if not self._port.is_active:
+            self._newest = NO_PORT, 0
 
     def _wait_for_follow_up(self) -> None:
         if self._waiting is not None:

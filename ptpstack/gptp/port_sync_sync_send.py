@@ -52,6 +52,8 @@ class PortSyncSyncSend(Machine):
         self._fresh = replace(sync)  # each port carries its own over a step of the clock
         self._lock(sync)
         self.run(now)
+        if self.state is State.SET_SYNC_RECEIPT_TIMEOUT_TIME:
+            self._set_timeout()  # which is another with each Sync, also with those that are not sent on
 
     def clock_stepped(self, delta: TimeInterval, ports: frozenset[int]) -> None:
         """Carry what is sent again over a step of the clock of *ports*."""
@@ -88,12 +90,14 @@ class PortSyncSyncSend(Machine):
         return self._send_at is not None and self.now >= self._send_at
 
     def _is_overdue(self) -> bool:
-        if self._port.sync_locked or self._fresh is not None or self._last is None:
+        if self._port.sync_locked or self._port.settings.sends_without_sync:
             return False
-        if self._port.settings.sends_without_sync:
-            return False
-        overdue_at = self._last.sync_receipt_timeout_time
+        overdue_at = self._overdue_at()
         return overdue_at is not None and self.now >= overdue_at
+
+    def _overdue_at(self) -> MonotonicTime | None:
+        newest = self._fresh or self._last
+        return newest.sync_receipt_timeout_time if newest is not None else None
 
     def _goes_on_at(self) -> MonotonicTime | None:
         """When a port that goes on without Syncs sends next, None if it does not."""
@@ -130,11 +134,11 @@ class PortSyncSyncSend(Machine):
         if self._port.sync_locked:
             self.deadline = self._goes_on_at()
             return
-        overdue_at = self._last.sync_receipt_timeout_time if self._last is not None else None
-        self.deadline = earliest(self._send_at, None if self._port.settings.sends_without_sync else overdue_at)
+        overdue_at = None if self._port.settings.sends_without_sync else self._overdue_at()
+        self.deadline = earliest(self._send_at, overdue_at)
 
     def _time_out(self) -> None:
-        self._last = self._send_at = self.deadline = None
+        self._fresh = self._last = self._send_at = self.deadline = None
 
     ROWS = (
         (None, _may_not_send, State.TRANSMIT_INIT),
