@@ -143,14 +143,14 @@ class PortAnnounceInformation(Machine):
         self.deadline = None
 
     def _superior(self) -> None:
-        """Keep what the Announce says; the first Sync of a new parent may take a while."""
+        """Keep what the Announce says; the first Sync of a new parent or grandmaster may take a while."""
         port = self._port
-        parent = port.parent_port_identity()
+        known = (port.parent_port_identity(), port.port_priority.root if port.port_priority is not None else None)
         assert self._received is not None
         port.port_priority = self._message_priority()
         port.announce = self._received
         port.path_trace = path_of(self._received)
-        if parent != self._received.source_port_identity:
+        if known != (port.port_priority.source_port_identity, port.port_priority.root):
             interval = max(FIRST_SYNC_LEAST, interval_from_log2_seconds(port.settings.log_sync_interval))
             timeout = port.settings.sync_receipt_timeout * interval
             port.sync_receipt_timeout_time = self.now + timeout
