@@ -19,7 +19,8 @@ class ClockFilter:
     (of the frequency's random walk, ppb²/s), *drift_wander* ((ppb/s)²/s; without it there is no drift to estimate).
 
     With noises that stay and after many regular samples the predicted covariances come to rest, as they do not depend
-    on what is measured. Then they are not computed any more: after *rests_after* regular samples in a row.
+    on what is measured. Then they are not computed any more: after *rests_after* regular samples, of which half are
+    forgotten at one that is irregular or missing.
     """
 
     # Without them a copy has its attributes in a dictionary, which makes a sample cost half as much again.
@@ -106,7 +107,7 @@ class ClockFilter:
         rate_ppb = frequency_ppb + steered_ppb + frequency_ppb * steered_ppb * 1e-9
         self.phase_ns += dt * rate_ppb / (1.0 + rate_ppb * 1e-9)  # dt is the clock's own time
         if not regular:
-            self.regular_samples = 0
+            self.regular_samples //= 2
         self.is_at_rest = self.regular_samples > self.rests_after
         if not self.is_at_rest:
             self._predict_covariances(dt)
@@ -116,7 +117,7 @@ class ClockFilter:
         if self.is_at_rest:
             self.is_at_rest = False
             self._predict_covariances(dt)
-        self.regular_samples = 0
+        self.regular_samples //= 2
 
     def _predict_covariances(self, dt: float) -> None:
         if self.drift_wander:

@@ -136,7 +136,7 @@ class FilterBankServo(Discipline):
         best = self._best()
         late_s = elapsed_s - self._usual_s
         regular = abs(late_s) < IRREGULAR_SHARE * self._usual_s
-        self._usual_s += late_s / USUAL_INTERVALS if regular else late_s
+        self._usual_s += late_s / USUAL_INTERVALS
         for one in filters:
             one.predict(elapsed_s, self.frequency_ppb, regular=regular)
         self._judged += 1
