@@ -69,6 +69,8 @@ class Port:
     ) -> None:
         self._context = context
         self._decide = decide
+        self.next_deadline = context.timers.next_deadline
+        """Return when :meth:`handle_deadline` wants to be called."""
         self.fault = PortFault(context.timers, self.apply, decide)
         self.signal_fails = SignalFails(context, context.data_sets.signal_fail)
         self.announces = AnnounceReceiver(context, self.signal_fails, path_trace_enabled=path_trace_enabled)
@@ -145,10 +147,6 @@ class Port:
     def counters(self) -> PortCounters:
         """What passed and what was dropped."""
         return self._context.counters
-
-    def next_deadline(self) -> MonotonicTime | None:
-        """Return when :meth:`handle_deadline` wants to be called."""
-        return self._context.timers.next_deadline()
 
     # -- the state machine ---------------------------------------------------------------------------
 

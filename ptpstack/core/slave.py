@@ -73,21 +73,21 @@ class Slave:
             return
         told = sync.log_message_interval  # by unicast it tells none: what was granted holds
         self._log_sync_interval = told if told in PLAUSIBLE_LOG_INTERVALS else self._context.port_ds.log_sync_interval
-        self._use(self._sync_receiver.receive_sync(sync, ingress), now)
+        if point := self._sync_receiver.receive_sync(sync, ingress):
+            self._use(point, now)
 
     def receive_follow_up(self, follow_up: FollowUp, now: MonotonicTime) -> None:
         """Take a Follow_Up."""
-        self._use(self._sync_receiver.receive_follow_up(follow_up), now)
+        if point := self._sync_receiver.receive_follow_up(follow_up):
+            self._use(point, now)
 
     def receive_delay_resp(self, response: DelayResp, now: MonotonicTime) -> None:
         """Take a Delay_Resp."""
         if isinstance(self._delay, EndToEndDelay):
             self._delay.receive_response(response, self._context.data_sets.parent_ds.parent_port_identity, now)
 
-    def _use(self, point: SyncPoint | None, now: MonotonicTime) -> None:
+    def _use(self, point: SyncPoint, now: MonotonicTime) -> None:
         """Make a measurement of a corrected Sync, as soon as the path delay is known."""
-        if point is None:
-            return
         exchange = None
         mean_delay: TimeInterval | None = 0
         if isinstance(self._delay, EndToEndDelay):

@@ -164,7 +164,7 @@ class ClockDriver:
 
     def local_time(self, stamp_ns: int) -> LocalTime:
         """Turn a socket's stamp into an instant of the clock."""
-        return self.clock.local_time(stamp_ns)
+        return self._steered.device.local_time(stamp_ns)
 
     def take(self, user: MeasuringUser, measurement: Measurement) -> None:
         """Let what is decided about *measurement* of *user* happen to the clock."""

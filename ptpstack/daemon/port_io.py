@@ -113,7 +113,8 @@ class PortIo:
         self._link_is_up = link_is_up
         self._groups = groups_of(transport, destination_mac)
         self._primary_group = self._groups[Destination.PRIMARY]
-        self._attached: dict[tuple[int, int], Attachment] = {}
+        self._attached: dict[tuple[int, int, int], Attachment] = {}
+        """By majorSdoId, minorSdoId and domainNumber."""
         self._socket: PortSocket | None = None
         self._awaited: dict[int, _Awaited] = {}
         self._stamp_timer = loop.timer(self._give_up_stamps)
@@ -136,7 +137,8 @@ class PortIo:
     ) -> Attachment:
         """Route the frames of a domain to *receiver*, but for what it *refuses*; return what :meth:`send` takes."""
         attachment = Attachment(receiver, port_number, frozenset(refuses))
-        if self._attached.setdefault((sdo_id, domain_number), attachment) is not attachment:
+        major_sdo_id, minor_sdo_id = divmod(sdo_id, 0x100)
+        if self._attached.setdefault((major_sdo_id, minor_sdo_id, domain_number), attachment) is not attachment:
             raise ValueError(f"{self.interface}: two ports in domain {domain_number} of sdoId 0x{sdo_id:03X}")
         return attachment
 
@@ -274,12 +276,16 @@ class PortIo:
 
     def _of_own_vlan(self, frames: Sequence[Received]) -> Sequence[Received]:
         """Return the frames of the port's VLAN, or of the interface itself; others belong to another interface."""
+        for frame in frames:
+            if (frame.vlan_id or 0) != self._vlan_id:
+                break
+        else:
+            return frames
         own = [frame for frame in frames if (frame.vlan_id or 0) == self._vlan_id]
-        if len(own) < len(frames):
-            self.counters["other VLAN"] += len(frames) - len(own)
-            for frame in frames:
-                if frame.vlan_id:
-                    self._tell_refused(frame, {attachment.why_refused(frame) for attachment in self._attached.values()})
+        self.counters["other VLAN"] += len(frames) - len(own)
+        for frame in frames:
+            if frame.vlan_id:
+                self._tell_refused(frame, {attachment.why_refused(frame) for attachment in self._attached.values()})
         return own
 
     def _tell_refused(self, frame: Received, reasons: Iterable[str]) -> None:
@@ -319,7 +325,7 @@ class PortIo:
                 )
             )
             return
-        attachment = self._attached.get((message.sdo_id, message.domain_number))
+        attachment = self._attached.get((message.major_sdo_id, message.minor_sdo_id, message.domain_number))
         if attachment is None:
             self.counters["other domain"] += 1
             return

@@ -108,9 +108,13 @@ class ProtocolDriver(Generic[Engine]):
         self._carry_out(self.instance.handle_deadline(now))
 
     def _carry_out(self, outputs: Sequence[Output]) -> None:
-        self._outputs.extend(outputs)
         if self._carrying_out:
+            self._outputs.extend(outputs)
             return
+        if not outputs:
+            self._timer.set(self.instance.next_deadline())
+            return
+        self._outputs.extend(outputs)
         self._carrying_out = True
         try:
             while self._outputs:

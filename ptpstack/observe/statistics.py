@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from statistics import fmean
 
 import msgspec
 
@@ -10,33 +11,41 @@ from ptpstack.observe.events import OffsetSample
 
 
 class Spread:
-    """Count, mean, population standard deviation, root mean square and largest magnitude of some numbers."""
+    """Count, mean, population standard deviation, root mean square and largest magnitude of some numbers.
+
+    They are computed when they are asked for: to take a number must cost next to nothing.
+    """
 
     def __init__(self) -> None:
-        self.count = 0
-        self.mean = 0.0
-        self.max_abs = 0.0
-        self._sum_squares = 0.0
-        self._sum_squared_deviations = 0.0
+        self._values: list[float] = []
+        self.add = self._values.append
+        """Take one number."""
 
-    def add(self, value: float) -> None:
-        """Take one number (Welford's update)."""
-        self.count += 1
-        deviation = value - self.mean
-        self.mean += deviation / self.count
-        self._sum_squared_deviations += deviation * (value - self.mean)
-        self._sum_squares += value * value
-        self.max_abs = max(self.max_abs, abs(value))
+    @property
+    def count(self) -> int:
+        """How many there are."""
+        return len(self._values)
+
+    @property
+    def mean(self) -> float:
+        """The mean; 0 of nothing."""
+        return fmean(self._values) if self._values else 0.0
+
+    @property
+    def max_abs(self) -> float:
+        """The largest magnitude; 0 of nothing."""
+        return max(map(abs, self._values), default=0.0)
 
     @property
     def rms(self) -> float:
         """The root mean square; 0 of nothing."""
-        return math.sqrt(self._sum_squares / self.count) if self.count else 0.0
+        return math.sqrt(fmean(value * value for value in self._values)) if self._values else 0.0
 
     @property
     def standard_deviation(self) -> float:
         """The population standard deviation; 0 of nothing."""
-        return math.sqrt(self._sum_squared_deviations / self.count) if self.count else 0.0
+        mean = self.mean
+        return math.sqrt(fmean((value - mean) ** 2 for value in self._values)) if self._values else 0.0
 
 
 class SampleSummary(msgspec.Struct):
