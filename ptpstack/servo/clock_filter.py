@@ -11,6 +11,9 @@ from __future__ import annotations
 import math
 from copy import copy
 
+IRREGULAR_SHARE = 1 / 16
+"""A sample that is earlier or later by less than this share of a filter's memory changes no gain that matters."""
+
 
 class ClockFilter:
     """Estimates ``phase_ns`` (local - master), ``frequency_ppb`` (of the unsteered clock) and ``drift`` in ppb/s.
@@ -20,7 +23,7 @@ class ClockFilter:
 
     With noises that stay and after many regular samples the predicted covariances come to rest, as they do not depend
     on what is measured. Then they are not computed any more: after *rests_after* regular samples, of which half are
-    forgotten at one that is irregular or missing.
+    forgotten at an irregular one. What is regular is a matter of the filter's memory.
     """
 
     # Without them a copy has its attributes in a dictionary, which makes a sample cost half as much again.
@@ -40,6 +43,7 @@ class ClockFilter:
         "predicted_var_phase",
         "regular_samples",
         "rests_after",
+        "unseen_s",
         "var_drift",
         "var_frequency",
         "var_phase",
@@ -60,6 +64,8 @@ class ClockFilter:
         self.rests_after: float = math.inf
         self.regular_samples = 0
         self.is_at_rest = False
+        self.unseen_s = 0.0
+        """For how long samples were missing at rest."""
         self.white_fm = self.wander = self.drift_wander = 0.0
         self.memory_s = 1.0
         self.loss = 0.0
@@ -79,12 +85,12 @@ class ClockFilter:
         self.cov_phase_drift = other.cov_phase_drift if drifts else 0.0
         self.cov_frequency_drift = other.cov_frequency_drift if drifts else 0.0
         self.var_drift = max(other.var_drift, self.drift_wander * self.memory_s)
-        self.regular_samples = 0
+        self.regular_samples, self.unseen_s = 0, other.unseen_s
 
     def restart(self, phase_ns: float, frequency_ppb: float, measured_over_s: float | None = None) -> None:
         """Forget the phase; with *measured_over_s* also the frequency, which two samples so far apart just gave."""
         self.phase_ns, self.frequency_ppb = phase_ns, frequency_ppb
-        self.regular_samples = 0
+        self.regular_samples, self.unseen_s = 0, 0.0
         self.var_phase = 1.0
         self.cov_phase_frequency = self.cov_phase_drift = 0.0
         if measured_over_s is not None:
@@ -98,26 +104,27 @@ class ClockFilter:
         self.var_phase += variance
         self.regular_samples = 0
 
-    def predict(self, dt: float, steered_ppb: float, *, regular: bool = False) -> None:
-        """Let *dt* seconds pass on the clock while it was steered by *steered_ppb*; *regular*: as many as usual."""
+    def predict(self, dt: float, steered_ppb: float, irregular_s: float = math.inf) -> None:
+        """Let *dt* seconds pass on the clock, steered by *steered_ppb*; they are *irregular_s* from what is usual."""
         frequency_ppb = self.frequency_ppb
         if self.drift_wander:
             self.frequency_ppb += dt * self.drift
             frequency_ppb += dt * self.drift / 2.0
         rate_ppb = frequency_ppb + steered_ppb + frequency_ppb * steered_ppb * 1e-9
         self.phase_ns += dt * rate_ppb / (1.0 + rate_ppb * 1e-9)  # dt is the clock's own time
-        if not regular:
+        if irregular_s > IRREGULAR_SHARE * self.memory_s:
             self.regular_samples //= 2
         self.is_at_rest = self.regular_samples > self.rests_after
         if not self.is_at_rest:
-            self._predict_covariances(dt)
+            self._predict_covariances(dt + self.unseen_s)
+            self.unseen_s = 0.0
 
     def pass_over(self, dt: float) -> None:
-        """Take no measurement after the prediction over *dt*: the covariances do not stay."""
+        """Take no measurement after the prediction over *dt*."""
         if self.is_at_rest:
-            self.is_at_rest = False
-            self._predict_covariances(dt)
-        self.regular_samples //= 2
+            self.unseen_s += dt
+        if max(dt, self.unseen_s) > IRREGULAR_SHARE * self.memory_s:
+            self.regular_samples //= 2
 
     def _predict_covariances(self, dt: float) -> None:
         if self.drift_wander:
@@ -155,6 +162,7 @@ class ClockFilter:
             self.frequency_ppb += self.predicted_cov_phase_frequency * step
             if self.drift_wander:
                 self.drift += self.predicted_cov_phase_drift * step
+            self.unseen_s = 0.0
             return
         self.regular_samples += 1
         pp, pf = self.var_phase, self.cov_phase_frequency

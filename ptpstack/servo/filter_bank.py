@@ -30,8 +30,7 @@ BLENDED_NATS = 4.0
 """Filters this far behind have no say."""
 
 USUAL_INTERVALS = 16
-IRREGULAR_SHARE = 1 / 4
-"""A sample that is earlier or later by less than this share of the usual interval changes no gain that matters."""
+"""The usual interval is averaged over so many."""
 STEERED_SHARE_OF_MEMORY = 1 / 8
 COMMAND_LATENESS_S = 1e-3
 STEP_ERROR_NS = 1_000.0
@@ -135,10 +134,10 @@ class FilterBankServo(Discipline):
         filters, noise = self._filters, self.noise.variance
         best = self._best()
         late_s = elapsed_s - self._usual_s
-        regular = abs(late_s) < IRREGULAR_SHARE * self._usual_s
         self._usual_s += late_s / USUAL_INTERVALS
+        irregular_s = abs(late_s)
         for one in filters:
-            one.predict(elapsed_s, self.frequency_ppb, regular=regular)
+            one.predict(elapsed_s, self.frequency_ppb, irregular_s)
         self._judged += 1
         over = min(self._judged, JUDGED_SAMPLES)
         gate = self.noise.gate(self._judged)

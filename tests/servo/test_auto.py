@@ -7,6 +7,7 @@ import pytest
 
 from ptpstack.servo import auto as auto_module
 from ptpstack.servo.auto import AutoServo
+from ptpstack.servo.clock_filter import ClockFilter
 from ptpstack.servo.events import ChangeFollowed
 from ptpstack.servo.interface import Servo
 from ptpstack.servo.kalman import KalmanServo, KalmanSettings
@@ -188,13 +189,30 @@ class TestFiltersAtRest:
         assert rms(offsets - others) < share * rms(others)
         assert rms(offsets) == pytest.approx(rms(others), rel=0.01)
 
-    @pytest.mark.parametrize(("late_s", "offset_ns"), [(1.0, 0.0), (0.125, 1e5)], ids=["missed", "refused"])
-    def test_a_missed_sample_and_a_refused_one_wake_them(self, late_s: float, offset_ns: float) -> None:
+    def test_a_long_gap_wakes_them(self) -> None:
         servo = AutoServo()
         run(servo, wandering(2000, 0.1), stamps(2000))
         asleep = [one for one in servo._filters if one.is_at_rest]
         before = [one.var_phase for one in asleep]
         assert asleep
-        servo.sample(round(offset_ns * NANOSECOND), servo._local + round(late_s * SECOND))
+        servo.sample(0, servo._local + 4 * SECOND)
         assert not any(one.is_at_rest for one in asleep)
         assert all(one.var_phase > variance for one, variance in zip(asleep, before, strict=True))
+
+    @pytest.mark.parametrize("refused", [1, 3, 30])
+    def test_after_refused_samples_they_are_as_uncertain_as_if_they_had_never_rested(self, refused: int) -> None:
+        resting, restless = ClockFilter(0.0, 0.0), ClockFilter(0.0, 0.0)
+        resting.rests_after = 100
+        for one in (resting, restless):
+            one.memory_s, one.wander = 10.0, 1e-4
+            for _ in range(500):
+                one.predict(1.0, 0.0, 0.0)
+                one.update(0.0)
+            for _ in range(refused):
+                one.predict(1.0, 0.0, 0.0)
+                one.pass_over(1.0)
+            one.predict(1.0, 0.0, 0.0)
+            one.update(0.0)
+        assert not resting.is_at_rest
+        for covariance in ("predicted_var_phase", "var_phase", "cov_phase_frequency", "var_frequency"):
+            assert getattr(resting, covariance) == pytest.approx(getattr(restless, covariance), rel=0.01)
