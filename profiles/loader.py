@@ -27,6 +27,13 @@ RefusedName: TypeAlias = Literal["vlan_tag", "unicast"]
 VlanName: TypeAlias = Literal["untagged", "tagged"]
 DelayRequestName: TypeAlias = Literal["multicast", "unicast"]
 CommunicationName: TypeAlias = Literal["multicast", "unicast"]
+GptpRuleName: TypeAlias = Literal[
+    "static_roles",
+    "as_capable_on_link_up",
+    "obeys_only_sync_interval",
+    "any_source_port_identity",
+    "sends_without_sync",
+]
 AnnounceTlvName: TypeAlias = Literal["ieee_c37_238_2011", "ieee_c37_238_2017"]
 AttributeName: TypeAlias = Literal[
     "domain_number",
@@ -42,6 +49,8 @@ AttributeName: TypeAlias = Literal[
     "log_min_delay_req_interval",
     "log_min_pdelay_req_interval",
     "sync_receipt_timeout",
+    "oper_log_sync_interval",
+    "oper_log_pdelay_req_interval",
     "mean_link_delay_thresh_ns",
     "allowed_lost_responses",
     "allowed_faults",
@@ -120,6 +129,7 @@ class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     without it, or without ALTERNATE_TIME_OFFSET_INDICATOR, is ignored. ``destination_mac`` is where frames go on
     Ethernet, ``refuses`` names frames that are counted and dropped, ``clock_quality`` what a clock announces as a
     grandmaster; without rows that is what is configured. ``clock_quality_of`` names another profile whose rows hold.
+    ``gptp_rules`` are what a profile of gPTP has otherwise than IEEE 802.1AS (``ptpstack.gptp.settings``).
     ``signal_fail`` lets masters that are no use (PTSF) not be compared. ``tells_smp_synch``: its clocks serve merging
     units. ``holdover_bound_ns`` is what a clock may be off by in holdover and still be in specification.
     """
@@ -141,6 +151,7 @@ class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     tells_smp_synch: bool = False
     destination_mac: DestinationMacName = "forwardable"
     refuses: tuple[RefusedName, ...] = ()
+    gptp_rules: tuple[GptpRuleName, ...] = ()
     clock_quality: tuple[ClockQualityRow, ...] = ()
     signal_fail: bool = False
     clock_quality_of: str | None = None
@@ -153,6 +164,8 @@ class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
             raise ValueError(f"bmca {self.bmca!r} is not registered (registered: {', '.join(sorted(BMCA_VARIANTS))})")
         if (self.bmca in {"g8275", "ql_g8265"}) != ("local_priority" in self.attributes):
             raise ValueError("local_priority belongs to bmca g8275 and ql_g8265, and they need it")
+        if self.gptp_rules and self.bmca != "gptp":
+            raise ValueError("gptp_rules belong to bmca gptp")
         known = {*self.__struct_fields__, *self.attributes}
         for mark in self.unverified:
             name, _, part = mark.partition(".")

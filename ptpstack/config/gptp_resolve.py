@@ -2,14 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from msgspec import UNSET, UnsetType
 
+from profiles.loader import Profile, load_profile
+from ptpstack.config.autosar_table import Autosar
+from ptpstack.config.hot_standby_table import HotStandby
 from ptpstack.config.model import Instance
 from ptpstack.config.port_table import Port
 from ptpstack.engine.port_state import PortState
 from ptpstack.engine.time_properties import TimeProperties
-from ptpstack.gptp.settings import NOT_GRANDMASTER_CAPABLE, GptpPortSettings, GptpSettings, LinkSettings
+from ptpstack.gptp.autosar_crc import CrcTimeFlag
+from ptpstack.gptp.hot_standby import HotStandbySettings
+from ptpstack.gptp.instance_sync import InstanceSyncSettings
+from ptpstack.gptp.settings import (
+    NOT_GRANDMASTER_CAPABLE,
+    AutosarSettings,
+    CrcCheck,
+    GptpPortSettings,
+    GptpSettings,
+    LinkSettings,
+)
 from ptpstack.time import interval_from_ns
+from ptpstack.wire.tlvs.autosar import SYNC_TO_GATEWAY, USER_DATA_OCTETS, OffsetTime, Status, SubTlv, UserData
 from ptpstack.wire.types import ClockIdentity, ClockQuality
 
 DESIRED_STATES = {
@@ -18,6 +34,11 @@ DESIRED_STATES = {
     "passive": PortState.PASSIVE,
     "disabled": PortState.DISABLED,
 }
+
+
+def has_static_roles(values: Instance) -> bool:
+    """Whether the ports of an instance have the states that they are set to."""
+    return values.external_port_configuration_enabled or "static_roles" in load_profile(values.profile).gptp_rules
 
 
 def gptp_settings(values: Instance, identity: ClockIdentity, properties: TimeProperties) -> GptpSettings:
@@ -31,15 +52,18 @@ def gptp_settings(values: Instance, identity: ClockIdentity, properties: TimePro
             _decided(values.clock_class), values.clock_accuracy, _decided(values.offset_scaled_log_variance)
         ),
         time_properties=properties,
-        external_port_configuration_enabled=values.external_port_configuration_enabled,
+        external_port_configuration_enabled=has_static_roles(values),
+        announces="static_roles" not in load_profile(values.profile).gptp_rules,
+        autosar=None if isinstance(values.autosar, UnsetType) else _autosar(values.autosar),
         empty_path_trace_when_too_long=values.path_trace_when_too_long == "empty",
     )
 
 
-def gptp_port_settings(port_number: int, port: Port) -> GptpPortSettings:
+def gptp_port_settings(port_number: int, port: Port, profile: Profile) -> GptpPortSettings:
     """Return the settings of a port."""
+    rules = profile.gptp_rules
     return GptpPortSettings(
-        link=link_settings(port_number, port),
+        link=link_settings(port_number, port, as_capable_on_link_up="as_capable_on_link_up" in rules),
         two_step_flag=port.two_step,
         log_announce_interval=_decided(port.log_announce_interval),
         announce_receipt_timeout=_decided(port.announce_receipt_timeout),
@@ -47,16 +71,22 @@ def gptp_port_settings(port_number: int, port: Port) -> GptpPortSettings:
         sync_receipt_timeout=_decided(port.sync_receipt_timeout),
         log_gptp_capable_message_interval=_decided(port.log_gptp_capable_message_interval),
         gptp_capable_receipt_timeout=_decided(port.gptp_capable_receipt_timeout),
-        gptp_capable_state_machines_enabled=port.gptp_capable_state_machines_enabled,
+        gptp_capable_state_machines_enabled=(
+            port.gptp_capable_state_machines_enabled and "as_capable_on_link_up" not in rules
+        ),
         desired_state=DESIRED_STATES[port.desired_state or "master"],
         requested_log_pdelay_req_interval=_or_none(port.request_log_pdelay_req_interval),
         requested_log_sync_interval=_or_none(port.request_log_sync_interval),
         requested_log_announce_interval=_or_none(port.request_log_announce_interval),
         interval_request_edition=port.interval_request_edition,
+        oper_log_sync_interval=_or_none(port.oper_log_sync_interval),
+        obeys_only_sync_interval="obeys_only_sync_interval" in rules,
+        verifies_source_port_identity="any_source_port_identity" not in rules,
+        sends_without_sync="sends_without_sync" in rules,
     )
 
 
-def link_settings(port_number: int, port: Port) -> LinkSettings:
+def link_settings(port_number: int, port: Port, *, as_capable_on_link_up: bool = False) -> LinkSettings:
     """Return what concerns the link of a port, whoever measures it."""
     return LinkSettings(
         port_number=port_number,
@@ -65,9 +95,50 @@ def link_settings(port_number: int, port: Port) -> LinkSettings:
         mean_link_delay_thresh=interval_from_ns(_decided(port.mean_link_delay_thresh_ns)),
         allowed_lost_responses=_decided(port.allowed_lost_responses),
         allowed_faults=_decided(port.allowed_faults),
+        as_capable_on_link_up=as_capable_on_link_up,
+        oper_log_pdelay_req_interval=_or_none(port.oper_log_pdelay_req_interval),
         delay_asymmetry=interval_from_ns(port.delay_asymmetry_ns),
         ingress_latency=interval_from_ns(port.ingress_latency_ns),
         egress_latency=interval_from_ns(port.egress_latency_ns),
+    )
+
+
+def _autosar(table: Autosar) -> AutosarSettings:
+    flags = sum(CrcTimeFlag[name.upper()] for name in table.secured_fields)
+    return AutosarSettings(
+        crc_time_flags=flags or None,
+        data_ids=table.data_ids,
+        crc_check=CrcCheck(table.crc_check),
+        sub_tlvs=tuple(_content(table)),
+    )
+
+
+def _content(table: Autosar) -> Iterator[SubTlv]:
+    secured = table.secure_content
+    if table.sync_to_gateway is not None:
+        yield Status(SYNC_TO_GATEWAY * table.sync_to_gateway, secured=secured)
+    if table.user_data:
+        octets = bytes.fromhex(table.user_data)
+        yield UserData(len(octets), octets.ljust(USER_DATA_OCTETS, b"\0"), secured=secured)
+    for row in table.offset:
+        yield OffsetTime(row.domain, *divmod(row.offset_ns, 1_000_000_000), secured=secured)
+
+
+def hot_standby_settings(table: HotStandby) -> HotStandbySettings | None:
+    """Return the hot standby that *table* describes, None if it names no instance."""
+    if not table.primary:
+        return None
+    return HotStandbySettings(
+        primary=table.primary,
+        secondary=table.secondary,
+        primary_secondary_offset_thresh=interval_from_ns(table.primary_secondary_offset_thresh_ns),
+        log_sync_time_thresh=table.log_sync_time_thresh,
+        instance_sync=InstanceSyncSettings(
+            offset_from_time_transmitter_max=interval_from_ns(table.offset_from_time_transmitter_max_ns),
+            rx_sync_count_thresh=table.rx_sync_count_thresh,
+            offset_max_exceeded_count_thresh=table.offset_max_exceeded_count_thresh,
+            offset_max_met_count_thresh=table.offset_max_met_count_thresh,
+        ),
     )
 
 

@@ -6,10 +6,12 @@ from collections.abc import Iterator, Mapping
 
 from profiles.loader import load_profile
 from ptpstack.config.fill import fill_instance
+from ptpstack.config.gptp_resolve import has_static_roles
 from ptpstack.config.gptp_table import GptpInstanceKeys, GptpPortKeys
-from ptpstack.config.model import Instance
+from ptpstack.config.hot_standby_table import HotStandby
+from ptpstack.config.model import Config, Instance
 from ptpstack.config.port_table import Port
-from ptpstack.config.problems import Path, Problem
+from ptpstack.config.problems import Path, Problem, nearest
 from ptpstack.config.source import Source
 
 WITHOUT_EFFECT = {
@@ -72,7 +74,7 @@ def _within(instance: Instance, path: Path, source: Source) -> Iterator[Problem]
         yield source.problem((*path, "instance_type"), what, why="with several ports a gPTP instance is a relay")
     for index, port in enumerate(instance.port):
         yield from _within_port(instance, port, (*path, "port", index), source)
-    if instance.external_port_configuration_enabled:
+    if has_static_roles(instance):
         slaves = [index for index, port in enumerate(instance.port) if port.desired_state == "slave"]
         for index in slaves[1:]:
             where: Path = (*path, "port", index, "desired_state")
@@ -86,12 +88,16 @@ def _within_port(instance: Instance, port: Port, path: Path, source: Source) -> 
     if not port.two_step and len(instance.port) > 1:
         why = "how long a Sync stays in a relay is known only once it left, and goes into its Follow_Up"
         yield source.problem((*path, "two_step"), "false is for end stations", why=why)
-    external, given = instance.external_port_configuration_enabled, source.gives((*path, "desired_state"))
+    external, given = has_static_roles(instance), source.gives((*path, "desired_state"))
     if given and not external:
         step = "set external_port_configuration_enabled = true in the instance"
         yield source.problem((*path, "desired_state"), "has no effect", next_step=step)
     if external and not given:
-        yield source.problem((*path, "desired_state"), "is missing", why="external_port_configuration_enabled is set")
+        why = "external_port_configuration_enabled is set"
+        if not instance.external_port_configuration_enabled:
+            why = f"roles are set and not chosen by profile {instance.profile}"
+        step = 'write desired_state = "master", "slave", "passive" or "disabled"'
+        yield source.problem((*path, "desired_state"), "is missing", why=why, next_step=step)
     if instance.domain_number and port.delay_mechanism == "p2p" and instance.enforce_profile:
         why = "IEEE 802.1AS-2020: domains other than 0 share the measurement of each link"
         step = 'write delay_mechanism = "common-p2p"'
@@ -114,3 +120,30 @@ def _shared_links(instances: Mapping[str, Instance], source: Source) -> Iterator
                 if getattr(port, key) != getattr(other_port, key):
                     what = f"is not {getattr(other_port, key)}"
                     yield source.problem((*where, key), what, why=why, next_step="write the same in both")
+
+
+def hot_standby_problems(config: Config, source: Source) -> Iterator[Problem]:
+    """Yield what `[hot_standby]` says that cannot be so."""
+    table = config.hot_standby
+    if table == HotStandby():
+        return
+    for key in ("primary", "secondary"):
+        name = getattr(table, key)
+        if not name:
+            yield source.problem(("hot_standby", key), "is missing", next_step="write the NAME of an [instance.NAME]")
+        elif name not in config.instance:
+            hint = nearest(name, config.instance)
+            yield source.problem(("hot_standby", key), f'there is no instance "{name}"', next_step=hint)
+        elif not is_gptp(config.instance[name]):
+            why = f"its profile is {config.instance[name].profile}"
+            yield source.problem(("hot_standby", key), f"instance {name} does not speak gPTP", why=why)
+    pair = [config.instance.get(name) for name in (table.primary, table.secondary)]
+    if (first := pair[0]) is None or (second := pair[1]) is None:
+        return
+    if table.primary == table.secondary:
+        yield source.problem(
+            ("hot_standby", "secondary"), "is the primary", why="one instance cannot stand in for itself"
+        )
+    elif first.clock != second.clock:
+        why = f"instance {table.primary} has clock {first.clock}, instance {table.secondary} {second.clock}"
+        yield source.problem(("hot_standby",), "names instances on two clocks", why=why)

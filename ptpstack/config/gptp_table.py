@@ -6,6 +6,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from msgspec import UNSET, Meta, UnsetType
 
+from ptpstack.config.autosar_table import Autosar
 from ptpstack.config.table import Table
 
 LogInterval: TypeAlias = Annotated[int, Meta(ge=-10, le=10)]
@@ -20,6 +21,9 @@ class GptpInstanceKeys(Table, frozen=True):
         bool,
         Meta(description="Give each port its desired_state, instead of choosing by Announces (gPTP)."),
     ] = False
+    autosar: Annotated[
+        Autosar | UnsetType, Meta(description="What AUTOSAR adds to Follow_Ups, `[instance.NAME.autosar]`.")
+    ] = UNSET
     path_trace_when_too_long: Annotated[
         Literal["empty", "absent"],
         Meta(
@@ -37,6 +41,14 @@ class GptpPortKeys(Table, frozen=True):
     sync_receipt_timeout: Annotated[
         Annotated[int, Meta(ge=2, le=255)] | UnsetType,
         Meta(description="Sync intervals of silence after which the grandmaster counts as gone (gPTP)."),
+    ] = UNSET
+    oper_log_sync_interval: Annotated[
+        LogInterval | UnsetType,
+        Meta(description="As a slave, the interval of Sync to ask for once synchronized, log2 seconds (gPTP)."),
+    ] = UNSET
+    oper_log_pdelay_req_interval: Annotated[
+        LogInterval | UnsetType,
+        Meta(description="The interval of Pdelay_Req once synchronized, log2 seconds (gPTP)."),
     ] = UNSET
     mean_link_delay_thresh_ns: Annotated[
         Annotated[int, Meta(ge=0, le=1_000_000_000)] | UnsetType,

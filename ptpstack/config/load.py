@@ -17,6 +17,7 @@ from typing import Any
 import msgspec
 
 from ptpstack.config.clock_rules import clock_problems
+from ptpstack.config.gptp_rules import hot_standby_problems
 from ptpstack.config.model import Config, Instance
 from ptpstack.config.ntp_rules import ntp_problems
 from ptpstack.config.port_table import Port
@@ -89,6 +90,7 @@ def from_source(source: Source) -> Config:
         problems += ntp_problems(config, source)
         problems += synce_problems(config, source)
         problems += sink_problems(config, source)
+        problems += hot_standby_problems(config, source)
     if problems or config is None:
         raise InvalidConfigError(source.name, problems)
     return config

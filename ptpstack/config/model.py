@@ -13,8 +13,10 @@ from typing import Annotated, Literal, TypeAlias
 
 from msgspec import UNSET, Meta, Struct, UnsetType, field
 
+from ptpstack.config.autosar_table import Autosar, AutosarOffset
 from ptpstack.config.gptp_table import GptpInstanceKeys
 from ptpstack.config.holdover_table import Holdover, Time
+from ptpstack.config.hot_standby_table import HotStandby
 from ptpstack.config.ntp_reference_table import NtpReference
 from ptpstack.config.ntp_table import Ntp, NtpSource
 from ptpstack.config.port_table import AcceptableMaster, LocalPriority, LogInterval, Nanoseconds, Octet, Port
@@ -336,6 +338,7 @@ class Config(Table, frozen=True):
     sink: Annotated[dict[str, Sink], Meta(description="Where the time is told, `[sink.NAME]` each.")] = field(
         default_factory=dict
     )
+    hot_standby: HotStandby = field(default_factory=HotStandby)
     ntp: Ntp = field(default_factory=Ntp)
     servo: Servo = field(default_factory=Servo)
     holdover: Holdover = field(default_factory=Holdover)
@@ -354,12 +357,15 @@ TABLES: dict[str, type[Struct]] = {
     "[instance.NAME.port.unicast_service]": UnicastService,
     "[[instance.NAME.acceptable_master]]": AcceptableMaster,
     "[instance.NAME.signal_fail]": SignalFailTable,
+    "[instance.NAME.autosar]": Autosar,
+    "[[instance.NAME.autosar.offset]]": AutosarOffset,
     "[clock.NAME]": Clock,
     "[source.NAME]": PulseSource,
     "[output.NAME]": PulseOutput,
     "[synce]": SyncE,
     "[[synce.port]]": SyncEPort,
     "[[synce.input]]": SyncEInput,
+    "[hot_standby]": HotStandby,
     "[sink.NAME]": Sink,
     "[ntp]": Ntp,
     "[[ntp.source]]": NtpSource,

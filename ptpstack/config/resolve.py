@@ -152,7 +152,7 @@ def _resolve_port(port_number: int, port: Port, profile: Profile) -> ResolvedPor
     }
     return ResolvedPort(
         settings=PortSettings(**members),
-        gptp=gptp_port_settings(port_number, port) if profile.bmca == "gptp" else None,
+        gptp=gptp_port_settings(port_number, port, profile) if profile.bmca == "gptp" else None,
         interface=port.interface,
         transport=port.transport or "l2",
         timestamping=port.timestamping,

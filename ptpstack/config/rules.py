@@ -21,6 +21,7 @@ from profiles.loader import (
     profile_names,
 )
 from ptpstack.config.fill import ONLY_WITH_MECHANISM, fill_instance
+from ptpstack.config.gptp_resolve import has_static_roles
 from ptpstack.config.gptp_rules import gptp_problems
 from ptpstack.config.model import Instance, written
 from ptpstack.config.port_table import Port
@@ -214,15 +215,22 @@ def _unused_tag(port: Port, path: Path, source: Source) -> Iterator[Problem]:
 
 def _between(first: Instance, second: Instance, first_name: str, path: Path, source: Source) -> Iterator[Problem]:
     """Two instances may share a clock only when at most one steers it."""
-    if not (steers(first) and steers(second)):
+    if not (steers(first) and steers(second)) or _stand_in_for_each_other(first_name, str(path[-1]), source):
         return
     if shared := sorted(clocks_of(first) & clocks_of(second)):
         yield source.problem(
             (*path, "clock"),
             f"instance {first_name} steers the same clock",
             why=shared[0],
-            next_step="set free_running = true in one of them, or give each its own clock",
+            next_step="set free_running = true in one of them, give each its own clock, or see [hot_standby]",
         )
+
+
+def _stand_in_for_each_other(first_name: str, second_name: str, source: Source) -> bool:
+    """Whether the two are the instances of `[hot_standby]`, one of which steers at a time."""
+    table = source.table.get("hot_standby")
+    pair = [table.get(key) for key in ("primary", "secondary")] if isinstance(table, dict) else []
+    return {first_name, second_name} == set(pair)
 
 
 def is_time_zone(name: str) -> bool:
@@ -244,7 +252,7 @@ def is_transparent(instance: Instance) -> bool:
 def steers(instance: Instance) -> bool:
     """Whether *instance* may ever steer its clock."""
     follows = not is_transparent(instance) and not all(port.master_only for port in instance.port)
-    if instance.external_port_configuration_enabled:
+    if has_static_roles(instance):
         follows = any(port.desired_state == "slave" for port in instance.port)
     return follows and not instance.free_running
 

@@ -37,7 +37,7 @@ from ptpstack.daemon.announce_tlvs import AnnounceTlvs
 from ptpstack.daemon.announced_worth import AnnouncedWorth
 from ptpstack.daemon.clock_driver import ClockDriver, kept_frequency_ppb
 from ptpstack.daemon.clocks import clock_word, clock_words, contests, open_clock
-from ptpstack.daemon.gptp_build import gptp_driver, links_of, shared_links
+from ptpstack.daemon.gptp_build import gptp_driver, hot_standby, links_of, primary_first, shared_links
 from ptpstack.daemon.gptp_driver import GptpDriver
 from ptpstack.daemon.host_clocks import (
     build_host_clocks,
@@ -82,7 +82,7 @@ def build(config: Config, resolved: Sequence[ResolvedInstance], loop: Loop, reco
     for word in dict.fromkeys([word for its in words.values() for word in its.values()] + host_clocks(config)):
         users = [instance for instance in resolved if word in words[instance.name].values()]
         clock = open_clock(word, users, config.clock, store)
-        steering = [user.name for user in users if steers(user.values)]
+        steering = primary_first([user.name for user in users if steers(user.values)], config.hot_standby)
         among = [follower_name(user.name) for user in users if len(set(words[user.name].values())) > 1]
         steered_by = [*([host[word]] if word in host else []), *steering, *among, *ntp_writers(config, word)]
         check_writers(word, config, [*steering, *among])
@@ -98,6 +98,7 @@ def build(config: Config, resolved: Sequence[ResolvedInstance], loop: Loop, reco
                 steered_by,
                 refuses_timescale_mismatch=refuses_timescale_mismatch(word, config.clock),
                 watch=_majority_watch(config, word),
+                hot_standby=hot_standby(config.hot_standby, steering),
             ),
             ClockCheck(config.servo.sanity_freq_limit_ppb),
             store=store,
@@ -119,7 +120,7 @@ def build(config: Config, resolved: Sequence[ResolvedInstance], loop: Loop, reco
     for instance in resolved:
         clock_driver = _instance_clock(instance, words[instance.name], plant, loop, recorder)
         links = links_of(instance, plant.shared_links)
-        driver = _driver(instance, clock_driver, plant, links, config.servo, loop=loop, recorder=recorder)
+        driver = _driver(instance, clock_driver, plant, links, config.servo, store=store, loop=loop, recorder=recorder)
         for port in instance.ports:
             number = port.settings.port_number
             port_clock = plant.clocks[words[instance.name][number]]
@@ -178,6 +179,7 @@ def _driver(
     links: Mapping[int, LinkPort],
     servo: ServoConfig,
     *,
+    store: StateStore,
     loop: Loop,
     recorder: Recorder,
 ) -> InstanceDriver | GptpDriver | TransparentDriver:
@@ -188,7 +190,7 @@ def _driver(
         return transparent
     plant.clock_of[name] = clock
     if resolved.is_gptp:
-        gptp = plant.gptp[name] = gptp_driver(resolved, links, clock, servo, loop=loop, recorder=recorder)
+        gptp = plant.gptp[name] = gptp_driver(resolved, links, clock, servo, store=store, loop=loop, recorder=recorder)
         return gptp
     driver = plant.instances[name] = _instance_driver(resolved, clock, servo, loop, recorder)
     if (tlvs := _announce_tlvs(resolved, driver.instance, clock, loop)) is not None:

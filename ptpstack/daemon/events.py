@@ -5,6 +5,7 @@ from __future__ import annotations
 import traceback
 from typing import ClassVar
 
+from ptpstack.engine.events import PortEventRecord
 from ptpstack.events import Event, Severity
 
 
@@ -235,4 +236,17 @@ class ClockContested(Event, frozen=True, kw_only=True):
         return (
             f"{self.clock}: {self.program} (pid {self.program_pid}) runs, which steers {self.steers}; "
             "two programs on one clock fight: stop one, or give this instance free_running = true"
+        )
+
+
+class LinkDelayNotKept(PortEventRecord, frozen=True, kw_only=True):
+    """The delay of a link could not be written down for the next start."""
+
+    severity: ClassVar[Severity] = Severity.WARNING
+    reason: str
+
+    def __str__(self) -> str:
+        return (
+            f"port {self.port_number}: its link delay cannot be kept: {self.reason};"
+            " the next start begins without it: see [state] directory"
         )

@@ -8,16 +8,21 @@ from functools import partial
 from msgspec.structs import replace
 
 from hw.link import interface_mac
+from ptpstack.config.gptp_resolve import hot_standby_settings
+from ptpstack.config.hot_standby_table import HotStandby
 from ptpstack.config.resolve import ResolvedInstance, ResolvedPort
 from ptpstack.config.servo_table import Servo as ServoConfig
 from ptpstack.daemon.clock_driver import ClockDriver
-from ptpstack.daemon.gptp_driver import GptpDriver, LinkDelayDriver
+from ptpstack.daemon.gptp_driver import GptpDriver, KeptDelays, LinkDelayDriver
 from ptpstack.daemon.loop import Loop
 from ptpstack.daemon.port_clocks import PortClocks
+from ptpstack.daemon.state_store import StateStore
 from ptpstack.engine.delay_filter import DelayFilter
+from ptpstack.gptp.hot_standby import HotStandbySystem
 from ptpstack.gptp.instance import GptpInstance
 from ptpstack.gptp.link_delay_service import LinkDelayService
 from ptpstack.gptp.link_port import LinkPort
+from ptpstack.gptp.settings import GptpPortSettings
 from ptpstack.observe.recorder import Recorder
 from ptpstack.servo.registry import make_filter
 from ptpstack.wire.types import ClockIdentity
@@ -95,21 +100,46 @@ def gptp_driver(
     clock: ClockDriver | PortClocks,
     servo: ServoConfig,
     *,
+    store: StateStore,
     loop: Loop,
     recorder: Recorder,
 ) -> GptpDriver:
     """Return what drives the instance that *resolved* describes; a port that is not in *links* measures by itself."""
+    kept = KeptDelays(store, {port.settings.port_number: port.interface for port in resolved.ports}, recorder)
     identity = ClockIdentity.from_mac(interface_mac(resolved.ports[0].interface))
     instance = GptpInstance(
         resolved.gptp_settings(identity),
-        [port.gptp for port in resolved.ports if port.gptp is not None],
+        [_begins_at_kept_delay(port.gptp, kept) for port in resolved.ports if port.gptp is not None],
         delay_filter=delay_filter(servo),
         links=links,
     )
     driver = GptpDriver(resolved.name, instance, clock, loop, recorder)
+    driver.kept_delays = kept
     for number, link in links.items():
         link.listeners.append(partial(driver.link_delay_changed, number))
     return driver
+
+
+def _begins_at_kept_delay(settings: GptpPortSettings, kept: KeptDelays) -> GptpPortSettings:
+    """Return the settings of a port that believes in its link before it measured it, with the delay from last time."""
+    if not settings.link.as_capable_on_link_up:
+        return settings
+    delay = kept.of(settings.port_number)
+    return replace(settings, link=replace(settings.link, kept_mean_link_delay=delay))
+
+
+def primary_first(steering: Sequence[str], table: HotStandby) -> list[str]:
+    """Return the instances that steer a clock with the primary one of a hot standby before the secondary one."""
+    pair = [name for name in (table.primary, table.secondary) if name in steering]
+    return [pair.pop(0) if name in (table.primary, table.secondary) else name for name in steering]
+
+
+def hot_standby(table: HotStandby, steering: Sequence[str]) -> HotStandbySystem | None:
+    """Return the hot standby of the clock that *steering* instances steer, None where it is not theirs."""
+    settings = hot_standby_settings(table)
+    if settings is None or not {settings.primary, settings.secondary} <= set(steering):
+        return None
+    return HotStandbySystem(settings)
 
 
 def delay_filter(servo: ServoConfig) -> Callable[[], DelayFilter]:

@@ -212,6 +212,8 @@ def _clock(plant: Plant, word: str, driver: ClockDriver) -> dict[str, Any]:
     among = (clocks.follower_of(word) for clocks in plant.port_clocks.values())
     if paths := driver.discipline.asymmetries.as_list():
         state["pathAsymmetries"] = paths
+    if hot_standby := driver.arbiter.hot_standby:
+        state["hotStandby"] = hot_standby.as_dict()
     if follower := plant.host.followers.get(word) or next(filter(None, among), None):
         state["follows"] = follower.as_dict()
     if isinstance(driver.clock, SoftClock):

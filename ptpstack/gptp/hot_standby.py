@@ -8,6 +8,7 @@ measure it all the time, and the arbiter lets the second one on as soon as the f
 from __future__ import annotations
 
 from enum import Enum
+from typing import Any
 
 import msgspec
 
@@ -91,6 +92,18 @@ class HotStandbySystem(Machine):
     def next_deadline(self) -> MonotonicTime | None:
         """Return when :meth:`check` wants to be called."""
         return earliest(self.deadline, *(instance.deadline for instance in self.instances.values()))
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return hotStandbySystemDS and isSynced of both, as plain values."""
+        offset = self.primary_secondary_offset
+        return {
+            "state": HotStandbyState(self.state.value).name,
+            "primary_secondary_offset_ns": None if offset is None else round(interval_to_ns(offset), 3),
+            "instances": {
+                name: {"is_synced": instance.is_synced, "why": instance.rule}
+                for name, instance in self.instances.items()
+            },
+        }
 
     @property
     def _wait(self) -> TimeInterval:

@@ -145,7 +145,7 @@ class LinkPort:
 
     def operate(self, now: MonotonicTime) -> None:
         """Measure at the operational interval from now on, where there is one (AVnu Automotive 6.2.3)."""
-        if (log_interval := self.settings.operational_log_pdelay_req_interval) is not None:
+        if (log_interval := self.settings.oper_log_pdelay_req_interval) is not None:
             self.request_interval(log_interval, self._messages.port_identity, now)
 
     def transmitted(self, context: int, egress: LocalTime | None, now: MonotonicTime) -> None:

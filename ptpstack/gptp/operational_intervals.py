@@ -71,8 +71,8 @@ class OperationalIntervals(Machine):
     @property
     def _has_any(self) -> bool:
         settings = self._port.settings
-        own = settings.link.operational_log_pdelay_req_interval
-        return own is not None or settings.operational_log_sync_interval is not None
+        own = settings.link.oper_log_pdelay_req_interval
+        return own is not None or settings.oper_log_sync_interval is not None
 
     # -- what is done in a state ---------------------------------------------------------------------------
 
@@ -92,7 +92,7 @@ class OperationalIntervals(Machine):
     def _operate(self) -> None:
         self.deadline = None
         settings = self._port.settings
-        own, wanted = settings.link.operational_log_pdelay_req_interval, settings.operational_log_sync_interval
+        own, wanted = settings.link.oper_log_pdelay_req_interval, settings.oper_log_sync_interval
         if self._link is not None:
             self._link.operate(self.now)
         if wanted is not None and self._asks:
@@ -108,7 +108,7 @@ class OperationalIntervals(Machine):
     @property
     def _asks(self) -> bool:
         settings = self._port.settings
-        return self._port.selected_state is PortState.SLAVE and settings.operational_log_sync_interval is not None
+        return self._port.selected_state is PortState.SLAVE and settings.oper_log_sync_interval is not None
 
     ROWS = (
         (None, _is_disabled, State.DISABLED),

@@ -285,7 +285,7 @@ class GptpPort:
         if not link.as_capable_across_domains:
             return False, link.capability.reason
         if variables.neighbor_gptp_capable or not variables.settings.gptp_capable_state_machines_enabled:
-            return True, Reason.CAPABLE
+            return True, link.capability.reason
         if link.neighbor_is_of_2011 and self._is_domain_0:
             return True, Reason.NEIGHBOR_OF_2011
         return False, Reason.NEIGHBOR_NOT_GPTP_CAPABLE

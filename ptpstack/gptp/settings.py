@@ -51,7 +51,7 @@ class LinkSettings(msgspec.Struct, frozen=True, kw_only=True):
     """AVnu Automotive 6.2.1.2: a link that is up is capable; what speaks against it is only told."""
     kept_mean_link_delay: TimeInterval | None = None
     """Of the last time, until there is a measurement (AVnu Automotive 6.2.2)."""
-    operational_log_pdelay_req_interval: int | None = None
+    oper_log_pdelay_req_interval: int | None = None
     """After the clock is synchronized; None: the initial one (AVnu Automotive 6.2.3)."""
     delay_asymmetry: TimeInterval = 0
     ingress_latency: TimeInterval = 0
@@ -96,7 +96,7 @@ class GptpPortSettings(msgspec.Struct, frozen=True, kw_only=True):
     requested_log_sync_interval: int | None = None
     requested_log_announce_interval: int | None = None
     """What is asked of the neighbour once it is there; None: nothing."""
-    operational_log_sync_interval: int | None = None
+    oper_log_sync_interval: int | None = None
     """What a slave asks its neighbour for once it is synchronized; None: nothing (AVnu Automotive 6.2.3)."""
     obeys_only_sync_interval: bool = False
     """Of a neighbour's request, leave the other two intervals aside (AVnu Automotive 6.2.4)."""

@@ -292,7 +292,7 @@ BROKEN = [
         + SECOND.replace("domain_number = 0", 'clock = "/dev/ptp0"').replace("eth0", "eth1"),
         (
             "ptp.toml:7: instance.second.clock: instance main steers the same clock (/dev/ptp0)",
-            "set free_running = true in one of them, or give each its own clock",
+            "set free_running = true in one of them, give each its own clock, or see [hot_standby]",
         ),
     ),
     Broken(

@@ -8,10 +8,13 @@ from typing import Any
 import pytest
 
 from ptpstack.config import from_dict, load, resolve
+from ptpstack.config.gptp_resolve import hot_standby_settings
 from ptpstack.config.problems import InvalidConfigError
 from ptpstack.config.resolve import ResolvedInstance
 from ptpstack.engine.port_state import PortState
+from ptpstack.gptp.settings import AutosarSettings, CrcCheck
 from ptpstack.time import interval_from_ns
+from ptpstack.wire.tlvs.autosar import OffsetTime, Status, UserData
 from ptpstack.wire.types import ClockIdentity, ClockQuality
 
 IDENTITY = ClockIdentity(bytes(range(8)))
@@ -176,3 +179,83 @@ def test_who_shares_a_link_agrees_on_how_it_is_measured(tmp_path: Path) -> None:
         "instance.second.clock: is not the one of the link",
         "instance.second.port[0].mean_link_delay_thresh_ns: is not 800",
     ]
+
+
+def automotive(keys: str = "", port: str = 'desired_state = "slave"') -> str:
+    return f'[instance.main]\nprofile = "automotive"\n{keys}\n[[instance.main.port]]\ninterface = "eth0"\n{port}\n'
+
+
+class TestAutomotive:
+    def test_the_profile_gives_its_rules(self) -> None:
+        car = resolved({"profile": "avnu-automotive"}, desired_state="slave")
+        settings, port = car.gptp_settings(IDENTITY), car.ports[0].gptp
+        assert settings.external_port_configuration_enabled
+        assert not settings.announces
+        assert port is not None
+        assert port.link.as_capable_on_link_up
+        assert (port.obeys_only_sync_interval, port.sends_without_sync) == (True, True)
+        assert (port.verifies_source_port_identity, port.gptp_capable_state_machines_enabled) == (False, False)
+        assert (port.oper_log_sync_interval, port.link.oper_log_pdelay_req_interval) == (0, 2)
+
+    def test_plain_gptp_has_none_of_them(self) -> None:
+        settings, port = resolved().gptp_settings(IDENTITY), resolved().ports[0].gptp
+        assert settings.announces
+        assert port is not None
+        assert not port.link.as_capable_on_link_up
+        assert port.oper_log_sync_interval is None
+
+    def test_a_role_is_needed(self, tmp_path: Path) -> None:
+        assert problems(tmp_path, automotive(port="")) == ["instance.main.port[0].desired_state: is missing"]
+
+    def test_autosar_reaches_the_engine(self) -> None:
+        table = {
+            "secured_fields": ["sequence_id", "domain_number"],
+            "crc_check": "validated",
+            "data_ids": list(range(16)),
+            "user_data": "CAFE",
+            "sync_to_gateway": True,
+            "secure_content": False,
+            "offset": [{"domain": 16, "offset_ns": 5_000_000_007}],
+        }
+        autosar = resolved({"autosar": table}).gptp_settings(IDENTITY).autosar
+        assert autosar == AutosarSettings(
+            crc_time_flags=0x12,
+            data_ids=tuple(range(16)),
+            crc_check=CrcCheck.VALIDATED,
+            sub_tlvs=(Status(1), UserData(2, b"\xca\xfe\x00"), OffsetTime(16, 5, 7)),
+        )
+
+    def test_without_the_table_there_is_no_autosar(self) -> None:
+        assert resolved().gptp_settings(IDENTITY).autosar is None
+
+
+class TestHotStandby:
+    INSTANCES = (
+        '[instance.a]\nprofile = "gptp"\n[[instance.a.port]]\ninterface = "eth0"\ndelay_mechanism = "common-p2p"\n'
+        '[instance.b]\nprofile = "gptp"\ndomain_number = 1\n[[instance.b.port]]\ninterface = "eth0"\n'
+    )
+
+    def test_two_instances_may_steer_one_clock_where_one_stands_in_for_the_other(self, tmp_path: Path) -> None:
+        file = tmp_path / "hot.toml"
+        file.write_text(self.INSTANCES + '[hot_standby]\nprimary = "a"\nsecondary = "b"\n')
+        settings = hot_standby_settings(load(file).hot_standby)
+        assert settings is not None
+        assert (settings.primary, settings.secondary) == ("a", "b")
+        assert settings.primary_secondary_offset_thresh == interval_from_ns(1000)
+
+    @pytest.mark.parametrize(
+        ("table", "expected"),
+        [
+            ("", "instance.b.clock: instance a steers the same clock"),
+            ('[hot_standby]\nprimary = "a"', "hot_standby.secondary: is missing"),
+            ('[hot_standby]\nprimary = "a"\nsecondary = "c"', 'hot_standby.secondary: there is no instance "c"'),
+            ('[hot_standby]\nprimary = "a"\nsecondary = "a"', "hot_standby.secondary: is the primary"),
+        ],
+    )
+    def test_what_cannot_be_is_refused(self, tmp_path: Path, table: str, expected: str) -> None:
+        assert expected in problems(tmp_path, self.INSTANCES + table + "\n")
+
+    def test_both_speak_gptp(self, tmp_path: Path) -> None:
+        text = self.INSTANCES.replace('[instance.b]\nprofile = "gptp"\ndomain_number = 1', "[instance.b]")
+        found = problems(tmp_path, text + '[hot_standby]\nprimary = "a"\nsecondary = "b"\n')
+        assert "hot_standby.secondary: instance b does not speak gPTP" in found

@@ -38,6 +38,8 @@ def config_with(profile: Profile, name: str, value: object) -> dict[str, Any]:
     port: dict[str, Any] = {"interface": "eth0"}
     if profile.communications == ("unicast",):
         port["unicast_master"] = [{"address": "192.0.2.1"}]
+    if "static_roles" in profile.gptp_rules:
+        port["desired_state"] = "slave"
     instance: dict[str, Any] = {"profile": profile.ident, "port": [port]}
     (port if name in Port.__struct_fields__ else instance)[name] = value
     return {"instance": {"main": instance}}

@@ -188,7 +188,7 @@ class TestCar:
         assert car.world.rms_ns(car.end, last_s=10, reference=car.master) <= 100
 
     def test_a_bridge_goes_on_by_what_it_had_when_its_grandmaster_is_lost(self) -> None:
-        car = Car(operational_log_sync_interval=None)
+        car = Car(oper_log_sync_interval=None)
         car.world.run(30)
         car.upper.set_up(False)
         lost_s = car.world.now_s
