@@ -12,12 +12,14 @@ from typing import ClassVar, Protocol
 from ntp.client.outputs import Output
 from ntp.client.poll import Poll
 from ntp.client.sample import Sample
-from ntp.client.samples import Estimate, Samples
+from ntp.client.samples import JUMP, Estimate, Samples
 from ntp.selection import Candidate, Combined, Policy, Selection, SourceClass, Verdict, select
 from ntp.selection_reasons import Reason
 from ntp.wire.packet import Leap
 from ptpstack.events import Event, Severity
-from ptpstack.time import MonotonicTime, TimeInterval, UtcTime
+from ptpstack.time import MonotonicTime, TimeInterval, UtcTime, interval_to_seconds
+
+SEVERAL = 2
 
 
 class Member(Protocol):
@@ -79,6 +81,21 @@ class SourceJudged(Event, frozen=True, kw_only=True):
         return f"NTP source {self.source}: {self.text}"
 
 
+class ClockFoundElsewhere(Event, frozen=True, kw_only=True):
+    """Several sources at once say that the local clock is far from where it was: this machine stood still, or was set.
+
+    A virtual machine that was paused knows it by nothing else.
+    """
+
+    severity: ClassVar[Severity] = Severity.WARNING
+
+    moved_s: float
+    sources: int
+
+    def __str__(self) -> str:
+        return f"{self.sources} NTP sources agree that the clock jumped by {self.moved_s:+.3f} s: it is acquired anew"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceOptions:
     """What an operator wants of one source beside its samples."""
@@ -101,6 +118,7 @@ class Ensemble:
         self._sampled: dict[str, tuple[Sample | None, TimeInterval]] = {}
         self._best: str | None = None
         self._combined_at: MonotonicTime | None = None
+        self._last: Combined | None = None
 
     def add(self, name: str, member: Member, options: SourceOptions) -> None:
         """Take *member* in, under a *name* that no other has."""
@@ -135,7 +153,8 @@ class Ensemble:
         """Judge all sources, and tell whose verdict is another one than before."""
         selection = self.select(local, now)
         self._best = selection.combined.best if selection.combined else None
-        return selection, [event for verdict in selection.verdicts if (event := self._news(verdict))]
+        jump = self._jump(selection.combined)
+        return selection, [*jump, *(event for verdict in selection.verdicts if (event := self._news(verdict)))]
 
     def is_due(self, combined: Combined, source: str, now: MonotonicTime) -> bool:
         """Tell whether what is *combined* after a sample of *source* should be followed: once an interval of the best.
@@ -152,12 +171,13 @@ class Ensemble:
 
     def begin_anew(self, now: MonotonicTime) -> None:
         """Forget what was measured, and measure again soon: nobody knows where the local clock is."""
-        self._combined_at = None
+        self._combined_at = self._last = None
         for member in self.members.values():
             member.begin_anew(now)
 
     def clock_stepped(self, delta: TimeInterval) -> None:
         """Take in that the local clock was moved by *delta*."""
+        self._last = None
         for member in self.members.values():
             member.clock_stepped(delta)
 
@@ -165,6 +185,18 @@ class Ensemble:
         """Take in that the local clock runs *change_ppb* faster from *local* on."""
         for member in self.members.values():
             member.frequency_changed(change_ppb, local)
+
+    def _jump(self, combined: Combined | None) -> list[Event]:
+        """Tell when sources that agreed before agree on something else now; one alone may have jumped itself."""
+        if combined is None:
+            return []
+        last, self._last = self._last, combined
+        if last is None or min(len(combined.names), len(last.names)) < SEVERAL:
+            return []
+        moved = combined.offset - last.offset
+        if abs(moved) <= combined.bound + last.bound + JUMP:
+            return []
+        return [ClockFoundElsewhere(moved_s=round(interval_to_seconds(moved), 3), sources=len(combined.names))]
 
     def _news(self, verdict: Verdict) -> SourceJudged | None:
         """Return what to tell; that one which agrees is near enough now and then is not worth it."""

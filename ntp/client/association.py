@@ -11,7 +11,7 @@ before it* left, as precisely as the server could stamp that (RFC 9769 2).
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from enum import Enum
 
@@ -24,6 +24,7 @@ from ntp.client.events import (
     ReplyRejected,
     SourceReachable,
     SourceUnreachable,
+    reference_name,
 )
 from ntp.client.outputs import Output, Send
 from ntp.client.packet_tests import Rejected
@@ -136,10 +137,10 @@ class Association:
     # ---- inputs
 
     def start(self, now: MonotonicTime) -> list[Output]:
-        """Begin to ask, with a burst if that is set."""
+        """Begin to ask, with a burst if that is set and nothing is known yet."""
         self.state = AssociationState.ACTIVE
         self._next_request = now
-        if self.settings.iburst:
+        if self.settings.iburst and not len(self.samples):
             self._begin_burst()
         return []
 
@@ -153,6 +154,11 @@ class Association:
         if self.state is AssociationState.ACTIVE:
             self._begin_burst()
             self._next_request = now
+
+    def restore(self, samples: Iterable[Sample], exponent: int) -> None:
+        """Begin with *samples* that were kept, asked at the interval of *exponent*; call it before :meth:`start`."""
+        self.samples.restore(samples)
+        self.poll.exponent = min(max(exponent, self.poll.least), self.poll.most)
 
     def begin_anew(self, now: MonotonicTime) -> None:
         """Forget what was measured, and ask several times at once."""
@@ -391,10 +397,3 @@ class Association:
         if self.poll.exponent == before:
             return []
         return [PollChanged(source=self.settings.name, interval_s=interval_to_seconds(self.poll.interval))]
-
-
-def reference_name(reference_id: bytes, stratum: int) -> str:
-    """Return a reference identifier for people: ``GPS`` of a stratum 1, an address or hash of the others."""
-    if stratum <= 1:
-        return "".join(chr(octet) for octet in reference_id if 0x20 < octet < 0x7F) or "none"
-    return ".".join(str(octet) for octet in reference_id)

@@ -73,3 +73,10 @@ class PollChanged(SourceEvent, frozen=True, kw_only=True):
 
     def __str__(self) -> str:
         return f"NTP source {self.source} is asked every {self.interval_s:g} s"
+
+
+def reference_name(reference_id: bytes, stratum: int) -> str:
+    """Return a reference identifier for people: ``GPS`` of a stratum 1, an address or hash of the others."""
+    if stratum <= 1:
+        return "".join(chr(octet) for octet in reference_id if 0x20 < octet < 0x7F) or "none"
+    return ".".join(str(octet) for octet in reference_id)

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import math
 from collections import deque
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from statistics import median
 
 from ntp.client.regression import Line, Point, fit
 from ntp.client.sample import Sample
-from ptpstack.time import NANOSECOND, SECOND, TimeInterval, UtcTime, interval_to_seconds
+from ptpstack.time import MILLISECOND, NANOSECOND, SECOND, TimeInterval, UtcTime, interval_to_seconds
 
 MOST_SAMPLES = 64
 UNKNOWN_SKEW_PPB = 2_000_000.0
@@ -20,6 +21,9 @@ UNKNOWN_SKEW_PPB = 2_000_000.0
 
 LEAST_SKEW_PPB = 1_000.0
 """How much any quartz may change its frequency between two looks (chrony's maxclockerror)."""
+
+JUMP: TimeInterval = 100 * MILLISECOND
+"""A clock that is so far from where its bounds allow has jumped."""
 
 _DELAY_DEVIATIONS = 10.0
 _EXCESS_OF_DEVIATION = 0.7
@@ -53,6 +57,9 @@ class Samples:
     def __len__(self) -> int:
         return len(self._kept)
 
+    def __iter__(self) -> Iterator[Sample]:
+        return iter(self._kept)
+
     @property
     def newest(self) -> Sample | None:
         """The sample that came last."""
@@ -71,17 +78,33 @@ class Samples:
     def add(self, sample: Sample) -> None:
         """Take *sample* in; a better account of the newest exchange replaces that.
 
-        Those before the line's first are forgotten: they lie on another line.
+        Those before the line's first are forgotten: they lie on another line. So are all where neither their bounds
+        nor its own leave room for this one: the local clock, or the server's, was set, or stood still.
         """
+        if self.is_elsewhere(sample):
+            self.clear()
         if self._kept and self._kept[-1].local == sample.local:
             self._kept.pop()
         self._kept.append(sample)
+        self._fit()
+
+    def restore(self, samples: Iterable[Sample]) -> None:
+        """Take *samples* in that were kept, the oldest first, instead of any."""
+        self._kept.clear()
+        self._kept.extend(samples)
         self._fit()
 
     def clear(self) -> None:
         """Forget all."""
         self._kept.clear()
         self._line = None
+
+    def is_elsewhere(self, sample: Sample) -> bool:
+        """Tell whether *sample* cannot be of the same clocks as those before it, left alone."""
+        before = self.estimate(sample.local)
+        if before is None:
+            return False
+        return abs(sample.offset - before.offset) > sample.root_distance + before.root_distance + JUMP
 
     def is_delayed(self, sample: Sample) -> bool:
         """Tell whether *sample* waited in a queue and says nothing that its delay does not explain.

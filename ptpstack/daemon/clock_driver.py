@@ -94,7 +94,7 @@ class ClockDriver:
         self._utc = UtcKeeper(clock, self.leap_seconds) if isinstance(clock, RealtimeClock) else None
         self._measuring: dict[str, MeasuringUser] = {}
         self._steered = SteeredClock(clock, check, self._record, reopen)
-        self._store = store
+        self.store = store
         self._recorder = recorder
         self._say_synchronized_at = MonotonicTime(0)
         self._deadline_timer = loop.timer(self._on_deadline)
@@ -377,7 +377,7 @@ class ClockDriver:
         if not state:
             return
         try:
-            self._store.save(self.clock.name, state)
+            self.store.save(self.clock.name, state)
         except OSError as error:
             self._record([ClockFailed(clock=self.clock.name, reason=f"its frequency cannot be kept: {error}")])
 

@@ -24,8 +24,8 @@ from ntp.transport import ClientSocket
 from ptpstack.config.ntp_table import Ntp, NtpSource, accuracy_of
 from ptpstack.daemon.clock_driver import ClockDriver
 from ptpstack.daemon.loop import Loop
-from ptpstack.daemon.ntp_driver import Names, NtpDriver
-from ptpstack.daemon.ntp_source import NtpSourceState
+from ptpstack.daemon.ntp_driver import NtpDriver
+from ptpstack.daemon.ntp_source import Names, NtpSourceState
 from ptpstack.daemon.reference_inputs import Reference
 from ptpstack.daemon.time_trust import TimeTrust
 from ptpstack.errors import ConfigError

@@ -10,16 +10,16 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from random import SystemRandom
-from typing import Any, Protocol
+from typing import Any
 
 from hw.timestamping import Timestamping
 from ntp.client.association import Association
 from ntp.client.outputs import Output, Send
 from ntp.client.sample import Sample, StampSource
 from ntp.client.settings import AssociationSettings
-from ntp.ensemble import Ensemble, SourceOptions
-from ntp.resolver import FamilyName, Resolved
-from ntp.selection import Combined, Selection
+from ntp.ensemble import ClockFoundElsewhere, Ensemble, SourceOptions
+from ntp.resolver import Resolved
+from ntp.selection import Selection
 from ntp.transport import Address, ClientSocket, NotSentError, StampKeeper
 from ntp.wire.packet import Leap
 from ptpstack.config.ntp_rules import NTP
@@ -27,11 +27,12 @@ from ptpstack.config.ntp_table import NtpSource
 from ptpstack.daemon.clock_driver import ClockDriver
 from ptpstack.daemon.events import ClockFailed
 from ptpstack.daemon.loop import Loop, monotonic_now
-from ptpstack.daemon.ntp_source import NtpSourceState, SourceResolved
+from ptpstack.daemon.ntp_measurement import measurement_of
+from ptpstack.daemon.ntp_memory import NtpMemory
+from ptpstack.daemon.ntp_source import Names, NtpSourceState, SourceResolved
 from ptpstack.daemon.ntp_status import association_dict, ensemble_dict
 from ptpstack.daemon.reference_inputs import Reference, ReferenceInputs
 from ptpstack.daemon.utc_timescale import UtcTimescale
-from ptpstack.engine.outputs import Measurement
 from ptpstack.engine.time_properties import TimeProperties
 from ptpstack.errors import HardwareError
 from ptpstack.observe.recorder import Recorder
@@ -39,36 +40,17 @@ from ptpstack.time import (
     SECOND,
     LocalTime,
     MonotonicTime,
-    PtpTime,
     TimeInterval,
     UtcTime,
 )
-from ptpstack.wire.types import ClockIdentity, PortIdentity
 
 FIRST_CHANCE: TimeInterval = 30 * SECOND
 """So long after the start NTP leaves a clock to those who steer it first, who may also know its timescale."""
 
-LONGEST_DELAY: TimeInterval = SECOND
-"""What the arbiter takes as a delay at most; a bound beyond it is a second and more anyway."""
+SAVE_EVERY: TimeInterval = 3600 * SECOND
 
 CHANCE = SystemRandom()
 _CHANGES_S = {Leap.INSERT: 1, Leap.DELETE: -1}
-
-
-class Names(Protocol):
-    """What looks names up off the loop (``ntp.resolver``)."""
-
-    def fileno(self) -> int:
-        """What becomes readable when an answer has come."""
-
-    def ask(self, name: str, port: int, family: FamilyName) -> None:
-        """Look *name* up."""
-
-    def results(self) -> list[Resolved]:
-        """Return the answers that have come."""
-
-    def close(self) -> None:
-        """Look nothing up any more."""
 
 
 @dataclass(slots=True)
@@ -127,6 +109,8 @@ class NtpDriver:
         self._loop = loop
         self._recorder = recorder
         self._requests: dict[str, _Request] = {}
+        self._memory = NtpMemory(driver.store, driver.clock.name)
+        self._save_timer = loop.timer(self._on_save)
         self._timer = loop.timer(self._on_deadline)
         self._frequency_ppb: float | None = None
         self._timescale = UtcTimescale(driver, kernel_tai_offset_s)
@@ -152,10 +136,13 @@ class NtpDriver:
             self._look_up(source)
         if self.references:
             self.references.start()
+        self._save_timer.set(monotonic_now() + SAVE_EVERY)
         self._arm()
 
     def stop(self) -> None:
-        """Ask no more."""
+        """Ask no more, and keep what is known for the next start."""
+        self._save()
+        self._save_timer.close()
         self._timer.close()
         self._loop.unwatch(self._names.fileno())
         self._names.close()
@@ -178,6 +165,17 @@ class NtpDriver:
             self._follow_timescale(delta)
         except HardwareError as error:
             self._failed(error)
+
+    def _on_save(self) -> None:
+        self._save_timer.set(monotonic_now() + SAVE_EVERY)
+        self._save()
+
+    def _save(self) -> None:
+        try:
+            local = self._utc(self._driver.clock.time())
+            self._memory.save(self.associations, local, self._driver.frequency_ppb)
+        except (HardwareError, OSError) as error:
+            self._recorder.record(ClockFailed(clock=self._driver.clock.name, reason=f"samples cannot be kept: {error}"))
 
     def host_woke(self) -> None:
         """Measure anew: the machine slept."""
@@ -222,6 +220,9 @@ class NtpDriver:
         )
         source.addresses[name] = address
         self.associations[name] = association
+        local, frequency_ppb = self._utc(self._driver.clock.time()), self._driver.frequency_ppb
+        for event in self._memory.restore(name, association, local, frequency_ppb, now):
+            self._recorder.record(event)
         self.ensemble.add(name, association, options)
         self._carry_out(name, association.start(now))
 
@@ -349,7 +350,8 @@ class NtpDriver:
         if combined is None or self._leaves_it_to_others(now) or not self.ensemble.is_due(combined, name, now):
             return
         local = self._driver.clock.time()
-        self._driver.take(self, self._measurement(combined, local))
+        exponent = self.ensemble.members[combined.best].poll.exponent
+        self._driver.take(self, measurement_of(combined, local, exponent))
         self._follow_clock()
 
     def _leaves_it_to_others(self, now: MonotonicTime) -> bool:
@@ -366,19 +368,9 @@ class NtpDriver:
             events += self._driver.leap_seconds.sources_say(change_s, self._timescale.utc_s())
         for event in events:
             self._recorder.record(event)
+            if isinstance(event, ClockFoundElsewhere):
+                self._driver.moved_by_others(0)
         return selection
-
-    def _measurement(self, combined: Combined, local: LocalTime) -> Measurement:
-        """Put what is combined as if a port 0 had measured it now, over a path as long as the bound."""
-        return Measurement(
-            port_number=0,
-            parent_port_identity=PortIdentity(ClockIdentity(), 0),
-            t1=PtpTime(int(local) - combined.offset),
-            t2=local,
-            offset_from_master=combined.offset,
-            mean_delay=min(combined.bound, LONGEST_DELAY),
-            log_sync_interval=self.ensemble.members[combined.best].poll.exponent,
-        )
 
     def _failed(self, error: HardwareError) -> None:
         self._recorder.record(ClockFailed(clock=self._driver.clock.name, reason=str(error)), self.name)

@@ -7,15 +7,32 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import ClassVar, Protocol
 
 from ntp.client.association import Association, AssociationState
 from ntp.client.events import SourceEvent
-from ntp.resolver import Resolved
+from ntp.resolver import FamilyName, Resolved
 from ntp.transport import Address
 from ptpstack.config.ntp_table import NtpSource
 from ptpstack.events import Severity
 from ptpstack.time import SECOND, MonotonicTime, TimeInterval
+
+
+class Names(Protocol):
+    """What looks names up off the loop (``ntp.resolver``)."""
+
+    def fileno(self) -> int:
+        """What becomes readable when an answer has come."""
+
+    def ask(self, name: str, port: int, family: FamilyName) -> None:
+        """Look *name* up."""
+
+    def results(self) -> list[Resolved]:
+        """Return the answers that have come."""
+
+    def close(self) -> None:
+        """Look nothing up any more."""
+
 
 REFRESH: TimeInterval = 14 * 86_400 * SECOND
 """A name is looked up again after so long even if its servers answer: pools ask for it."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ntp.client.association import Association, AssociationState, reference_name
+from ntp.client.association import Association, AssociationState
+from ntp.client.events import reference_name
 from ntp.ensemble import Ensemble, Member
 from ptpstack.time import MonotonicTime, UtcTime, interval_to_ns, interval_to_seconds
 

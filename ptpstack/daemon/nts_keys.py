@@ -23,7 +23,7 @@ from ntp.resolver import FamilyName, Resolved, literal
 from ntp.transport import Address
 from ptpstack.config.ntp_table import NtpSource
 from ptpstack.daemon.loop import Loop, monotonic_now
-from ptpstack.daemon.ntp_driver import Names
+from ptpstack.daemon.ntp_source import Names
 from ptpstack.daemon.time_trust import TimeTrust
 from ptpstack.observe.recorder import Recorder
 from ptpstack.time import SECOND, MonotonicTime, TimeInterval, interval_from_seconds

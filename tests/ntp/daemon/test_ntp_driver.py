@@ -6,6 +6,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,7 +15,7 @@ from hw.timestamping import Timestamping
 from ntp.client.events import SourceReachable
 from ntp.client.sample import StampSource
 from ntp.client.settings import AssociationSettings
-from ntp.ensemble import Ensemble, SourceJudged
+from ntp.ensemble import ClockFoundElsewhere, Ensemble, SourceJudged
 from ntp.resolver import Resolver
 from ntp.selection import Policy
 from ntp.transport import Address, ClientSocket
@@ -22,7 +23,9 @@ from ptpstack.config.ntp_table import NtpSource
 from ptpstack.daemon.events import ClockFailed
 from ptpstack.daemon.leap_seconds import LeapSeconds
 from ptpstack.daemon.ntp_driver import NtpDriver
+from ptpstack.daemon.ntp_memory import NtpMemory, SamplesRestored
 from ptpstack.daemon.ntp_source import NtpSourceState, SourceNotResolved, SourceResolved
+from ptpstack.daemon.state_store import StateStore
 from ptpstack.engine.outputs import Measurement
 from ptpstack.engine.time_properties import TimeProperties
 from ptpstack.errors import HardwareError
@@ -95,9 +98,14 @@ class FakeClockDriver:
         self.time_properties: TimeProperties | None = None
         self.taken: list[Measurement] = []
         self.leap_seconds = LeapSeconds(())
+        self.store = StateStore("")
+        self.moved: list[TimeInterval] = []
 
     def local_time(self, stamp_ns: int) -> LocalTime:
         return self.clock.local_time(stamp_ns)
+
+    def moved_by_others(self, delta: TimeInterval) -> None:
+        self.moved.append(delta)
 
     def take(self, user: NtpDriver, measurement: Measurement) -> None:
         assert user.name == "ntp"
@@ -139,6 +147,9 @@ class Bench(Workshop):
                 return
             self.run_for(0.1)
         raise AssertionError(self.ntp.as_dict())
+
+    def source_dict_or_none(self) -> dict[str, Any] | None:
+        return next(iter(self.ntp.as_dict()["sources"].values()), None)
 
     def source_dict(self) -> dict[str, Any]:
         (only,) = self.ntp.as_dict()["sources"].values()
@@ -291,3 +302,70 @@ def test_after_the_end_nothing_is_open(server: LoopbackServer) -> None:
     bench.run_for(0.5)
     assert len(server.server.requests) == requests
     assert bench.ntp._requests == {}
+
+
+def test_a_machine_that_stood_still_is_told_by_several_servers_and_acquired_anew(server: LoopbackServer) -> None:
+    """A paused virtual machine: its clocks stood still, the servers' did not."""
+    other = LoopbackServer("127.0.0.2")
+    bench = Bench(server.address, other.address, count=2)
+    bench.ntp.start()
+    bench.run_until(lambda: len(bench.clock_driver.taken) >= 6)
+    for one in (server, other):
+        one.server.offset += 60 * SECOND
+    bench.run_until(lambda: bench.clock_driver.moved)
+    (event,) = bench.events(ClockFoundElsewhere)
+    taken = len(bench.clock_driver.taken)
+    bench.run_until(lambda: len(bench.clock_driver.taken) >= taken + 3)
+    bench.ntp.stop()
+    other.close()
+    assert event.moved_s == pytest.approx(-60, abs=0.1)
+    assert interval_to_ns(bench.clock_driver.taken[-1].offset_from_master) == pytest.approx(-59.995e9, abs=3e6)
+
+
+def test_one_server_that_jumps_is_not_taken_for_this_machine(server: LoopbackServer) -> None:
+    bench = Bench(server.address)
+    bench.ntp.start()
+    bench.run_until(lambda: len(bench.clock_driver.taken) >= 6)
+    server.server.offset += 60 * SECOND
+    bench.run_until(lambda: bench.source_dict()["offset_ns"] < -50e9)
+    bench.ntp.stop()
+    assert bench.clock_driver.moved == []
+
+
+def test_a_restart_begins_with_the_samples_of_before(server: LoopbackServer, tmp_path: Path) -> None:
+    first = Bench(server.address)
+    first.ntp._memory = NtpMemory(StateStore(str(tmp_path)), "true")
+    first.ntp.start()
+    first.run_until(lambda: first.source_dict_or_none() and first.source_dict()["samples"] >= 8)
+    first.ntp.stop()
+    again = Bench(server.address)
+    again.ntp._memory = NtpMemory(StateStore(str(tmp_path)), "true")
+    again.ntp.start()
+    again.run_until(again.source_dict_or_none)
+    known = again.source_dict()
+    again.ntp.stop()
+    assert known["samples"] >= 8
+    assert known["offset_ns"] == pytest.approx(5_000_000, abs=3_000_000)
+    (event,) = again.events(SamplesRestored)
+    assert event.samples >= 8
+
+
+@pytest.mark.parametrize("reason", ["another boot", "a clock that was set", "a file of noise", "another source"])
+def test_what_no_longer_holds_is_not_restored(reason: str, server: LoopbackServer, tmp_path: Path) -> None:
+    first = Bench(server.address)
+    first.ntp._memory = NtpMemory(StateStore(str(tmp_path)), "true")
+    first.ntp.start()
+    first.run_until(lambda: len(first.clock_driver.taken) >= 4)
+    first.ntp.stop()
+    (kept,) = tmp_path.iterdir()
+    if reason == "a file of noise":
+        kept.write_text(kept.read_text().replace('"offset', '"').replace("[[", "[[null, "))
+    if reason == "another source":
+        kept.write_text(kept.read_text().replace("127.0.0.1", "127.0.0.9"))
+    boot_id = "another" if reason == "another boot" else None
+    again = Bench(server.address, ahead=5 * MILLISECOND + (SECOND if reason == "a clock that was set" else 0))
+    again.ntp._memory = NtpMemory(StateStore(str(tmp_path)), "true", boot_id=boot_id)
+    again.ntp.start()
+    again.run_until(again.source_dict_or_none)
+    again.ntp.stop()
+    assert again.events(SamplesRestored) == []
