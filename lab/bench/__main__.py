@@ -24,6 +24,7 @@ CASES = {
     "sim": "the simulator: CPU time of an event, and of a slave's second, with 50 and 1000 slaves",
     "slave": "a slave on software stamps: true offset and time to lock",
     "boundary": "boundary and transparent clocks, against the truth, in the VM and simulated (minutes a round)",
+    "ntp_client": "NTP clients: memory, CPU, and how well each knows the time (some four minutes a round)",
     "hardware": "hardware stamps on the virtual NIC, against the truth (a quarter of an hour a round; not by default)",
 }
 QUICK = ["codec", "start", "serve", "follow", "slave"]

@@ -67,6 +67,7 @@ format = "linuxptp"
 socket = ""
 [state]
 directory = ""
+time_floor = false
 """
 
 

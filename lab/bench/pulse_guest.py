@@ -53,6 +53,7 @@ format = "linuxptp"
 socket = ""
 [state]
 directory = ""
+time_floor = false
 """
 TS2PHC = """[global]
 use_syslog 0

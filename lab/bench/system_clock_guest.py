@@ -49,6 +49,7 @@ format = "linuxptp"
 socket = ""
 [state]
 directory = ""
+time_floor = false
 """
 
 

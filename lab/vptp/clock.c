@@ -128,6 +128,9 @@ static int vptp_enable(struct ptp_clock_info *info, struct ptp_clock_request *re
 		return vptp_enable_extts(clock_of(info), &request->extts, on);
 	case PTP_CLK_REQ_PEROUT:
 		return vptp_enable_perout(clock_of(info), &request->perout, on);
+	case PTP_CLK_REQ_PPS:
+		WRITE_ONCE(clock_of(info)->pps, on);
+		return 0;
 	default:
 		return -EOPNOTSUPP;
 	}
@@ -145,6 +148,7 @@ static const struct ptp_clock_info vptp_info = {
 	.n_ext_ts = 1,
 	.n_per_out = 1,
 	.n_pins = 2,
+	.pps = 1,
 	.adjfine = vptp_adjfine,
 	.adjphase = vptp_adjphase,
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 6, 0)

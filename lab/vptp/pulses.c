@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Pulses: PEROUT of one clock, by wire, to EXTTS of others.
+ * Pulses: PEROUT of one clock, by wire, to EXTTS and PPS of others.
  */
 #include <linux/math64.h>
 
@@ -51,6 +51,10 @@ static void extts_edge(struct vptp_clock *clock, s64 when)
 			   vptp_jitter(&clock->random, clock->extts_jitter_ns)) >> 32;
 	if (clock->extts && clock->ptp)
 		ptp_clock_event(clock->ptp, &event);
+	if (clock->pps && clock->ptp) { /* /dev/ppsN: stamped by the system's clock, as an interrupt would be */
+		event.type = PTP_CLOCK_PPS;
+		ptp_clock_event(clock->ptp, &event);
+	}
 	spin_unlock_irqrestore(&clock->lock, flags);
 }
 

@@ -67,6 +67,7 @@ struct vptp_clock {
 	struct rnd_state random;
 
 	bool extts;
+	bool pps;
 	s64 perout_period;	/* ns; 0 is off */
 	s64 perout_next;	/* ns of this clock */
 	struct hrtimer perout_timer;

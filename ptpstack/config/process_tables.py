@@ -37,6 +37,15 @@ class State(Table, frozen=True):
     directory: Annotated[str, Meta(description="Where frequencies, samples and the time are kept; empty: nowhere.")] = (
         "/var/lib/ptpstack"
     )
+    time_floor: Annotated[
+        bool,
+        Meta(
+            description=(
+                "Put a system clock that is kept here on the earliest instant that it can be, should it read less; "
+                "false for a network that lives in the past."
+            )
+        ),
+    ] = True
     floor_files: Annotated[
         tuple[str, ...] | UnsetType,
         Meta(

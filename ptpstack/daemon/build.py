@@ -217,6 +217,7 @@ def _time_trust(config: Config) -> TimeTrust:
         monotonic_s=time.monotonic,
         kernel_says_kept=RealtimeClock(tai_offset_s=0).is_synchronized,
         files=files,
+        has_floor=config.state.time_floor,
     )
 
 

@@ -64,6 +64,7 @@ class HostWatch:
 
     def start(self) -> None:
         """Listen from now on."""
+        self._asleep, self._looked_at = self._asleep_now(), self._now()
         try:
             self._set_watch = ClockSetWatch()
         except HardwareError as error:

@@ -79,8 +79,8 @@ class TimeTrusted(Event, frozen=True, kw_only=True):
 class TimeTrust:
     """The floor of the time, and whether *now_s*, CLOCK_REALTIME, is to be trusted.
 
-    *directory* is where the time is kept over restarts ("": nowhere). *kernel_says_kept*: whether another program
-    keeps the clock, by the kernel's flag.
+    *directory* is where the time is kept over restarts ("": nowhere). *has_floor*: whether what is known counts.
+    *kernel_says_kept*: whether another program keeps the clock, by the kernel's flag.
     """
 
     def __init__(
@@ -92,11 +92,12 @@ class TimeTrust:
         kernel_says_kept: Callable[[], bool],
         files: Sequence[Path] = FILES,
         rtc: Path = RTC,
+        has_floor: bool = True,
     ) -> None:
         self._saved = Path(directory) / SAVED_FILE if directory else None
         self._now_s, self._monotonic_s = now_s, monotonic_s
         self._kernel_says_kept = kernel_says_kept
-        self.floor = _floor(self._saved, files)
+        self.floor = _floor(self._saved, files) if has_floor else Floor(0, "none is asked for")
         self.trusted_since_s: float | None = None
         self.trusted_by = ""
         self._began = now_s() - monotonic_s()

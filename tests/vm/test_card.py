@@ -4,10 +4,10 @@ import pytest
 
 from lab.vm import Guest
 from tests.vm.boot import Boot, chosen, names_of
-from tests.vm.guest import bed, clocks, host_clocks, peers, phc_command, port_clocks, ports, reload
+from tests.vm.guest import bed, clocks, host_clocks, peers, phc_command, port_clocks, ports, reload, time_sources
 
 CARD = (clocks, ports, peers, reload, port_clocks)
-MODULES = (clocks, ports, peers, phc_command, host_clocks, reload, port_clocks)
+MODULES = (clocks, ports, peers, phc_command, host_clocks, time_sources, reload, port_clocks)
 
 pytestmark = [pytest.mark.vm, pytest.mark.timeout(3000)]  # the first waits for the whole boot
 
@@ -29,4 +29,9 @@ def test_the_phc_command(boot: Boot, check: str) -> None:
 
 @pytest.mark.parametrize("check", names_of([host_clocks]))
 def test_the_clocks_of_the_host(boot: Boot, check: str) -> None:
+    boot.expect(check)
+
+
+@pytest.mark.parametrize("check", names_of([time_sources]))
+def test_the_system_clock_by_one_source_after_another(boot: Boot, check: str) -> None:
     boot.expect(check)

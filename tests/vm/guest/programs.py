@@ -22,7 +22,8 @@ event_file = "{events}"
 [control]
 socket = "{socket}"
 [state]
-directory = ""
+directory = "{state}"
+time_floor = {floor}
 """
 
 
@@ -46,14 +47,27 @@ class Program:
 
 
 class Daemon(Program):
-    """Our daemon: what it says of itself, and the events that it has recorded."""
+    """Our daemon: what it says of itself, and the events that it has recorded.
 
-    def __init__(self, name: str, configuration: str, *, namespace: str = "") -> None:
+    The guest lives in the past, before this program was installed: *floor* tells whether that counts.
+    """
+
+    def __init__(
+        self, name: str, configuration: str, *, namespace: str = "", state: str = "", floor: bool = False
+    ) -> None:
         self.socket, self._events = f"/run/{name}.socket", Path(f"/run/{name}.events")
         for leftover in (Path(self.socket), self._events):
             leftover.unlink(missing_ok=True)
         file = Path(f"/run/{name}.toml")
-        file.write_text(CONFIGURATION.format(configuration=configuration, events=self._events, socket=self.socket))
+        file.write_text(
+            CONFIGURATION.format(
+                configuration=configuration,
+                events=self._events,
+                socket=self.socket,
+                state=state,
+                floor=str(floor).lower(),
+            )
+        )
         super().__init__(name, [sys.executable, "-m", "ptpstack", "run", "-c", file], namespace=namespace)
 
     def events(self, kind: str) -> list[dict[str, Any]]:
