@@ -14,6 +14,9 @@ from tests.vm.guest.bed import soon
 
 RESULTS = Path(os.environ.get("RESULTS", "."))
 
+START_S = 600
+"""In the guest's time, which runs ahead while the host is slow to hand it the files of a program."""
+
 CONFIGURATION = """
 {configuration}
 [log]
@@ -90,7 +93,7 @@ class Daemon(Program):
             except OSError:
                 return False
 
-        soon(answers, 60)
+        soon(answers, START_S)
 
     def end(self) -> None:
         """Ask it to end, and wait until it has, without complaint."""
