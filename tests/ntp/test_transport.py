@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import select
 import socket
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -26,6 +27,15 @@ def server(request: pytest.FixtureRequest) -> Iterator[socket.socket]:
 
 def client_of(server: socket.socket) -> ClientSocket:
     return ClientSocket(Address(server.family, server.getsockname()), Timestamping.SOFTWARE)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def kernel_stamps() -> Iterator[None]:
+    """The kernel begins to stamp a while after the first socket asks for it."""
+    keeper = StampKeeper()
+    time.sleep(0.2)
+    yield
+    keeper.close()
 
 
 def wait(client: ClientSocket) -> None:
