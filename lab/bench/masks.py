@@ -56,6 +56,7 @@ def measure(rounds: int) -> Iterator[Row]:
     name = "linuxptp's pi"
     yield Row("transfer", "bandwidth (at least 0.05)", "Hz", [ours.bandwidth_hz], [peer.bandwidth_hz], name, 0.1)
     yield Row("transfer", "gain peaking", "dB", [ours.peaking_db], [peer.peaking_db], name, MOST_PEAKING_DB)
+    yield from _holdover()
     network = chain(seeds=rounds)
     yield Row("chain of 20", "max|TE|, PRTC-A before it", "ns", network.max_abs_te_ns[-1].tolist(), limit=1100.0)
     by_round = [judge(load_mask(NETWORK[1]), network.analysis(seed)).results for seed in range(rounds)]
@@ -74,6 +75,20 @@ def _limits(case: str, by_round: list[tuple[LimitResult, ...]]) -> Iterator[Row]
             yield Row(case, f"{limit.title}, of the mask at most", "", shares, limit=1.0)
         else:
             yield Row(case, _title(limit), "ns", [point.value_ns for point in points], limit=limit.ns)
+
+
+def _holdover() -> Iterator[Row]:
+    """Yield how far 200 clocks are off without measurements, and against what is stated of them; no mask is known."""
+    from lab.bench.holdover import trial  # noqa: PLC0415 (it draws, and loads what that needs)
+
+    for kind in ("ocxo", "rubidium"):
+        hours, errors_ns, bounds_ns = trial(kind)
+        for seconds in (1000.0, 14_400.0):
+            at = int(np.searchsorted(hours, seconds / 3600.0))
+            name = f"{kind}, {seconds:.0f} s"
+            yield Row("holdover", f"{name}: |error|, 95 % of 200", "ns", [float(np.quantile(abs(errors_ns[at]), 0.95))])
+            shares = abs(errors_ns[at]) / bounds_ns[at]
+            yield Row("holdover", f"{name}: of the bound at most", "", [float(shares.max())], limit=1.0)
 
 
 def _title(limit: Limit) -> str:

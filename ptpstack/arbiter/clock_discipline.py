@@ -21,7 +21,7 @@ from profiles.loader import DegradationName
 from ptpstack.arbiter.clock_arbiter import ClockArbiter, Verdict
 from ptpstack.arbiter.clock_prediction import ClockPrediction
 from ptpstack.arbiter.clock_state import ClockState
-from ptpstack.arbiter.events import ClockHeld, FrequencyRestored
+from ptpstack.arbiter.events import ClockHeld, FrequencyRestored, OscillatorForgotten
 from ptpstack.arbiter.holdover_worth import HoldoverSettings
 from ptpstack.arbiter.learnt_frequency import LearntFrequency
 from ptpstack.arbiter.outputs import ClockMoved, Output, Purpose, Sampled, ServoLocked, Steer
@@ -271,6 +271,13 @@ class ClockDiscipline:
             return []
         self._lose_phase()
         return self._lost("another hand set its frequency")
+
+    def oscillator_changed(self, reason: str) -> list[Event]:
+        """Take that the physical layer, or no longer the physical layer, makes the clock's frequency."""
+        if not self.prediction.is_known:
+            return []
+        self.prediction.forget_oscillator()
+        return [OscillatorForgotten(clock=self.arbiter.clock, reason=reason)]
 
     def clock_replaced(self, clock: str) -> list[Output]:
         """Take that another device, called *clock*, stands where the clock was; it may show any time."""

@@ -22,6 +22,7 @@ class ClockPrediction:
 
     def __init__(self, *, senses_temperature: bool = False) -> None:
         self.temperature_c: float | None = None
+        self._senses_temperature = senses_temperature
         self._holdover = Holdover(senses_temperature=senses_temperature)
         self._blocks = HoldoverBlocks()
         self._frequency_ppb = 0.0
@@ -78,6 +79,12 @@ class ClockPrediction:
         self._origin = self._last_block = None
         self._blocks = HoldoverBlocks()
         self._holdover.forget_phase()
+
+    def forget_oscillator(self) -> None:
+        """Take that something else makes its frequency now: nothing that was learnt holds."""
+        self.forget_phase()
+        self._holdover = Holdover(senses_temperature=self._senses_temperature)
+        self.unrest_ppb = 0.0
 
     # -- what follows from it ----------------------------------------------------------------------------
 

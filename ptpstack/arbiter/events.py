@@ -217,3 +217,15 @@ class PathChanged(Event, frozen=True, kw_only=True):
             f"and took {self.learnt_delay_ns:.0f} ns while its asymmetry was learnt: known within {self.bound_ns:.0f} "
             "ns only; next: restore the path, or the reference"
         )
+
+
+class OscillatorForgotten(Event, frozen=True, kw_only=True):
+    """What was learnt for holdover holds no more, as something else makes the clock's frequency."""
+
+    severity: ClassVar[Severity] = Severity.NOTICE
+
+    clock: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.clock}: what was learnt of its frequency is forgotten, and its bound unknown: {self.reason}"

@@ -61,6 +61,15 @@ class SyncE(Table, frozen=True):
             )
         ),
     ] = "dpll"
+    drives_hardware_clocks: Annotated[
+        bool,
+        Meta(
+            description=(
+                "That the hardware clocks of this machine run on the DPLL's frequency: what was learnt of them for "
+                "holdover is forgotten when it is locked to something else."
+            )
+        ),
+    ] = True
     clock_id: Annotated[
         str,
         Meta(

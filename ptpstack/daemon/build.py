@@ -291,7 +291,14 @@ def _synce(config: Config, plant: Plant, loop: Loop, recorder: Recorder) -> Sync
         arbiter = plant.clocks[real_clock(config.source[name].clock, config.clock)].arbiter
         return arbiter.state is ClockState.LOCKED and arbiter.writer == f"source.{name}"
 
-    return build_synce(config.synce, {name: partial(is_locked, name) for name in config.source}, loop, recorder)
+    def forget_oscillators(reason: str) -> None:
+        for driver in plant.clocks.values():
+            if driver.clock.stamping is Timestamping.HARDWARE:
+                for event in driver.discipline.oscillator_changed(reason):
+                    recorder.record(event)
+
+    locked = {name: partial(is_locked, name) for name in config.source}
+    return build_synce(config.synce, locked, forget_oscillators, loop, recorder)
 
 
 def _announced_worth(config: Config, plant: Plant, loop: Loop, recorder: Recorder) -> Iterator[AnnouncedWorth]:

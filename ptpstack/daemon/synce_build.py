@@ -23,9 +23,16 @@ from ptpstack.wire.types import ClockIdentity
 
 
 def build_synce(
-    config: SyncE, is_locked: Mapping[str, Callable[[], bool]], loop: Loop, recorder: Recorder
+    config: SyncE,
+    is_locked: Mapping[str, Callable[[], bool]],
+    on_lock: Callable[[str], None],
+    loop: Loop,
+    recorder: Recorder,
 ) -> SyncEDriver:
-    """Return what drives *config*; *is_locked* tells of each source of pulses whether its clock is locked to it."""
+    """Return what drives *config*; *is_locked* tells of each source of pulses whether its clock is locked to it.
+
+    *on_lock* is told when the DPLL makes another frequency, where clocks run on it.
+    """
     levels = quality_levels(config.network_option)
     sources = [FrequencySource(port.interface, port.priority) for port in config.port if port.priority]
     sources += [FrequencySource(one.name, one.priority, reason="not looked at yet") for one in config.input]
@@ -55,6 +62,7 @@ def build_synce(
         if config.frequency == "dpll"
         else None,
         assumed_lock=FrequencyLock.LOCKED if config.frequency == "locked" else FrequencyLock.UNKNOWN,
+        on_lock=on_lock if config.drives_hardware_clocks else lambda _reason: None,
         loop=loop,
         recorder=recorder,
     )

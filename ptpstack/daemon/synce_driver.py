@@ -44,7 +44,7 @@ class SyncEDriver:
     """Drives *clock*, whose links *open_socket* opens while *link_is_up*.
 
     *inputs* tell whether inputs without ESMC are there: their level, or None, and why. *open_dpll* gives the DPLL, or
-    raises ``HardwareError``; without it *assumed_lock* holds.
+    raises ``HardwareError``; without it *assumed_lock* holds. *on_lock* takes that another frequency is made, and why.
     """
 
     def __init__(
@@ -56,6 +56,7 @@ class SyncEDriver:
         inputs: Mapping[str, Callable[[], tuple[QualityLevel | None, str]]],
         open_dpll: Callable[[], DpllControl] | None,
         assumed_lock: FrequencyLock,
+        on_lock: Callable[[str], None] = lambda _reason: None,
         loop: Loop,
         recorder: Recorder,
     ) -> None:
@@ -64,6 +65,7 @@ class SyncEDriver:
         self._link_is_up = link_is_up
         self._inputs = inputs
         self._open_dpll = open_dpll
+        self._on_lock = on_lock
         self._loop = loop
         self._recorder = recorder
         self._sockets: dict[str, SlowProtocolSocket] = {}
@@ -211,10 +213,13 @@ class SyncEDriver:
             self._lose_dpll(error)
             return
         if lock is not self.clock.lock:
-            self.clock.lock = lock
+            before, self.clock.lock = self.clock.lock, lock
             selected = self.clock.selection.selected
             name, level = selected.name if selected else None, str(self.clock.level)
-            self._recorder.record(FrequencyLockChanged(lock=lock.value, source=name, quality_level=level))
+            changed = FrequencyLockChanged(lock=lock.value, source=name, quality_level=level)
+            self._recorder.record(changed)
+            if before is not FrequencyLock.UNKNOWN and FrequencyLock.LOCKED in (before, lock):
+                self._on_lock(str(changed))
             self._send()
 
     def _lose_dpll(self, error: HardwareError) -> None:

@@ -280,3 +280,15 @@ def test_an_offset_beyond_the_step_threshold_is_shown_at_once() -> None:
     bench.servo.samples.clear()
     bench.sample(ClockCommand(LOCKED, 5.0), offset_from_master=interval_from_ns(2e6))
     assert [offset for offset, _ in bench.servo.samples] == [interval_from_ns(2e6)]
+
+
+def test_when_another_frequency_drives_the_clock_its_holdover_is_out_of_spec_until_it_is_learnt_anew() -> None:
+    bench = Bench()
+    hold(bench)
+    discipline = bench.discipline
+    assert discipline.holdover_would_be(bench.now) is ClockState.HOLDOVER_IN_SPEC
+    (event,) = discipline.oscillator_changed("the DPLL is in holdover")
+    assert "forgotten" in str(event)
+    assert discipline.bound_ns(bench.now) is None
+    assert discipline.holdover_would_be(bench.now) is ClockState.HOLDOVER_OUT_OF_SPEC
+    assert discipline.oscillator_changed("again") == []

@@ -86,6 +86,7 @@ class Bench:
         self.shop = Workshop()
         self.socket, self.dpll = FakeSocket(), FakeDpll()
         self.level: QualityLevel | None = None
+        self.told: list[str] = []
         sources = [FrequencySource("eth0", 1), FrequencySource("gnss", 2)]
         selection = Selection(sources, LEVELS, LEVELS.named("EEC1"), wait_to_restore=0, hold_off=0)
         self.has_dpll = has_dpll
@@ -96,6 +97,7 @@ class Bench:
             inputs={"gnss": lambda: (self.level, "no pulses")},
             open_dpll=self.open_dpll,
             assumed_lock=FrequencyLock.UNKNOWN,
+            on_lock=self.told.append,
             loop=self.shop.loop,
             recorder=self.shop.recorder,
         )
@@ -124,6 +126,7 @@ def test_what_is_heard_selects_the_pin_and_the_lock_makes_the_category(bench: Be
     bench.shop.run_for(0)
     assert bench.driver.frequency() == "category_1"
     assert bench.shop.events(FrequencyLockChanged)[-1].quality_level == "QL-PRC"
+    assert bench.told == ["SyncE: the DPLL is locked, source eth0: QL-PRC leaves this machine"]
     assert bench.socket.sent[-1] == EsmcPdu(0xF, is_event=bench.socket.sent[-1].is_event)
 
 

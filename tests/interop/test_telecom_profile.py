@@ -71,7 +71,7 @@ def observe(directory: Path, network: Network, *, first: int, second: int) -> Ou
         network.cable(nodes[name], "eth0", nodes["boundary"], f"eth{number}")
     network.settle()
     masters = [Ptp4l(nodes[name], directory / name, "eth0", **TELECOM, **PRIMARY) for name in ("first", "second")]
-    listens = {"slaveOnly": 1, "freq_est_interval": 0, "summary_interval": 0}
+    listens = {"slaveOnly": 1, "freq_est_interval": 0, "summary_interval": -3}
     below = Ptp4l(nodes["below"], directory / "below", "eth0", **TELECOM, **listens)
     daemon = Daemon(nodes["boundary"], directory / "ours", CONFIGURATION.format(first=first, second=second))
     capture = Capture(nodes["below"], "eth0", directory / "below.pcap")

@@ -35,7 +35,7 @@ TELECOM = {
     "maxStepsRemoved": 255,
 }
 PRIMARY = {"clockClass": 6, "clockAccuracy": 0x21, "offsetScaledLogVariance": 0x4E5D, "timeSource": 0x20}
-LISTENS = {"slaveOnly": 1, "freq_est_interval": 0, "summary_interval": 0}
+LISTENS = {"slaveOnly": 1, "freq_est_interval": 0, "summary_interval": -3}
 SOFT_CLOCK = """
 [clock.soft]
 type = "soft"
@@ -60,6 +60,10 @@ interface = "eth0"
 [[instance.main.port]]
 interface = "eth1"
 master_only = true
+
+[[instance.main.port]]
+interface = "eth2"
+local_priority = 1
 """
 SLAVE = f"""
 [instance.main]
@@ -96,11 +100,12 @@ class Site:
     """T-GM (ptp4l) to our T-BC and our T-TSC; a ptp4l below the T-BC, and another below our T-GM."""
 
     def __init__(self, network: Network, directory: Path) -> None:
-        names = ("gm", "bc", "below", "tsc", "ours", "under")
+        names = ("gm", "bc", "below", "tsc", "ours", "under", "rogue")
         self.nodes: dict[str, Node] = {name: network.node(name) for name in names}
         for number, (a, b, interface) in enumerate((("gm", "bc", "eth0"), ("gm", "tsc", "eth0"))):
             network.cable(self.nodes[a], f"eth{number}", self.nodes[b], interface)
         network.cable(self.nodes["bc"], "eth1", self.nodes["below"], "eth0")
+        network.cable(self.nodes["bc"], "eth2", self.nodes["rogue"], "eth0")
         network.cable(self.nodes["ours"], "eth0", self.nodes["under"], "eth0")
         network.settle()
         self.gm = Ptp4l(self.nodes["gm"], directory / "gm", "eth0", "eth1", **TELECOM, **PRIMARY)
@@ -179,6 +184,39 @@ def test_frames_that_the_profile_forbids_are_refused_and_told(site: Site) -> Non
     reasons = {event["reason"] for event in site.daemons["bc"].events() if event["event"] == "FrameRefused"}
     assert any("VLAN tag (VLAN 100)" in reason for reason in reasons)
     assert any("unicast" in reason for reason in reasons)
+
+
+ROGUE = """
+import socket, sys, time
+from ptpstack.wire import messages
+from ptpstack.wire.message import encode
+from ptpstack.wire.types import ClockIdentity, ClockQuality, PortIdentity
+
+identity = ClockIdentity.from_text("020000.fffe.000666")
+sending = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
+sending.bind(("eth0", 0))
+for number in range(40):
+    announce = messages.Announce(
+        domain_number=24,
+        source_port_identity=PortIdentity(identity, 1),
+        sequence_id=number,
+        log_message_interval=-3,
+        grandmaster_identity=identity,
+        grandmaster_clock_quality=ClockQuality(6, 0x21, 0x4E5D),
+        grandmaster_priority2=128,
+    )
+    sending.send(bytes.fromhex("0180c200000e" "020000000666" "88f7") + encode(announce))
+    time.sleep(0.125)
+"""
+
+
+def test_a_master_that_only_announces_is_chosen_once_and_left_for_one_that_serves(site: Site) -> None:
+    grandmaster = site.instance("bc")["parentDS"]["grandmasterIdentity"]
+    site.nodes["rogue"].run([sys.executable, "-c", ROGUE])
+    told = [event for event in site.daemons["bc"].events() if event["event"] == "SignalFailed"]
+    assert [(event["signal_fail"], event["port_identity"]) for event in told] == [("lossSync", "020000.fffe.000666-1")]
+    site.wait("bc", lambda status: verdict(status) == "locked", "locked again")
+    assert site.instance("bc")["parentDS"]["grandmasterIdentity"] == grandmaster
 
 
 def test_the_lost_grandmaster_is_held_by_class_135_or_165_and_never_announced_as_248(site: Site) -> None:
