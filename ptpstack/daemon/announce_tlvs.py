@@ -9,7 +9,7 @@ from typing import Protocol
 
 from ptpstack.config.model import Instance
 from ptpstack.core.instance import PtpInstance
-from ptpstack.daemon.local_time import alternate_time_offset
+from ptpstack.daemon.local_time import alternate_time_offset, leap_is_near
 from ptpstack.daemon.loop import Loop, monotonic_now
 from ptpstack.errors import HardwareError
 from ptpstack.time import SECOND, LocalTime, TimeInterval
@@ -56,7 +56,7 @@ class AnnounceTlvs:
         self._zone = zone
         self._clock = clock
         self._drifted_ns = drifted_ns
-        self._local_time: tuple[int, Tlv] | None = None
+        self._local_time: tuple[tuple[int, bool], Tlv] | None = None
         self._timer = loop.timer(self._renew)
 
     def start(self) -> None:
@@ -86,7 +86,7 @@ class AnnounceTlvs:
         return ()
 
     def _alternate_time(self) -> tuple[Tlv, ...]:
-        """Return the local time, computed anew each minute; none of a clock that does not show TAI."""
+        """Return the local time, anew each minute and when a leap second is near; none of a clock that shows no TAI."""
         properties = self._instance.time_properties_ds
         if self._zone is None or not properties.ptp_timescale:
             return ()
@@ -94,8 +94,9 @@ class AnnounceTlvs:
             ptp_s = int(self._clock().time()) // SECOND
         except HardwareError:  # told by whoever steers it
             return ()
-        utc_s = ptp_s - properties.current_utc_offset
-        if self._local_time is None or utc_s // 60 != self._local_time[0]:
-            tlv = alternate_time_offset(self._zone, utc_s, properties.current_utc_offset)
-            self._local_time = utc_s // 60, tlv
+        utc_s, leap = ptp_s - properties.current_utc_offset, properties.leap61 - properties.leap59
+        is_near = leap_is_near(utc_s, leap)
+        if self._local_time is None or self._local_time[0] != (utc_s // 60, is_near):
+            tlv = alternate_time_offset(self._zone, utc_s, properties.current_utc_offset, leap)
+            self._local_time = (utc_s // 60, is_near), tlv
         return (self._local_time[1],)

@@ -13,12 +13,16 @@ KEY_FIELD = 1
 LOOK_AHEAD = timedelta(days=400)
 STEP = timedelta(days=7)
 NAME_OCTETS = 10
+LEAP_TOLD_BEFORE_S = 10
 
 
-def alternate_time_offset(zone: tzinfo, utc_s: int, current_utc_offset_s: int) -> AlternateTimeOffsetIndicator:
+def alternate_time_offset(
+    zone: tzinfo, utc_s: int, current_utc_offset_s: int, leap: int = 0
+) -> AlternateTimeOffsetIndicator:
     """Return the TLV for *zone* at *utc_s* (POSIX seconds), relative to a PTP timescale that is TAI.
 
-    ``time_of_next_jump`` is in PTP seconds, 0 where no change is known within some 400 days.
+    ``time_of_next_jump`` is in PTP seconds, 0 where no change is known within some 400 days. *leap* is the second that
+    the UTC day ends with more (1) or less (-1): the jump of the last ten seconds before (IEEE C37.238-2017 5.3).
     """
     now = datetime.fromtimestamp(utc_s, UTC)
     offset_s = _offset_s(zone, now)
@@ -26,6 +30,8 @@ def alternate_time_offset(zone: tzinfo, utc_s: int, current_utc_offset_s: int) -
     if (change := next_change(zone, now)) is not None:
         jump_seconds = _offset_s(zone, change) - offset_s
         time_of_next_jump = round(change.timestamp()) + current_utc_offset_s
+    if leap_is_near(utc_s, leap):
+        jump_seconds, time_of_next_jump = -leap, _day_end_s(utc_s) + leap + current_utc_offset_s
     return AlternateTimeOffsetIndicator(
         key_field=KEY_FIELD,
         current_offset=offset_s - current_utc_offset_s,
@@ -33,6 +39,15 @@ def alternate_time_offset(zone: tzinfo, utc_s: int, current_utc_offset_s: int) -
         time_of_next_jump=time_of_next_jump,
         display_name=(now.astimezone(zone).tzname() or "").encode()[:NAME_OCTETS],
     )
+
+
+def leap_is_near(utc_s: int, leap: int) -> bool:
+    """Whether the day of *utc_s* ends within ten seconds, and with a leap second."""
+    return bool(leap) and 0 < _day_end_s(utc_s) + leap - utc_s <= LEAP_TOLD_BEFORE_S
+
+
+def _day_end_s(utc_s: int) -> int:
+    return (utc_s // 86_400 + 1) * 86_400
 
 
 def next_change(zone: tzinfo, now: datetime) -> datetime | None:

@@ -53,3 +53,20 @@ def test_every_change_that_is_told_comes_and_none_before(year: int) -> None:
         after = alternate_time_offset(zone, change, TAI_MINUS_UTC)
         assert after.current_offset == before.current_offset + before.jump_seconds
         now = change
+
+
+@pytest.mark.parametrize(
+    ("leap", "now", "jump_s", "at"),
+    [
+        (1, (2026, 12, 31, 23, 59, 49), 3600, (2027, 3, 28, 1)),
+        (1, (2026, 12, 31, 23, 59, 51), -1, (2027, 1, 1, 0, 0, 1)),
+        (1, (2026, 12, 31, 23, 59, 59), -1, (2027, 1, 1, 0, 0, 1)),
+        (-1, (2026, 12, 31, 23, 59, 50), 1, (2026, 12, 31, 23, 59, 59)),
+        (0, (2026, 12, 31, 23, 59, 59), 3600, (2027, 3, 28, 1)),
+    ],
+)
+def test_a_leap_second_is_told_in_the_ten_seconds_before(
+    leap: int, now: tuple[int, ...], jump_s: int, at: tuple[int, ...]
+) -> None:
+    tlv = alternate_time_offset(ZoneInfo("Europe/Berlin"), utc(*now), TAI_MINUS_UTC, leap)
+    assert (tlv.jump_seconds, tlv.time_of_next_jump) == (jump_s, utc(*at) + TAI_MINUS_UTC)
