@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from profiles.loader import load_profile, profile_names
-from ptpstack.conform.requirements import Requirement, all_requirements
+from ptpstack.conform.requirements import Requirement, all_requirements, why_untestable
 from ptpstack.conform.run import Verdict, run
 from ptpstack.conform.simulated import SimulatedPort
 
@@ -24,6 +24,8 @@ ptpstack conform default-p2p --against SOCKET --interface eth1      # and what i
 ptpstack conform default-p2p --against SOCKET --interface eth1 --send   # and what it makes of test frames
 ```
 
+All of it takes a few seconds simulated, and some ten minutes on a port that announces once a second.
+
 `eth1` is an interface of this machine at the other end of the port's link: one cable, nothing else on it. With `--send`
 the command plays masters, neighbours and rogues there; the clock under test follows them, so keep it off a plant in
 service. `--json` prints the outcomes for programs. The exit code is 1 if anything failed.
@@ -32,7 +34,8 @@ service. `--json` prints the outcomes for programs. The exit code is 1 if anythi
 standard say. Each outcome is `pass`, `fail`, or `not testable` with the reason. Every check is itself tested: on a
 clock with a fault it must fail (`tests/conform`).
 
-In the columns: how it is tried (s: simulated, l: on a running port), and the simulator's outcome for each profile.
+In the columns: how it is tried (s: simulated, l: on a running port), and the simulator's outcome for each profile that
+the tester can speak: it negotiates no unicast, and knows nothing of IEEE 802.1AS.
 """
 
 
@@ -41,6 +44,7 @@ def document() -> str:
     outcomes = {
         name: {outcome.requirement.ident: outcome for outcome in run(SimulatedPort(load_profile(name)), "simulated")}
         for name in profile_names()
+        if not why_untestable(load_profile(name))
     }
     marks = {Verdict.PASS: "pass", Verdict.FAIL: "**fail**", Verdict.NOT_TESTABLE: "-"}
     head = ("requirement", "what", "from", "tried", *outcomes)

@@ -19,6 +19,9 @@ from ptpstack.wire.types import ClockIdentity
 
 M = TypeVar("M", bound=Message)
 POLL_S, STAMP_S, STATUS_S = 0.002, 0.3, 0.05
+FAULT_S = 20.0
+"""How long a port may be FAULTY for what the check before did to it."""
+
 PEER_DELAY = (PdelayReq, PdelayResp, PdelayRespFollowUp)
 
 
@@ -109,13 +112,16 @@ class LivePort:
         return ClockIdentity.from_text(self.default_ds()["clockIdentity"])
 
     def become(self, role: RoleName) -> None:
-        """Wait until the port has forgotten the tester's masters; other roles than its own cannot be asked for."""
+        """Wait until the port has got over the check before; other roles than its own cannot be asked for."""
         if role != "ordinary":
             raise NotTestable("needs a clock that begins in another role; --simulate can")
         self.epoch += 1
         if self._socket is not None:
             port_ds = self.port_ds()
             self.run((port_ds["announceReceiptTimeout"] + 2) * 2.0 ** port_ds["logAnnounceInterval"])
+            end = time.monotonic() + FAULT_S
+            while self.port_ds()["portState"] == "FAULTY" and time.monotonic() < end:
+                self.run(1.0)
         self.forget()
 
     # -- its link -------------------------------------------------------------------------------------------------
