@@ -27,6 +27,7 @@ from hw.link import (
     interface_mac,
     interface_names,
 )
+from hw.phc import read_capabilities
 from ptpstack.errors import HardwareError
 
 NETLINK = "netlink"
@@ -48,12 +49,16 @@ NOT_A_BUS = ("", "N/A", "tap", "tun")  # what virtual drivers write where others
 
 @dataclass(frozen=True)
 class PhcDevice:
-    """A PTP hardware clock; ``access`` is read-write, read-only, refused, or missing (no such device node)."""
+    """A PTP hardware clock; ``access`` is read-write, read-only, refused, or missing (no such device node).
+
+    ``adjust_phase``: whether it can slew a phase away by itself; None where it cannot be asked.
+    """
 
     index: int
     device: str
     clock_name: str = ""
     access: str = "missing"
+    adjust_phase: bool | None = None
 
 
 @dataclass(frozen=True)
@@ -129,7 +134,16 @@ def _phc(index: int, root: Path) -> PhcDevice:
     else:
         access = "read-write" if os.access(node, os.W_OK) else "read-only"
     name_file = root / f"sys/class/ptp/ptp{index}/clock_name"
-    return PhcDevice(index, f"/dev/ptp{index}", name_file.read_text().strip() if name_file.exists() else "", access)
+    name = name_file.read_text().strip() if name_file.exists() else ""
+    return PhcDevice(index, f"/dev/ptp{index}", name, access, _adjusts_phase(node) if "read" in access else None)
+
+
+def _adjusts_phase(node: Path) -> bool | None:
+    try:
+        with node.open("rb", buffering=0) as device:
+            return read_capabilities(device.fileno()).adjust_phase
+    except OSError:
+        return None
 
 
 def _timestamping_by_netlink(stack: ExitStack) -> Callable[[Interface], TimestampingInfo]:

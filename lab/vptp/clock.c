@@ -52,18 +52,20 @@ static int vptp_adjfine(struct ptp_clock_info *info, long scaled_ppm)
 	return 0;
 }
 
-/* The phase is slewed away within one second. */
+/* The phase is slewed away within phase_slew_ns. */
 static int vptp_adjphase(struct ptp_clock_info *info, s32 phase)
 {
 	struct vptp_clock *clock = clock_of(info);
+	s64 takes = READ_ONCE(clock->phase_slew_ns);
+	s64 ppb = div64_s64((s64)phase * NSEC_PER_SEC, takes);
 	unsigned long flags;
 
-	if (abs(phase) > VPTP_MAX_PPB)
+	if (abs(ppb) > VPTP_MAX_PPB)
 		return -ERANGE;
 	spin_lock_irqsave(&clock->lock, flags);
-	clock->slew_end = vptp_advance_to_now(clock) + NSEC_PER_SEC;
+	clock->slew_end = vptp_advance_to_now(clock) + takes;
 	spin_unlock_irqrestore(&clock->lock, flags);
-	change_rate(clock, &clock->slew, vptp_rate_of(phase, PER_PPB));
+	change_rate(clock, &clock->slew, vptp_rate_of(ppb, PER_PPB));
 	return 0;
 }
 
@@ -180,6 +182,7 @@ static void clock_knobs(struct vptp_clock *clock, struct dentry *root)
 	KNOB(error_ppb, -VPTP_MAX_PPB, VPTP_MAX_PPB, vptp_oscillator_changed);
 	KNOB(walk_ppt, 0, 1000000000, vptp_oscillator_changed);
 	KNOB(read_latency_ns, 0, NSEC_PER_MSEC, NULL);
+	KNOB(phase_slew_ns, NSEC_PER_MSEC, 10 * NSEC_PER_SEC, NULL);
 	KNOB(pps_from, -1, VPTP_MAX - 1, NULL);
 	KNOB(pps_delay_ns, 0, NSEC_PER_MSEC, NULL);
 	KNOB(extts_jitter_ns, 0, NSEC_PER_MSEC, NULL);
@@ -200,6 +203,7 @@ struct vptp_clock *vptp_clock_create(int index, u64 seed, struct dentry *root)
 		goto free_clock;
 	}
 	clock->index = index;
+	clock->phase_slew_ns = NSEC_PER_SEC;
 	clock->pps_from = -1;
 	spin_lock_init(&clock->lock);
 	prandom_seed_state(&clock->random, seed);

@@ -76,6 +76,7 @@ struct vptp_clock {
 	s64 error_ppb;
 	s64 walk_ppt;
 	s64 read_latency_ns;
+	s64 phase_slew_ns;
 	s64 pps_from;
 	s64 pps_delay_ns;
 	s64 extts_jitter_ns;

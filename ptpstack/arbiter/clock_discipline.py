@@ -26,11 +26,12 @@ from ptpstack.arbiter.holdover_worth import HoldoverSettings
 from ptpstack.arbiter.learnt_frequency import LearntFrequency
 from ptpstack.arbiter.outputs import ClockMoved, Output, Purpose, Sampled, ServoLocked, Steer
 from ptpstack.arbiter.path_asymmetry import PathAsymmetries
+from ptpstack.arbiter.phase_writing import PhaseWriting, equivalent_ppb
 from ptpstack.arbiter.reentry import Reentry
 from ptpstack.engine.outputs import Measurement
 from ptpstack.events import Event
 from ptpstack.servo.both_ways import BothWays, Joined, Reverse
-from ptpstack.servo.interface import Servo, ServoState
+from ptpstack.servo.interface import ClockCommand, Servo, ServoState
 from ptpstack.time import (
     SECOND,
     LocalTime,
@@ -55,7 +56,8 @@ PAUSE_HALF_INTERVALS = 5
 class ClockDiscipline:
     """Decides for the clock of *arbiter* by *servo*; *learnt_ppb* is the frequency from before a restart.
 
-    *prediction* is what learns and predicts; *step_threshold* is the servo's, so that holdover ends as it asks.
+    *prediction* is what learns and predicts; *step_threshold* is the servo's, so that holdover ends as it asks. With
+    *phase_writing* offsets are steered away by the clock's own hardware.
     """
 
     def __init__(
@@ -68,6 +70,7 @@ class ClockDiscipline:
         prediction: ClockPrediction | None = None,
         step_threshold: TimeInterval = 0,
         asymmetries: PathAsymmetries | None = None,
+        phase_writing: PhaseWriting | None = None,
     ) -> None:
         self.arbiter = arbiter
         self.prediction = prediction or ClockPrediction()
@@ -77,6 +80,8 @@ class ClockDiscipline:
         self.samples = 0
         self.commands = 0
         self.asymmetries = asymmetries or PathAsymmetries()
+        self.phase_writing = phase_writing
+        """None: offsets are steered away by frequency alone."""
         self._servo = servo
         self._holdover = holdover or HoldoverSettings()
         self._learnt = LearntFrequency(learnt_ppb)
@@ -177,7 +182,14 @@ class ClockDiscipline:
         self._followed = name, measurement, command.state
         if command.state is ServoState.UNLOCKED:
             return outputs + self._command_done()
-        return [*outputs, Steer(Purpose.FOLLOW, command.frequency_ppb, command.step)]
+        return [*outputs, self._steer(command, measurement)]
+
+    def _steer(self, command: ClockCommand, measurement: Measurement) -> Steer:
+        if self.phase_writing is None or command.state not in LOCKED_STATES:
+            return Steer(Purpose.FOLLOW, command.frequency_ppb, command.step)
+        interval = interval_from_log2_seconds(measurement.log_sync_interval)
+        parted = self.phase_writing.part(command.frequency_ppb, self._servo.slew_ppb, interval)
+        return Steer(Purpose.FOLLOW, parted.frequency_ppb, phase=parted.phase)
 
     def _join_both_ways(self, measurement: Measurement) -> Joined | None:
         t3, t4 = measurement.t3, measurement.t4
@@ -209,7 +221,11 @@ class ClockDiscipline:
         last_ppb = self._commanded_ppb
         if done:
             self._commanded_ppb = command.frequency_ppb if frequency_ppb is None else frequency_ppb
-            self.prediction.commanded(self._commanded_ppb, now)
+            moves_ppb = self._commanded_ppb
+            if command.phase and self._followed is not None:
+                interval = interval_from_log2_seconds(self._followed[1].log_sync_interval)
+                moves_ppb = equivalent_ppb(moves_ppb, command.phase, interval)
+            self.prediction.commanded(moves_ppb, now)
         match command.purpose:
             case Purpose.FOLLOW if done:
                 return self._clock_followed(command)

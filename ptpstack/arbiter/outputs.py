@@ -28,11 +28,15 @@ class Purpose(Enum):
 
 
 class Steer(msgspec.Struct, frozen=True):
-    """Run the clock at *frequency_ppb* (positive: faster), then move it by *step* if that is not zero."""
+    """Run the clock at *frequency_ppb* (positive: faster), then move it by *step* if that is not zero.
+
+    *phase* is for the hardware to slew by itself; only a clock that can is asked to.
+    """
 
     purpose: Purpose
     frequency_ppb: float
     step: TimeInterval = 0
+    phase: TimeInterval = 0
 
 
 class ClockMoved(msgspec.Struct, frozen=True):

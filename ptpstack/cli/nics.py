@@ -61,9 +61,15 @@ def table(interfaces: Sequence[Interface], verdicts: Sequence[Verdict]) -> list[
 
 def notes(interfaces: Iterable[Interface], phcs: Iterable[PhcDevice], daemons: Iterable[TimeDaemon]) -> list[str]:
     """What concerns more than one interface: clocks of their own, a second-best way to look, other time daemons."""
+    phcs = tuple(phcs)
     used = {interface.phc.index for interface in interfaces if interface.phc}
     lines = [
         f"{phc.device} ({phc.clock_name}): a clock without an interface here" for phc in phcs if phc.index not in used
+    ]
+    lines += [
+        f"{phc.device} slews offsets by itself (adjphase): write_phase in [servo] lets it"
+        for phc in phcs
+        if phc.adjust_phase
     ]
     ways = {(interface.links_by, interface.timestamping_by, interface.refused) for interface in interfaces}
     lines += [

@@ -30,6 +30,15 @@ class Servo(Table, frozen=True):
     max_slew_ppb: Annotated[
         float, Meta(ge=0, le=1e9, description="How fast an offset is steered away at most; 0: no limit (auto, kalman).")
     ] = 0.0
+    write_phase: Annotated[
+        bool,
+        Meta(
+            description=(
+                "Let a hardware clock that can (adjphase; `ptpstack nics` tells) slew offsets away by itself; how long "
+                "that takes is the hardware's, and must not be more than a Sync interval (unverified per driver)."
+            )
+        ),
+    ] = False
     packet_selection: Annotated[
         bool, Meta(description="Use only the least delayed of each few Syncs, for networks with queues.")
     ] = False

@@ -110,6 +110,7 @@ def build(config: Config, resolved: Sequence[ResolvedInstance], loop: Loop, reco
             sensor=TemperatureSensor(config.holdover.temperature) if config.holdover.temperature else None,
             step_threshold=interval_from_ns(config.servo.step_threshold_ns),
             leap_seconds=plant.leap_seconds,
+            write_phase=config.servo.write_phase,
             asymmetries=PathAsymmetries(
                 frozenset(user.name for user in users if user.values.learn_asymmetry),
                 frozenset(name for name in (host.get(word, ""),) if name.startswith("source.")),

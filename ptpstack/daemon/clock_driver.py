@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from hw.clock import Clock
+from hw.phc import Phc
 from hw.realtime import RealtimeClock
 from hw.temperature import TemperatureSensor
 from ptpstack.arbiter.clock_arbiter import ClockArbiter
@@ -20,8 +21,9 @@ from ptpstack.arbiter.clock_state import ClockState
 from ptpstack.arbiter.holdover_worth import HoldoverSettings
 from ptpstack.arbiter.outputs import ClockMoved, Output, Purpose, Sampled, ServoLocked, Steer
 from ptpstack.arbiter.path_asymmetry import PathAsymmetries
+from ptpstack.arbiter.phase_writing import PhaseWriting
 from ptpstack.daemon.clock_users import KeepsUtc, MeasuringUser, StepListener
-from ptpstack.daemon.events import ClockFailed
+from ptpstack.daemon.events import ClockFailed, PhaseWritingChosen
 from ptpstack.daemon.leap_seconds import LeapSeconds, choose_tai_offset
 from ptpstack.daemon.loop import Loop, monotonic_now
 from ptpstack.daemon.state_store import StateStore
@@ -40,6 +42,7 @@ from ptpstack.time import (
     LocalTime,
     MonotonicTime,
     TimeInterval,
+    interval_from_ns,
     interval_from_seconds,
     interval_to_ns,
 )
@@ -72,6 +75,7 @@ class ClockDriver:
         step_threshold: TimeInterval = 0,
         leap_seconds: LeapSeconds | None = None,
         asymmetries: PathAsymmetries | None = None,
+        write_phase: bool = False,
     ) -> None:
         self.discipline = ClockDiscipline(
             servo,
@@ -82,6 +86,7 @@ class ClockDriver:
             step_threshold=step_threshold,
             asymmetries=asymmetries,
         )
+        self._writes_phase = write_phase
         self._sensor = sensor
         self.users: list[StepListener] = []
         self.on_state: list[Callable[[ClockState], None]] = []
@@ -142,6 +147,7 @@ class ClockDriver:
     def start(self) -> None:
         """Begin to keep what is learnt."""
         self._steered.frequency_ppb = self.clock.frequency_ppb()
+        self._look_for_phase_control()
         self._save_timer.set(monotonic_now() + SAVE_INTERVAL)
         self._watch_timer.set(monotonic_now() + WATCH_INTERVAL)
 
@@ -159,6 +165,24 @@ class ClockDriver:
         for timer in (self._deadline_timer, self._save_timer, self._watch_timer):
             timer.close()
         self.clock.close()
+
+    def _look_for_phase_control(self) -> None:
+        """Let the hardware slew by itself where it can and is to; tell what became of that wish."""
+        self.discipline.phase_writing = None
+        if not self._writes_phase:
+            return
+        can = self.clock.capabilities if isinstance(self.clock, Phc) else None
+        if can is not None and can.adjust_phase:
+            self.discipline.phase_writing = PhaseWriting(interval_from_ns(can.max_phase_adj_ns))
+        self._record(
+            [
+                PhaseWritingChosen(
+                    clock=self.clock.name,
+                    writes=self.discipline.phase_writing is not None,
+                    most_ns=can.max_phase_adj_ns if can else 0,
+                )
+            ]
+        )
 
     # -- what instances ask ----------------------------------------------------------------------------
 
@@ -222,6 +246,8 @@ class ClockDriver:
         done = not (self._steered.is_gone and command.purpose is not Purpose.FOLLOW)
         done = done and self._steered.set_frequency(command.frequency_ppb)
         done = done and (not command.step or self._steered.step(command.step))
+        if done and command.phase and not self._steered.adjust_phase(command.phase):
+            self.discipline.phase_writing, done = None, False
         in_fact_ppb = self._steered.frequency_in_fact_ppb() if done and holds else None
         return self.discipline.steered(command, monotonic_now(), done=done, frequency_ppb=in_fact_ppb)
 
@@ -361,6 +387,7 @@ class ClockDriver:
     def revive(self) -> None:
         """Open the clock anew if it went away with its driver. Raises ``HardwareError`` while it is not back."""
         if self._steered.reopen():
+            self._look_for_phase_control()
             self._carry_out(self.discipline.clock_replaced(self.clock.name))
 
     # -- what is kept ------------------------------------------------------------------------------------

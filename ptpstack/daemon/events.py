@@ -168,6 +168,26 @@ class SendFailed(Event, frozen=True, kw_only=True):
         return f"{self.interface}: {self.message} not sent: {self.reason}"
 
 
+class PhaseWritingChosen(Event, frozen=True, kw_only=True):
+    """Whether the hardware of *clock* slews offsets away by itself, as the configuration wishes."""
+
+    severity: ClassVar[Severity] = Severity.NOTICE
+
+    clock: str
+    writes: bool
+    most_ns: int
+    """At most so much at once; 0: its driver tells no limit."""
+
+    def __str__(self) -> str:
+        if not self.writes:
+            return (
+                f"{self.clock}: write_phase has no effect, its driver offers no phase control (adjphase): offsets are "
+                "steered away by frequency"
+            )
+        limit = f" up to {self.most_ns} ns at once" if self.most_ns else ""
+        return f"{self.clock}: the hardware slews offsets{limit} away by itself (adjphase)"
+
+
 class ClockFailed(Event, frozen=True, kw_only=True):
     """A clock refused a command or a reading."""
 

@@ -206,6 +206,7 @@ def _clock(plant: Plant, word: str, driver: ClockDriver) -> dict[str, Any]:
         "offset_ns": sample and sample.offset_ns,
         "mean_delay_ns": sample and sample.mean_delay_ns,
         "samples": driver.samples,
+        "writes_phase": driver.discipline.phase_writing is not None,
         "holdover": _holdover(driver),
         "uncertainty": _uncertainty(plant, word),
     }

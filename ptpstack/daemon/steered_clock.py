@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from hw.clock import Clock
-from hw.phc import ClockGone
+from hw.phc import ClockGone, Phc
 from hw.soft_clock import SoftClock
 from ptpstack.arbiter.sanity import is_timescale_mismatch
 from ptpstack.daemon.clock_watch import ClockWatch
@@ -83,6 +83,16 @@ class SteeredClock:
             return False
         self.check.stepped(delta)
         self._watch.stepped(delta)
+        return True
+
+    def adjust_phase(self, phase: TimeInterval) -> bool:
+        """Let the hardware slew by *phase*; whether it took it. Only a clock that can is asked."""
+        assert isinstance(self.device, Phc)
+        try:
+            self.device.adjust_phase(phase)
+        except HardwareError as error:
+            self.failed(error)
+            return False
         return True
 
     # -- what others did -----------------------------------------------------------------------------------

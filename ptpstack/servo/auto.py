@@ -14,7 +14,7 @@ from ptpstack.servo.clock_filter import ClockFilter
 from ptpstack.servo.filter_bank import FilterBankServo, FilterBankSettings
 from ptpstack.time import TimeInterval
 
-MEMORIES = (0.4, 0.7, 1.2, 2.0, 3.5, 6.0, 12.0, 25.0, 50.0, 100.0, 200.0, 400.0, 800.0)
+MEMORIES = (0.4, 1.0, 2.0, 3.5, 6.0, 10.0, 16.0, 25.0, 45.0, 100.0, 250.0, 700.0)
 MEMORIES_WITH_DRIFT = (2.5, 6.0, 15.0, 40.0)
 """What the filters remember, in Sync intervals."""
 MEMORIES_TO_REST, SAMPLES_TO_REST = 8.0, 8.0

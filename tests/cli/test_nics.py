@@ -80,11 +80,12 @@ def test_notes_tell_of_lone_clocks_refused_netlink_and_other_daemons(
     refused = replace(ETH0, links_by="ioctl", timestamping_by="ioctl", refused="Operation not permitted")
     run(
         interfaces=(refused,),
-        phcs=(PHC_0, PhcDevice(1, "/dev/ptp1", "KVM virtual PTP", "read-write")),
+        phcs=(PHC_0, PhcDevice(1, "/dev/ptp1", "KVM virtual PTP", "read-write", adjust_phase=True)),
         daemons=(TimeDaemon(812, "chronyd", "the system clock"),),
     )
     assert capsys.readouterr().out.splitlines()[2:] == [
         "note: /dev/ptp1 (KVM virtual PTP): a clock without an interface here",
+        "note: /dev/ptp1 slews offsets by itself (adjphase): write_phase in [servo] lets it",
         "note: links read by ioctl, timestamping by ioctl: netlink was refused (Operation not permitted)",
         "note: chronyd (pid 812) runs and steers the system clock: stop it before ptpstack steers the same",
         "note: no DPLL for Synchronous Ethernet: this kernel has none",
@@ -110,7 +111,8 @@ def test_json_says_the_same_in_the_words_of_ethtool(run: Run, capsys: pytest.Cap
         "tx_types": ["off", "on"],
         "rx_filters": ["none", "all"],
     }
-    assert eth0["phc"] == {"index": 0, "device": "/dev/ptp0", "clock_name": "igb", "access": "read-write"}
+    phc = {"index": 0, "device": "/dev/ptp0", "clock_name": "igb", "access": "read-write", "adjust_phase": None}
+    assert eth0["phc"] == phc
     assert eth0["verdict"] == "hardware timestamps, PHC 0 (igb): ready"
     assert shown["interfaces"][2]["findings"][1] == {
         "rule": "down",

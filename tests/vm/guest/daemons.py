@@ -98,11 +98,11 @@ class Ptp4l(Program):
 class Ours(Daemon):
     """One daemon with an instance ``portN`` on each of the ports in *links*."""
 
-    def __init__(self, role: str, links: Mapping[int, Link], *, servo: str = "auto") -> None:
+    def __init__(self, role: str, links: Mapping[int, Link], *, servo: str = "auto", settings: str = "") -> None:
         name = f"{role}s"
         node(name, *links)
         instances = "".join(self._instance(role, port, link) for port, link in links.items())
-        super().__init__(name, f'[servo]\ntype = "{servo}"\n{instances}', namespace=name)
+        super().__init__(name, f'[servo]\ntype = "{servo}"\n{settings}\n{instances}', namespace=name)
 
     @staticmethod
     def _instance(role: str, port: int, link: Link) -> str:
