@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from ptpstack.servo.holdover import BLOCK_S, COVERAGE, Holdover
 from ptpstack.servo.holdover_blocks import HoldoverBlocks
+from ptpstack.servo.holdover_knowledge import HoldoverKnowledge
 from ptpstack.time import LocalTime, MonotonicTime, TimeInterval, interval_to_ns, interval_to_seconds
 
 PULL_S = 100.0
@@ -31,6 +32,8 @@ class ClockPrediction:
         self._last_block: int | None = None
         self._theta, self._theta_until_s = 0.0, 0.0
         self._kept_offset_ns = 0.0
+        self._kept: tuple[HoldoverKnowledge, MonotonicTime] | None = None
+        """What was known before a restart, not yet gone on from."""
         self.unrest_ppb = 0.0
         """How far commands went from the frequency that would just hold the clock, lately."""
 
@@ -54,6 +57,10 @@ class ClockPrediction:
             return
         elapsed_s = BLOCK_S * (block.number - self._last_block) if self._last_block is not None else BLOCK_S
         if elapsed_s > 0:
+            if self._kept is not None:
+                kept, since = self._kept
+                self._holdover.restore(kept.after(interval_to_seconds(now - since), ran_on=True))
+                self._kept = None
             self._holdover.add(block.free_phase_ns, block.variance, elapsed_s, self.temperature_c)
             self._last_block = block.number
             self._theta, self._theta_until_s = 0.0, (block.number + 0.5) * BLOCK_S
@@ -85,6 +92,23 @@ class ClockPrediction:
         self.forget_phase()
         self._holdover = Holdover(senses_temperature=self._senses_temperature)
         self.unrest_ppb = 0.0
+        self._kept = None
+
+    # -- over a restart ----------------------------------------------------------------------------------
+
+    def knowledge(self, now: MonotonicTime) -> HoldoverKnowledge | None:
+        """Return what is worth keeping of the oscillator, as it is *now*; None while nothing is known."""
+        if self._kept is not None:
+            kept, since = self._kept
+            return kept.after(interval_to_seconds(now - since), ran_on=True)
+        learnt = self._holdover.knowledge()
+        if learnt is None or self._last_block is None:
+            return learnt
+        return learnt.after(max(0.0, self._h(self._at_s(now))), ran_on=True)
+
+    def restore(self, kept: HoldoverKnowledge, now: MonotonicTime) -> None:
+        """Go on, with the first samples, from what was *kept* and is known *now*."""
+        self._kept = kept, now
 
     # -- what follows from it ----------------------------------------------------------------------------
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-import msgspec
+from collections.abc import Sequence
 
-from profiles.loader import DegradationName
+import msgspec
+from msgspec import UNSET
+
+from profiles.loader import DegradationName, Profile
 from ptpstack.arbiter.clock_state import ClockState
+from ptpstack.config.holdover_table import Holdover as HoldoverTable
 
 
 class HoldoverSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,3 +50,14 @@ class HoldoverSettings(msgspec.Struct, frozen=True, kw_only=True):
             ClockState.HOLDOVER_IN_SPEC,
             f"measurements stopped; steered along what was learnt, off by up to {bound_ns:.0f} ns now",
         )
+
+
+def holdover_settings(limits: HoldoverTable, profiles: Sequence[Profile]) -> HoldoverSettings:
+    """Return the limits of holdover; where the file gives no bound, the strictest of the *profiles* holds."""
+    bounds_ns = [profile.holdover_bound_ns for profile in profiles]
+    return HoldoverSettings(
+        bound_ns=min(bounds_ns, default=HoldoverSettings().bound_ns) if limits.bound_ns is UNSET else limits.bound_ns,
+        seconds=limits.seconds,
+        degraded_bound_ns=limits.degraded_bound_ns,
+        degraded_seconds=limits.degraded_seconds,
+    )

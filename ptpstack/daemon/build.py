@@ -20,7 +20,7 @@ from hw.timestamping import Timestamping
 from profiles.loader import ReferenceName, TransportName
 from ptpstack.arbiter.clock_arbiter import ClockArbiter
 from ptpstack.arbiter.clock_state import ClockState
-from ptpstack.arbiter.holdover_worth import HoldoverSettings
+from ptpstack.arbiter.holdover_worth import holdover_settings
 from ptpstack.arbiter.majority_watch import MajorityWatch
 from ptpstack.arbiter.path_asymmetry import PathAsymmetries
 from ptpstack.config.clock_rules import real_clock
@@ -35,7 +35,7 @@ from ptpstack.core.settings import InstanceSettings
 from ptpstack.core.transparent_clock import TransparentClock
 from ptpstack.daemon.announce_tlvs import AnnounceTlvs
 from ptpstack.daemon.announced_worth import AnnouncedWorth
-from ptpstack.daemon.clock_driver import ClockDriver, kept_frequency_ppb
+from ptpstack.daemon.clock_driver import ClockDriver
 from ptpstack.daemon.clocks import clock_word, clock_words, contests, open_clock
 from ptpstack.daemon.gptp_build import gptp_driver, hot_standby, links_of, primary_first, shared_links
 from ptpstack.daemon.gptp_driver import GptpDriver
@@ -47,6 +47,7 @@ from ptpstack.daemon.host_clocks import (
     refuses_timescale_mismatch,
 )
 from ptpstack.daemon.instance_driver import InstanceDriver
+from ptpstack.daemon.kept_state import KeptState
 from ptpstack.daemon.leap_seconds import LeapSeconds
 from ptpstack.daemon.loop import Loop
 from ptpstack.daemon.plant import Plant
@@ -77,6 +78,7 @@ def build(config: Config, resolved: Sequence[ResolvedInstance], loop: Loop, reco
     trust = _time_trust(config)
     plant = Plant(trust=trust, leap_seconds=_leap_seconds(config, recorder))
     store = StateStore(config.state.directory)
+    kept = KeptState(store)
     words = {instance.name: clock_words(instance, config.clock) for instance in resolved}
     host = host_writers(config)
     for word in dict.fromkeys([word for its in words.values() for word in its.values()] + host_clocks(config)):
@@ -86,7 +88,7 @@ def build(config: Config, resolved: Sequence[ResolvedInstance], loop: Loop, reco
         among = [follower_name(user.name) for user in users if len(set(words[user.name].values())) > 1]
         steered_by = [*([host[word]] if word in host else []), *steering, *among, *ntp_writers(config, word)]
         check_writers(word, config, [*steering, *among])
-        kept_ppb = kept_frequency_ppb(clock, store) if steered_by else None
+        kept_ppb = kept.frequency_ppb(clock) if steered_by else None
         begins_at_ppb = clock.frequency_ppb() if kept_ppb is None else kept_ppb
         for contest in contests(clock) if steered_by else ():
             recorder.record(contest)
@@ -101,12 +103,12 @@ def build(config: Config, resolved: Sequence[ResolvedInstance], loop: Loop, reco
                 hot_standby=hot_standby(config.hot_standby, steering),
             ),
             ClockCheck(config.servo.sanity_freq_limit_ppb),
-            store=store,
+            kept=kept,
             loop=loop,
             recorder=recorder,
             learnt_ppb=kept_ppb,
             reopen=partial(_reopen, word, users, config, store),
-            holdover=_holdover(config, users),
+            holdover=holdover_settings(config.holdover, [user.profile for user in users]),
             sensor=TemperatureSensor(config.holdover.temperature) if config.holdover.temperature else None,
             step_threshold=interval_from_ns(config.servo.step_threshold_ns),
             leap_seconds=plant.leap_seconds,
@@ -197,17 +199,6 @@ def _driver(
     if (tlvs := _announce_tlvs(resolved, driver.instance, clock, loop)) is not None:
         plant.announce_tlvs.append(tlvs)
     return driver
-
-
-def _holdover(config: Config, users: Sequence[ResolvedInstance]) -> HoldoverSettings:
-    """Return the limits of holdover; where the file gives no bound, the strictest of the instances' profiles holds."""
-    limits, bounds_ns = config.holdover, [user.profile.holdover_bound_ns for user in users]
-    return HoldoverSettings(
-        bound_ns=min(bounds_ns, default=HoldoverSettings().bound_ns) if limits.bound_ns is UNSET else limits.bound_ns,
-        seconds=limits.seconds,
-        degraded_bound_ns=limits.degraded_bound_ns,
-        degraded_seconds=limits.degraded_seconds,
-    )
 
 
 def _time_trust(config: Config) -> TimeTrust:

@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from typing import Any
 
 from hw.clock import Clock
-from hw.phc import Phc
 from hw.realtime import RealtimeClock
 from hw.temperature import TemperatureSensor
 from ptpstack.arbiter.clock_arbiter import ClockArbiter
@@ -21,13 +19,12 @@ from ptpstack.arbiter.clock_state import ClockState
 from ptpstack.arbiter.holdover_worth import HoldoverSettings
 from ptpstack.arbiter.outputs import ClockMoved, Output, Purpose, Sampled, ServoLocked, Steer
 from ptpstack.arbiter.path_asymmetry import PathAsymmetries
-from ptpstack.arbiter.phase_writing import PhaseWriting
 from ptpstack.daemon.clock_users import KeepsUtc, MeasuringUser, StepListener
-from ptpstack.daemon.events import ClockFailed, PhaseWritingChosen
+from ptpstack.daemon.events import ClockFailed
+from ptpstack.daemon.kept_state import KeptState
 from ptpstack.daemon.leap_seconds import LeapSeconds, choose_tai_offset
 from ptpstack.daemon.loop import Loop, monotonic_now
-from ptpstack.daemon.state_store import StateStore
-from ptpstack.daemon.steered_clock import SteeredClock
+from ptpstack.daemon.steered_clock import SteeredClock, phase_writing_of
 from ptpstack.daemon.utc_keeper import UtcKeeper
 from ptpstack.engine.outputs import Measurement
 from ptpstack.engine.time_properties import TimeProperties
@@ -42,7 +39,6 @@ from ptpstack.time import (
     LocalTime,
     MonotonicTime,
     TimeInterval,
-    interval_from_ns,
     interval_from_seconds,
     interval_to_ns,
 )
@@ -65,7 +61,7 @@ class ClockDriver:
         arbiter: ClockArbiter,
         check: ClockCheck,
         *,
-        store: StateStore,
+        kept: KeptState,
         loop: Loop,
         recorder: Recorder,
         learnt_ppb: float | None = None,
@@ -99,7 +95,7 @@ class ClockDriver:
         self._utc = UtcKeeper(clock, self.leap_seconds) if isinstance(clock, RealtimeClock) else None
         self._measuring: dict[str, MeasuringUser] = {}
         self._steered = SteeredClock(clock, check, self._record, reopen)
-        self.store = store
+        self.kept = kept
         self._recorder = recorder
         self._say_synchronized_at = MonotonicTime(0)
         self._deadline_timer = loop.timer(self._on_deadline)
@@ -148,6 +144,10 @@ class ClockDriver:
         """Begin to keep what is learnt."""
         self._steered.frequency_ppb = self.clock.frequency_ppb()
         self._look_for_phase_control()
+        knowledge, events = self.kept.knowledge(self.clock)
+        if knowledge is not None:
+            self.discipline.prediction.restore(knowledge, monotonic_now())
+        self._record(events)
         self._save_timer.set(monotonic_now() + SAVE_INTERVAL)
         self._watch_timer.set(monotonic_now() + WATCH_INTERVAL)
 
@@ -168,21 +168,9 @@ class ClockDriver:
 
     def _look_for_phase_control(self) -> None:
         """Let the hardware slew by itself where it can and is to; tell what became of that wish."""
-        self.discipline.phase_writing = None
-        if not self._writes_phase:
-            return
-        can = self.clock.capabilities if isinstance(self.clock, Phc) else None
-        if can is not None and can.adjust_phase:
-            self.discipline.phase_writing = PhaseWriting(interval_from_ns(can.max_phase_adj_ns))
-        self._record(
-            [
-                PhaseWritingChosen(
-                    clock=self.clock.name,
-                    writes=self.discipline.phase_writing is not None,
-                    most_ns=can.max_phase_adj_ns if can else 0,
-                )
-            ]
-        )
+        if self._writes_phase:
+            self.discipline.phase_writing, event = phase_writing_of(self.clock)
+            self._record([event])
 
     # -- what instances ask ----------------------------------------------------------------------------
 
@@ -397,25 +385,13 @@ class ClockDriver:
         self._save_timer.set(monotonic_now() + SAVE_INTERVAL)
 
     def _save(self) -> None:
-        learnt_ppb = self.discipline.learnt_ppb
-        state: dict[str, Any] = {} if learnt_ppb is None else {"frequency_ppb": learnt_ppb}
-        if as_dict := getattr(self.clock, "as_dict", None):
-            state["soft_clock"] = as_dict()
-        if not state:
-            return
         try:
-            self.store.save(self.clock.name, state)
+            self.kept.save(
+                self.clock, self.discipline.learnt_ppb, self.discipline.prediction.knowledge(monotonic_now())
+            )
         except OSError as error:
             self._record([ClockFailed(clock=self.clock.name, reason=f"its frequency cannot be kept: {error}")])
 
     def _record(self, events: Sequence[Event], instance: str = "") -> None:
         for event in events:
             self._recorder.record(event, instance)
-
-
-def kept_frequency_ppb(clock: Clock, store: StateStore) -> float | None:
-    """Return the frequency kept for *clock*, if there is one it can run at."""
-    frequency_ppb = store.load(clock.name).get("frequency_ppb")
-    if not isinstance(frequency_ppb, int | float) or not abs(frequency_ppb) <= clock.max_frequency_ppb:
-        return None
-    return float(frequency_ppb)

@@ -168,6 +168,40 @@ class SendFailed(Event, frozen=True, kw_only=True):
         return f"{self.interface}: {self.message} not sent: {self.reason}"
 
 
+class HoldoverKnowledgeRestored(Event, frozen=True, kw_only=True):
+    """What holdover had learnt of the oscillator of *clock* before a restart is of use again, for what it is worth."""
+
+    severity: ClassVar[Severity] = Severity.NOTICE
+
+    clock: str
+    age_s: float
+    ran_on: bool
+    """Whether the machine was up all the time, and so the oscillator."""
+    frequency_sigma_ppb: float
+    ageing_ppb_per_day: float
+    random_walk_ppb: float
+
+    def __str__(self) -> str:
+        since = "the machine ran on" if self.ran_on else "the machine was restarted: its frequency may be another"
+        return (
+            f"{self.clock}: holdover goes on from what it knew {self.age_s:.0f} s ago ({since}): frequency within "
+            f"{self.frequency_sigma_ppb:.3g} ppb (1 sigma), ageing {self.ageing_ppb_per_day:+.3g} ppb per day, random "
+            f"walk {self.random_walk_ppb:.2g} ppb in 1 s at most"
+        )
+
+
+class HoldoverKnowledgeNotUsed(Event, frozen=True, kw_only=True):
+    """What was kept of the oscillator of *clock* is no use: holdover learns anew."""
+
+    severity: ClassVar[Severity] = Severity.WARNING
+
+    clock: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.clock}: what holdover had learnt before is not used, and learnt anew: {self.reason}"
+
+
 class PhaseWritingChosen(Event, frozen=True, kw_only=True):
     """Whether the hardware of *clock* slews offsets away by itself, as the configuration wishes."""
 

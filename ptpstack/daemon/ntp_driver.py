@@ -109,7 +109,7 @@ class NtpDriver:
         self._loop = loop
         self._recorder = recorder
         self._requests: dict[str, _Request] = {}
-        self._memory = NtpMemory(driver.store, driver.clock.name)
+        self._memory = NtpMemory(driver.kept.store, driver.clock.name)
         self._save_timer = loop.timer(self._on_save)
         self._timer = loop.timer(self._on_deadline)
         self._frequency_ppb: float | None = None

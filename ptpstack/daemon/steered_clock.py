@@ -12,13 +12,14 @@ from collections.abc import Callable, Sequence
 from hw.clock import Clock
 from hw.phc import ClockGone, Phc
 from hw.soft_clock import SoftClock
+from ptpstack.arbiter.phase_writing import PhaseWriting
 from ptpstack.arbiter.sanity import is_timescale_mismatch
 from ptpstack.daemon.clock_watch import ClockWatch
-from ptpstack.daemon.events import ClockFailed, ClockLost, ClockMovedByOthers, ClockReopened
+from ptpstack.daemon.events import ClockFailed, ClockLost, ClockMovedByOthers, ClockReopened, PhaseWritingChosen
 from ptpstack.errors import HardwareError
 from ptpstack.events import Event
 from ptpstack.servo.sanity import ClockCheck
-from ptpstack.time import NANOSECOND, LocalTime, MonotonicTime, TimeInterval, interval_to_ns
+from ptpstack.time import NANOSECOND, LocalTime, MonotonicTime, TimeInterval, interval_from_ns, interval_to_ns
 
 
 def raw_now() -> MonotonicTime:
@@ -154,3 +155,12 @@ class SteeredClock:
         else:
             reason = f"{error.what} ({error.why})" if error.why else error.what
             self._record([ClockFailed(clock=name, reason=reason)])
+
+
+def phase_writing_of(clock: Clock) -> tuple[PhaseWriting | None, Event]:
+    """Return how the phase of *clock* is written, None where its driver cannot, and what is to be told."""
+    can = clock.capabilities if isinstance(clock, Phc) else None
+    writes = can is not None and can.adjust_phase
+    most_ns = can.max_phase_adj_ns if can is not None else 0
+    told = PhaseWritingChosen(clock=clock.name, writes=writes, most_ns=most_ns)
+    return (PhaseWriting(interval_from_ns(most_ns)) if writes else None), told

@@ -22,10 +22,10 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from functools import reduce
-from typing import Any, TypeAlias
+from typing import Any
 
-Values: TypeAlias = Any
-"""A float, or an array of them."""
+from ptpstack.servo.holdover_knowledge import AGEING_WALK, HoldoverKnowledge
+from ptpstack.servo.second_differences import SecondDifferences, Values
 
 BLOCK_S = 8.0
 """Between two means of the free phase."""
@@ -36,8 +36,6 @@ OUTSIDE_PROBABILITY = 1e-5
 
 AGEING_PRIOR = 10.0 / 86_400.0
 """Ageing is nil ± 10 ppb per day, unless the data say otherwise: so it counts only where it is significant."""
-AGEING_WALK = 0.1 / 86_400.0 / 86_400.0**0.5
-"""Ageing changes by 0.1 ppb per day within a day."""
 TEMPERATURE_PRIOR = 50.0
 """ppb/K, either way, unless the data say otherwise."""
 FREQUENCY_PRIOR = 1e5
@@ -48,10 +46,10 @@ FIRST_WALK = 10.0
 LEAST_WALK = 1e-7
 NOWHERE_SQUARE = 1e18
 """ns²: the phase of a clock that may be anywhere."""
-CONFIDENCE = 1.0
-"""Standard deviations of the estimate of a variance that are added to it."""
-LEAST_SECOND_DIFFERENCES = 12
-REMEMBERED_SECOND_DIFFERENCES = 512
+KNOWN_SECOND_DIFFERENCES = 12
+"""Before so many of the shortest octave no bound is stated."""
+LEAST_SECOND_DIFFERENCES = 6
+"""An octave counts from then on."""
 LEVELS = 14
 JUMP_SQUARE = 25.0
 """An innovation beyond five standard deviations is a jump of the measurement, not of the frequency."""
@@ -87,7 +85,7 @@ class Holdover:
         self._walk_square: Values = FIRST_WALK**2
         self._white_square: Values = 0.0
         self._noise: Values = 0.0
-        self._levels = [_SecondDifferences(BLOCK_S * 2.0**number) for number in range(LEVELS)]
+        self._levels = [SecondDifferences(BLOCK_S * 2.0**number) for number in range(LEVELS)]
         self._usual_temperature: Values | None = None
         self._explained: Values = 0.0
         self.blocks = 0
@@ -97,7 +95,7 @@ class Holdover:
     @property
     def is_known(self) -> bool:
         """Whether enough was seen to say anything."""
-        return self._levels[0].count >= LEAST_SECOND_DIFFERENCES
+        return bool(self._levels[0].count >= KNOWN_SECOND_DIFFERENCES)
 
     @property
     def frequency_ppb(self) -> Values:
@@ -118,6 +116,29 @@ class Holdover:
     def random_walk_ppb(self) -> Values:
         """What the frequency wanders in 1 s at most (standard deviation)."""
         return self._maths.sqrt(self._walk_square)
+
+    def knowledge(self) -> HoldoverKnowledge | None:
+        """Return what is worth keeping over a restart; None before anything is known."""
+        if not self.is_known:
+            return None
+        return HoldoverKnowledge(
+            state=[float(value) for value in self._state[1:]],
+            covariance=[[float(value) for value in row[1:]] for row in self._covariance[1:]],
+            walk_square=float(self._walk_square),
+            white_square=float(self._white_square),
+            levels=[level.as_list() for level in self._levels],
+            usual_temperature=self._usual_temperature,
+        )
+
+    def restore(self, kept: HoldoverKnowledge) -> None:
+        """Go on from what was *kept*, as it is worth now; before the first block."""
+        self._state[1:] = kept.state
+        for row, values in zip(self._covariance[1:], kept.covariance, strict=True):
+            row[1:] = values
+        self._walk_square, self._white_square = kept.walk_square, kept.white_square
+        for level, values in zip(self._levels, kept.levels, strict=False):
+            level.restore(values)
+        self._usual_temperature = kept.usual_temperature
 
     # -- learning --------------------------------------------------------------------------------------
 
@@ -199,7 +220,7 @@ class Holdover:
     def _noise_between_blocks(self) -> Values:
         """Return the variance of a block's mean by how the means differ, beyond what the random walk does."""
         level = self._levels[0]
-        if level.count < LEAST_SECOND_DIFFERENCES:
+        if level.count < KNOWN_SECOND_DIFFERENCES:
             return 0.0
         return self._maths.maximum(level.variance() / 6.0 - 0.55 / 6.0 * self._walk_square * BLOCK_S**3, 0.0)
 
@@ -234,58 +255,3 @@ class Holdover:
         if self._usual_temperature is None:
             self._usual_temperature = temperature_c
         return temperature_c - self._usual_temperature
-
-
-class _SecondDifferences:
-    """Second differences of means over *tau_s*, and pairs of those means for the next octave."""
-
-    def __init__(self, tau_s: float) -> None:
-        self._tau_s = tau_s
-        self._means: list[Values] = []
-        self._pair: Values | None = None
-        self.count = 0.0
-        self._sum: Values = 0.0
-        self._squares: Values = 0.0
-
-    def restart(self) -> None:
-        """The next mean does not follow the last one."""
-        self._means.clear()
-        self._pair = None
-
-    def add(self, mean: Values) -> Values | None:
-        """Take a mean; return that of a pair when it is complete."""
-        self._means.append(mean)
-        if len(self._means) == 3:
-            first, second, third = self._means
-            difference = third - 2.0 * second + first
-            self.count += 1
-            self._sum = self._sum + difference
-            self._squares = self._squares + difference**2
-            if self.count > REMEMBERED_SECOND_DIFFERENCES:
-                kept = 1.0 - 1.0 / REMEMBERED_SECOND_DIFFERENCES
-                self.count, self._sum, self._squares = self.count * kept, self._sum * kept, self._squares * kept
-            del self._means[0]
-        pair, self._pair = self._pair, mean
-        if pair is None:
-            return None
-        self._pair = None
-        return (pair + mean) / 2.0
-
-    def variance(self) -> Values:
-        """Return the variance about the mean, which steady ageing does not change."""
-        return (self._squares - self._sum**2 / self.count) / (self.count - 1.0)
-
-    def walk_square(self) -> Values:
-        """Return the square of the largest random walk (ppb in 1 s) that fits these differences."""
-        return self._largest_variance() / (0.55 * self._tau_s**3)
-
-    def white_square(self) -> Values:
-        """Return the square of the largest white noise of the frequency (ppb at 1 s) that fits these differences."""
-        return self._largest_variance() / self._tau_s
-
-    def _largest_variance(self) -> Values:
-        freedom = 0.75 * (self.count - 1.0)
-        spread = 2.0 / (9.0 * freedom)
-        least_share = max(1.0 - spread - CONFIDENCE * spread**0.5, 0.1) ** 3  # of chi square, by Wilson and Hilferty
-        largest: Values = self.variance() / least_share
-        return largest

@@ -13,6 +13,7 @@ from random import Random
 
 from ptpstack.arbiter.clock_arbiter import ClockArbiter
 from ptpstack.arbiter.clock_discipline import ClockDiscipline
+from ptpstack.arbiter.holdover_worth import HoldoverSettings
 from ptpstack.arbiter.outputs import ClockMoved, Sampled, ServoLocked, Steer
 from ptpstack.arbiter.outputs import Output as Decided
 from ptpstack.arbiter.path_asymmetry import PathAsymmetries
@@ -88,7 +89,8 @@ class Host:
 
     *servo* disciplines *clock* from the instances of *clock_domains*, the preferred one first; without one the clock
     runs free, as a grandmaster's does. *references* steer it before them, by :meth:`pulse`, and while they do the
-    asymmetry of the instances' paths is learnt. *monotonic_error_ppb* is the error of the host's own CLOCK_MONOTONIC.
+    asymmetry of the instances' paths is learnt. *holdover* and *step_threshold* are those of ``ClockDiscipline``.
+    *monotonic_error_ppb* is the error of the host's own CLOCK_MONOTONIC.
     """
 
     def __init__(
@@ -102,6 +104,8 @@ class Host:
         record: Recorder,
         readers: dict[PortIdentity, Port],
         servo: Servo | None = None,
+        holdover: HoldoverSettings | None = None,
+        step_threshold: TimeInterval = 0,
         clock_domains: Sequence[int] = (0,),
         references: Sequence[str] = (),
         stamping: Stamping | None = None,
@@ -118,7 +122,9 @@ class Host:
             domains = [str(domain) for domain in clock_domains]
             assisted = PathAsymmetries(frozenset(domains), frozenset(references)) if references else None
             arbiter = ClockArbiter(name, [*references, *domains], hot_standby=hot_standby)
-            self.discipline = ClockDiscipline(servo, arbiter, asymmetries=assisted)
+            self.discipline = ClockDiscipline(
+                servo, arbiter, holdover=holdover, step_threshold=step_threshold, asymmetries=assisted
+            )
         self.stamping = stamping or Stamping()
         self.instances: dict[int, PtpInstance] = {}
         self.measurements: list[tuple[TimeInterval, int, Measurement]] = []

@@ -19,6 +19,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from ptpstack.arbiter.holdover_worth import HoldoverSettings
 from ptpstack.events import Event
 from ptpstack.gptp.hot_standby import HotStandbySystem
 from ptpstack.servo.interface import Servo
@@ -27,7 +28,7 @@ from ptpstack.sim.network import Link, LinkConditions
 from ptpstack.sim.oscillator import Oscillator, OscillatorModel, VirtualClock
 from ptpstack.sim.scheduler import Scheduler
 from ptpstack.sim.stamping import Stamping
-from ptpstack.time import SECOND
+from ptpstack.time import SECOND, TimeInterval
 from ptpstack.wire.types import ClockIdentity, PortIdentity
 
 E = TypeVar("E", bound=Event)
@@ -82,6 +83,8 @@ class World:
         frequency_steps: Sequence[tuple[float, float]] = (),
         offset_ns: float = 0.0,
         servo: Servo | None = None,
+        holdover: HoldoverSettings | None = None,
+        step_threshold: TimeInterval = 0,
         clock_domains: Sequence[int] = (0,),
         references: Sequence[str] = (),
         stamping: Stamping | None = None,
@@ -109,6 +112,8 @@ class World:
             record=self._record,
             readers=self._readers,
             servo=servo,
+            holdover=holdover,
+            step_threshold=step_threshold,
             clock_domains=clock_domains,
             references=references,
             stamping=stamping,

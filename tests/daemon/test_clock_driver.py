@@ -12,13 +12,14 @@ from ptpstack.arbiter.clock_state import ClockState
 from ptpstack.arbiter.events import ClockHeld, FrequencyRestored
 from ptpstack.daemon import clock_driver as clock_driver_module
 from ptpstack.daemon import steered_clock as steered_clock_module
-from ptpstack.daemon.clock_driver import ClockDriver, kept_frequency_ppb
+from ptpstack.daemon.clock_driver import ClockDriver
 from ptpstack.daemon.events import (
     ClockFailed,
     ClockLost,
     ClockMovedByOthers,
     ClockReopened,
 )
+from ptpstack.daemon.kept_state import KeptState
 from ptpstack.daemon.loop import monotonic_now
 from ptpstack.daemon.state_store import StateStore
 from ptpstack.engine.outputs import Measurement
@@ -51,7 +52,7 @@ class Bench:
             self.servo,
             ClockArbiter("fake", ["main"]),
             ClockCheck(),
-            store=StateStore(directory),
+            kept=KeptState(StateStore(directory)),
             loop=self.shop.loop,
             recorder=self.shop.recorder,
             learnt_ppb=learnt_ppb,
@@ -304,7 +305,7 @@ def test_the_frequency_learnt_outlives_a_restart_without_the_noise_of_the_last_s
     bench.driver.stop()
     assert bench.clock.closed
     assert bench.clock.set_to_ppb == pytest.approx(1000.0, abs=10)
-    kept_ppb = kept_frequency_ppb(FakeClock(), StateStore(str(tmp_path)))
+    kept_ppb = KeptState(StateStore(str(tmp_path))).frequency_ppb(FakeClock())
     assert kept_ppb == bench.clock.set_to_ppb
 
 
@@ -330,4 +331,4 @@ def test_a_run_without_samples_keeps_what_an_earlier_one_learnt(tmp_path: Path) 
 @pytest.mark.parametrize("kept", [{}, {"frequency_ppb": "fast"}, {"frequency_ppb": 1e9}, {"frequency_ppb": None}])
 def test_a_frequency_that_is_no_use_is_not_restored(tmp_path: Path, kept: dict[str, object]) -> None:
     StateStore(str(tmp_path)).save("fake", kept)
-    assert kept_frequency_ppb(FakeClock(), StateStore(str(tmp_path))) is None
+    assert KeptState(StateStore(str(tmp_path))).frequency_ppb(FakeClock()) is None

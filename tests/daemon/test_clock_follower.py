@@ -15,6 +15,7 @@ from ptpstack.daemon import steered_clock as steered_clock_module
 from ptpstack.daemon.clock_driver import ClockDriver
 from ptpstack.daemon.clock_follower import ClockFollower, FollowedClock, FollowingChanged
 from ptpstack.daemon.events import ClockFailed
+from ptpstack.daemon.kept_state import KeptState
 from ptpstack.daemon.state_store import StateStore
 from ptpstack.daemon.utc_keeper import TaiOffsetAssumed
 from ptpstack.engine.time_properties import TimeProperties
@@ -127,7 +128,7 @@ class Bench:
             PiServo(settings),
             arbiter,
             ClockCheck(),
-            store=StateStore(""),
+            kept=KeptState(StateStore("")),
             loop=self.shop.loop,
             recorder=self.shop.recorder,
         )

@@ -16,6 +16,7 @@ from ptpstack.daemon.host_clocks import (
     host_writers,
     refuses_timescale_mismatch,
 )
+from ptpstack.daemon.kept_state import KeptState
 from ptpstack.daemon.state_store import StateStore
 from ptpstack.errors import ConfigError
 from ptpstack.servo.pi import PiServo
@@ -79,7 +80,7 @@ def build(clock_of: dict[str, str], following: Config) -> HostClocks:
             PiServo(),
             ClockArbiter(clock.name, []),
             ClockCheck(),
-            store=StateStore(""),
+            kept=KeptState(StateStore("")),
             loop=shop.loop,
             recorder=shop.recorder,
         )

@@ -14,6 +14,7 @@ from ptpstack.daemon import pulse_source
 from ptpstack.daemon import steered_clock as steered_clock_module
 from ptpstack.daemon.clock_driver import ClockDriver
 from ptpstack.daemon.events import ClockFailed
+from ptpstack.daemon.kept_state import KeptState
 from ptpstack.daemon.loop import monotonic_now
 from ptpstack.daemon.pulse_source import PulsesDoubted, PulsesNumbered, PulseSource, Served
 from ptpstack.daemon.state_store import StateStore
@@ -113,7 +114,7 @@ class Bench:
             PiServo(),
             ClockArbiter("fake", ["source.gnss", "main"]),
             ClockCheck(),
-            store=StateStore(""),
+            kept=KeptState(StateStore("")),
             loop=self.shop.loop,
             recorder=self.shop.recorder,
         )

@@ -12,6 +12,7 @@ from ptpstack.config.holdover_table import Time as TimeConfig
 from ptpstack.daemon.clock_driver import ClockDriver
 from ptpstack.daemon.events import Unavailable
 from ptpstack.daemon.host_clocks import HostClocks
+from ptpstack.daemon.kept_state import KeptState
 from ptpstack.daemon.loop import monotonic_now
 from ptpstack.daemon.state_store import StateStore
 from ptpstack.daemon.time_bounds import TimeBounds
@@ -43,7 +44,7 @@ class Bench:
             ScriptedServo(),
             ClockArbiter("soft", ["main"]),
             ClockCheck(),
-            store=StateStore(""),
+            kept=KeptState(StateStore("")),
             loop=self.shop.loop,
             recorder=self.shop.recorder,
         )

@@ -27,8 +27,8 @@ def free_phases_ns(model: OscillatorModel, seconds: float, random: np.random.Gen
 class Trial:
     """Many clocks of a kind, kept for *kept_s*, then left alone for *left_s*."""
 
-    def __init__(self, model: OscillatorModel, kept_s: float, left_s: float) -> None:
-        random = np.random.default_rng(11)
+    def __init__(self, model: OscillatorModel, kept_s: float, left_s: float, seed: int = 11) -> None:
+        random = np.random.default_rng(seed)
         truth = free_phases_ns(model, kept_s + left_s, random)
         variance = NOISE_NS**2 / BLOCK_S
         self.holdover = Holdover(maths=np)
@@ -46,19 +46,23 @@ class Trial:
 
 
 @cache
-def trial(kind: str, kept_s: float) -> Trial:
-    return Trial(MODELS[kind], kept_s, 4 * HOUR_S)
+def trial(kind: str, kept_s: float, seed: int = 11) -> Trial:
+    return Trial(MODELS[kind], kept_s, 4 * HOUR_S, seed)
 
 
-@pytest.mark.parametrize("kept_s", [0.5 * HOUR_S, 3 * HOUR_S])
+@pytest.mark.parametrize(
+    ("kept_s", "seed"), [(0.5 * HOUR_S, 11), (0.5 * HOUR_S, 12), (3 * HOUR_S, 11), (3 * HOUR_S, 12)]
+)
 @pytest.mark.parametrize("kind", MODELS)
-def test_the_stated_bound_holds_for_every_one_of_a_thousand_clocks_over_four_hours(kind: str, kept_s: float) -> None:
-    assert trial(kind, kept_s).ratios.max() < 1.0
+def test_the_stated_bound_holds_for_every_one_of_a_thousand_clocks_over_four_hours(
+    kind: str, kept_s: float, seed: int
+) -> None:
+    assert trial(kind, kept_s, seed).ratios.max() < 1.0
 
 
 @pytest.mark.parametrize("kind", ["crystal", "tcxo", "ocxo"])
 def test_the_bound_is_not_so_loose_that_it_says_nothing(kind: str) -> None:
-    assert np.median(trial(kind, 3 * HOUR_S).ratios) > 0.08
+    assert np.median(trial(kind, 3 * HOUR_S).ratios) > (0.075 if kind == "ocxo" else 0.12)
 
 
 def test_an_ocxo_is_held_for_four_hours_within_a_microsecond_and_a_half() -> None:
@@ -70,6 +74,39 @@ def test_an_ocxo_is_held_for_four_hours_within_a_microsecond_and_a_half() -> Non
 def test_ageing_that_the_wander_hides_is_not_believed() -> None:
     restless = OscillatorModel(random_walk_fm_ppb=2.0, ageing_ppb_per_day=10.0)
     assert np.abs(Trial(restless, HOUR_S, 60.0).holdover.ageing_ppb_per_day).max() < 1.0
+
+
+@pytest.mark.parametrize(("silence_s", "ran_on"), [(10.0, True), (3_600.0, True), (3_600.0, False)])
+def test_what_is_kept_over_a_restart_states_a_bound_at_once_that_holds(silence_s: float, ran_on: bool) -> None:
+    """Against the truth of 25 OCXOs, which after a power cycle come back up to 30 ppb elsewhere."""
+    worst, first_s = 0.0, []
+    for seed in range(25):
+        random = np.random.default_rng(100 + seed)
+        blocks = round((3 * HOUR_S + silence_s + 2 * HOUR_S) / BLOCK_S)
+        frequency_ppb = FrequencyNoise(MODELS["ocxo"], BLOCK_S, random, ()).draw(blocks) + random.normal(0.0, 500.0)
+        before, silent = round(3 * HOUR_S / BLOCK_S), round(silence_s / BLOCK_S)
+        if not ran_on:
+            frequency_ppb[before:] += random.uniform(-30.0, 30.0)
+        truth_ns = np.cumsum(frequency_ppb) * BLOCK_S
+        first = Holdover()
+        for phase_ns in truth_ns[:before].tolist():
+            first.add(phase_ns + random.normal(0.0, 3.0), 9.0)
+        knowledge = first.knowledge()
+        assert knowledge is not None
+        second = Holdover()
+        second.restore(knowledge.after(silence_s, ran_on=ran_on))
+        assert second.is_known
+        kept = truth_ns[before + silent : before + silent + 20]
+        for phase_ns in kept.tolist():
+            second.add(phase_ns + random.normal(0.0, 3.0), 9.0)
+        left = truth_ns[before + silent + 20 :]
+        hours = np.arange(1, len(left) + 1)
+        errors = [abs(left[n - 1] - second.free_phase_ns(n * BLOCK_S)) for n in hours[::20]]
+        bounds = [COVERAGE * second.sigma_ns(n * BLOCK_S) for n in hours[::20]]
+        worst = max(worst, *(error / bound for error, bound in zip(errors, bounds, strict=True)))
+        first_s.append(bounds[0])
+    assert worst < 1.0
+    assert max(first_s) < 3_000
 
 
 def test_before_anything_is_known_no_bound_is_stated() -> None:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from ptpstack.arbiter.clock_state import ClockState
 from ptpstack.config.problems import InvalidConfigError
 from ptpstack.sim.network import LinkConditions
 from ptpstack.sim.oscillator import MODELS
@@ -45,6 +46,7 @@ def test_a_duration_is_a_number_and_a_unit(text: str, seconds: float) -> None:
     ("text", "said"),
     [
         ("", "s.toml: duration: is missing"),
+        (TWO + '[holdover]\ntemperature = "x"', "holdover.temperature: has no meaning here"),
         ('duration = "10 s"', "s.toml: no host\n  next: write [host.NAME] with a name you choose"),
         (
             TWO.replace('"10 s"', "10"),
@@ -101,6 +103,17 @@ def test_what_is_wrong_is_told_with_line_key_and_a_way_out(tmp_path: Path, text:
 def test_all_problems_are_told_at_once(tmp_path: Path) -> None:
     told = problems(tmp_path, TWO + 'loss = 2\njiter_ns = 1\n[instance.x]\nprofile = "x"')
     assert [line.split(": ")[1] for line in told] == ["link[0].loss", "link[0].jiter_ns", "instance.x.profile"]
+
+
+@pytest.mark.parametrize(("settings", "in_spec"), [("", True), ("[host.slave.holdover]\nseconds = 5\n", False)])
+def test_a_host_is_in_holdover_by_the_settings_of_its_own(tmp_path: Path, settings: str, in_spec: bool) -> None:
+    text = TWO.replace('"10 s"', '"200 s"') + settings + '[[at]]\ntime = "170 s"\nhost = "gm"\nrunning = false\n'
+    site = Site(scenario(tmp_path, text), seed=1)
+    site.world.run(200.0)
+    discipline = site.world.hosts["slave"].discipline
+    assert discipline is not None
+    expected = ClockState.HOLDOVER_IN_SPEC if in_spec else ClockState.HOLDOVER_OUT_OF_SPEC
+    assert discipline.arbiter.state is expected, discipline.arbiter.state
 
 
 def test_templates_stars_and_chains_are_written_out(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 from msgspec import UNSET
 
+from ptpstack.arbiter.holdover_worth import holdover_settings
 from ptpstack.config.model import Config
 from ptpstack.config.resolve import ResolvedInstance, resolve
 from ptpstack.config.rules import is_transparent, steers
@@ -84,6 +85,7 @@ class Site:
         oscillator = self.scenario.oscillator if table.oscillator is UNSET else table.oscillator
         stamping = self.scenario.stamping if table.stamping is UNSET else table.stamping
         servo = self.scenario.servo if table.servo is UNSET else table.servo
+        holdover = self.scenario.holdover if table.holdover is UNSET else table.holdover
         own = Random(f"{self._seed} {name} itself")  # noqa: S311 (repeatable by seed, no secret)
         resolved = self._resolved(template, self._ports.get(name, 1))
         steering = [instance for instance in resolved if steers(instance.values)]
@@ -95,6 +97,8 @@ class Site:
             frequency_steps=self._changes({name, template}, "frequency_change_ppb"),
             offset_ns=table.start_offset_ns + _spread(own, table.start_offset_spread_ns),
             servo=_make_servo(servo, table, resolved) if steering else None,
+            holdover=holdover_settings(holdover, [instance.profile for instance in steering]),
+            step_threshold=interval_from_ns(servo.step_threshold_ns),
             clock_domains=[instance.values.domain_number or 0 for instance in steering],
             stamping=stamping_faults(stamping),
             monotonic_error_ppb=table.monotonic_error_ppb,

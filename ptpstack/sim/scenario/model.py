@@ -10,6 +10,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from msgspec import UNSET, Meta, Struct, UnsetType, field
 
+from ptpstack.config.holdover_table import Holdover
 from ptpstack.config.model import Instance as DaemonInstance
 from ptpstack.config.port_table import Port as DaemonPort
 from ptpstack.config.servo_table import Servo
@@ -116,6 +117,7 @@ class Host(Table, frozen=True):
     oscillator: Oscillator | UnsetType = UNSET
     stamping: Stamping | UnsetType = UNSET
     servo: Servo | UnsetType = UNSET
+    holdover: Holdover | UnsetType = UNSET
     instance: Annotated[dict[str, Instance], Meta(description="Its instances, one for each domain.")] = field(
         default_factory=dict
     )
@@ -221,6 +223,7 @@ class Scenario(Table, frozen=True, kw_only=True):
     oscillator: Oscillator = field(default_factory=Oscillator)
     stamping: Stamping = field(default_factory=Stamping)
     servo: Servo = field(default_factory=Servo)
+    holdover: Holdover = field(default_factory=Holdover)
     instance: Annotated[dict[str, Instance], Meta(description="Instances.")] = field(default_factory=dict)
     host: Annotated[dict[str, Host], Meta(description="Hosts, `[host.NAME]` each.")] = field(default_factory=dict)
     link: Annotated[tuple[Link, ...], Meta(description="Links, `[[link]]` each.")] = ()

@@ -12,6 +12,7 @@ from msgspec import UNSET, UnsetType
 
 from profiles.loader import ProfileError
 from ptpstack.config.fill import fill_instance
+from ptpstack.config.holdover_table import Holdover
 from ptpstack.config.problems import Path, Problem, key_of, nearest
 from ptpstack.config.rules import contradictions as instance_contradictions
 from ptpstack.config.rules import profile_problems
@@ -53,6 +54,15 @@ def contradictions(scenario: Scenario, source: Source) -> Iterator[Problem]:
         yield from _timeline(scenario, source)
         yield from _report(scenario, source)
     yield from _instances(scenario, source)
+    yield from _sensors(scenario, source)
+
+
+def _sensors(scenario: Scenario, source: Source) -> Iterator[Problem]:
+    tables: list[tuple[tuple[str, ...], Holdover | UnsetType]] = [(("holdover",), scenario.holdover)]
+    tables += [(("host", name, "holdover"), host.holdover) for name, host in scenario.host.items()]
+    for path, table in tables:
+        if table is not UNSET and table.temperature:
+            yield source.problem((*path, "temperature"), "has no meaning here", why="simulated hosts have no sensors")
 
 
 def _times(scenario: Scenario, source: Source) -> Iterator[Problem]:

@@ -21,6 +21,7 @@ from ntp.selection import Policy
 from ntp.transport import Address, ClientSocket
 from ptpstack.config.ntp_table import NtpSource
 from ptpstack.daemon.events import ClockFailed
+from ptpstack.daemon.kept_state import KeptState
 from ptpstack.daemon.leap_seconds import LeapSeconds
 from ptpstack.daemon.ntp_driver import NtpDriver
 from ptpstack.daemon.ntp_memory import NtpMemory, SamplesRestored
@@ -98,7 +99,7 @@ class FakeClockDriver:
         self.time_properties: TimeProperties | None = None
         self.taken: list[Measurement] = []
         self.leap_seconds = LeapSeconds(())
-        self.store = StateStore("")
+        self.kept = KeptState(StateStore(""))
         self.moved: list[TimeInterval] = []
 
     def local_time(self, stamp_ns: int) -> LocalTime:
