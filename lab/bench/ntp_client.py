@@ -45,6 +45,8 @@ NTPD_RS = """
 [[source]]
 mode = "server"
 address = "{server}"
+
+[source-defaults]
 poll-interval-limits = {{ min = {poll}, max = {poll} }}
 initial-poll-interval = {poll}
 

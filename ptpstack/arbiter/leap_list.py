@@ -5,7 +5,6 @@ What lives here: reading its text, and what it says of an instant. What does not
 
 from __future__ import annotations
 
-import hashlib
 import re
 from bisect import bisect_right
 from dataclasses import dataclass
@@ -13,6 +12,11 @@ from datetime import UTC, datetime
 from itertools import pairwise
 
 from ptpstack.errors import WireError
+
+try:
+    from _sha1 import sha1  # type: ignore[import-not-found]  # hashlib loads OpenSSL: 3.6 MB more
+except ImportError:
+    from hashlib import sha1
 
 NTP_TO_UNIX_S = 2_208_988_800
 DAY_S = 86_400
@@ -95,7 +99,7 @@ def _check_digest(text: str, entries: str) -> None:
     updated = re.search(r"^#\$\s*(\d+)", text, re.MULTILINE)
     expires = re.search(r"^#@\s*(\d+)", text, re.MULTILINE)
     dates = (updated[1] if updated else "") + (expires[1] if expires else "")
-    digest = hashlib.sha1((dates + entries).encode(), usedforsecurity=False).hexdigest()
+    digest = sha1((dates + entries).encode(), usedforsecurity=False).hexdigest()
     words = match[1].split()
     if len(words) != _HASH_WORDS or "".join(word.lower().zfill(8) for word in words) != digest:
         raise WireError("its digest is another one: the file is damaged")
