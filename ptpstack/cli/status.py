@@ -92,6 +92,8 @@ def _host_lines(status: dict[str, Any]) -> Iterator[str]:
     if trust := status.get("time_trust"):
         yield ""
         yield _trusted_line(trust)
+    if leap_seconds := status.get("leap_seconds"):
+        yield _leap_line(leap_seconds)
     if sources := status.get("sources"):
         yield ""
         yield from _table(
@@ -119,6 +121,13 @@ def _signal_fails(instance: dict[str, Any]) -> Iterator[str]:
             until = "still fails" if left is None else f"may be chosen again in {left:.0f} s"
             what = f"{fail['portIdentity']}: PTSF-{fail['signalFail']}, {fail['reason']}"
             yield f"  port {number} refuses   {what}; {until}"
+
+
+def _leap_line(leap_seconds: dict[str, Any]) -> str:
+    what = {1: "a second is inserted", -1: "a second is left out"}
+    change = what.get(leap_seconds["change_s"], "")
+    today = f"; at the end of today {change}" if change else ""
+    return f"TAI - UTC:    {leap_seconds['tai_offset_s']} s: {leap_seconds['rule']}{today}"
 
 
 def _trusted_line(trust: dict[str, Any]) -> str:

@@ -12,6 +12,7 @@ from ntp.resolver import FamilyName, Resolved
 from ptpstack.config.ntp_table import NtpSource
 from ptpstack.daemon.loop import Loop, monotonic_now
 from ptpstack.daemon.nts_keys import NamesAndKeys, NtsKeys
+from ptpstack.daemon.time_trust import TimeTrust
 from ptpstack.events import Event
 from ptpstack.time import SECOND
 from tests.daemon.fakes import known_time
@@ -53,11 +54,11 @@ class PlainNames:
 class Bed:
     """Names and keys on a loop of their own, and what is answered."""
 
-    def __init__(self, config: NtpSource) -> None:
+    def __init__(self, config: NtpSource, trust: TimeTrust | None = None) -> None:
         self.loop = Loop()
         self.recorder = Recorder()
         self.plain = PlainNames()
-        self.keys = NtsKeys(config, self.loop, self.recorder, known_time())  # type: ignore[arg-type]
+        self.keys = NtsKeys(config, self.loop, self.recorder, trust or known_time())  # type: ignore[arg-type]
         self.names = NamesAndKeys(self.plain, [self.keys], self.loop)
         self.answers: list[Resolved] = []
         self.loop.watch(self.names.fileno(), self._take)
@@ -114,3 +115,30 @@ def test_other_names_are_looked_up_as_ever() -> None:
     bed.names.ask("plain.test", 123, "any")
     bed.close()
     assert bed.plain.asked == ["plain.test"]
+
+
+def test_certificates_are_judged_by_the_floor_until_the_clock_is_trusted_and_again_then(tmp_path: Path) -> None:
+    """A machine without a battery: the keys come, with word of what is open, and stay when the time is known."""
+    authority = Authority(tmp_path / "pki")
+    now_s = time.time()
+    trust = TimeTrust(
+        "",
+        now_s=lambda: now_s,
+        monotonic_s=time.monotonic,
+        kernel_says_kept=lambda: False,
+        files=(),
+        rtc=tmp_path / "none",
+    )
+    with KeServerProcess(tmp_path, authority.issue("127.0.0.1"), ntp_port=1123) as server:
+        config = NtpSource(address="127.0.0.1", nts=True, nts_port=server.port, ca_file=str(authority.file))
+        bed = Bed(config, trust)
+        bed.names.ask("127.0.0.1", 123, "any")
+        bed.run_until(lambda: bool(bed.answers))
+        trust.clock_became(locked=True, lost=False, by="ntp")
+        bed.keys._look()
+        bed.close()
+    (established,) = bed.recorder.events
+    assert isinstance(established, KeysEstablished)
+    assert not established.time_checked
+    assert bed.keys.authenticator.cookies == 8
+    assert trust.window_s() is None
