@@ -20,7 +20,7 @@ from ptpstack.engine.outputs import Measurement
 from ptpstack.events import Event
 from ptpstack.servo.holdover import COVERAGE
 from ptpstack.time import SECOND, MonotonicTime, TimeInterval, interval_from_ns, interval_to_ns
-from ptpstack.wire.types import PortIdentity
+from ptpstack.wire.types import ClockIdentity, PortIdentity
 
 BLOCK: TimeInterval = 10 * SECOND
 """Means over this time are the samples: what is faster is noise that the servo takes away."""
@@ -30,6 +30,8 @@ MEMORY_BLOCKS = 360
 CHANGE_SIGMAS, LEAST_CHANGE_NS = 6.0, 200.0
 """A mean path delay that differs by more belongs to another path."""
 PATHS = 16
+KEPT = ("blocks", "asymmetry_ns", "asymmetry_variance", "delay_ns", "delay_variance")
+"""What of a path outlives a restart."""
 
 
 class _Block(msgspec.Struct):
@@ -157,6 +159,31 @@ class PathAsymmetries:
         key = self._used if parent is None else (name, parent)
         path = self._paths.get(key) if key is not None and key[0] == name else None
         return path.bound_ns if path is not None and path.is_known else None
+
+    def kept(self) -> list[dict[str, Any]]:
+        """Return what is known of paths as plain values, to be given to :meth:`restore` after a restart."""
+        return [
+            {"instance": name, "clock": str(parent.clock_identity), "port": parent.port_number}
+            | {field: getattr(path, field) for field in KEPT}
+            for (name, parent), path in self._paths.items()
+            if path.is_known
+        ]
+
+    def restore(self, kept: object) -> None:
+        """Take what :meth:`kept` gave before a restart; what is no such thing is left out."""
+        for entry in kept[:PATHS] if isinstance(kept, list) else ():
+            try:
+                parent = PortIdentity(ClockIdentity.from_text(entry["clock"]), int(entry["port"]))
+                numbers = {field: float(entry[field]) for field in KEPT}
+                name = str(entry["instance"])
+            except (KeyError, TypeError, ValueError):
+                continue
+            if name in self.assisted and all(map(math.isfinite, numbers.values())):
+                path = self._path((name, parent))
+                path.blocks = min(int(numbers.pop("blocks")), MEMORY_BLOCKS)
+                for field, value in numbers.items():
+                    setattr(path, field, value)
+                path.recent_delay_ns = path.delay_ns
 
     def as_list(self) -> list[dict[str, Any]]:
         """Return what `ptpstack status` shows."""

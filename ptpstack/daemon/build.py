@@ -113,10 +113,7 @@ def build(config: Config, resolved: Sequence[ResolvedInstance], loop: Loop, reco
             step_threshold=interval_from_ns(config.servo.step_threshold_ns),
             leap_seconds=plant.leap_seconds,
             write_phase=config.servo.write_phase,
-            asymmetries=PathAsymmetries(
-                frozenset(user.name for user in users if user.values.learn_asymmetry),
-                frozenset(name for name in (host.get(word, ""),) if name.startswith("source.")),
-            ),
+            asymmetries=_asymmetries(users, host.get(word, ""), store.load(clock.name).get("asymmetries")),
         )
     shared: dict[tuple[object, ...], PortIo] = {}
     plant.shared_links = shared_links(resolved, words, plant.clocks, config.servo, loop=loop, recorder=recorder)
@@ -271,6 +268,14 @@ def _smp_synch(plant: Plant, loop: Loop, recorder: Recorder) -> Iterator[SmpSync
                 loop=loop,
                 recorder=recorder,
             )
+
+
+def _asymmetries(users: Sequence[ResolvedInstance], writer: str, kept: object) -> PathAsymmetries:
+    """Return what learns the paths of assisted *users* while *writer*, a source, steers their clock."""
+    assisted = frozenset(user.name for user in users if user.values.learn_asymmetry)
+    asymmetries = PathAsymmetries(assisted, frozenset([writer] if writer.startswith("source.") else []))
+    asymmetries.restore(kept)
+    return asymmetries
 
 
 def _synce(config: Config, plant: Plant, loop: Loop, recorder: Recorder) -> SyncEDriver | None:

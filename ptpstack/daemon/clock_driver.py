@@ -386,9 +386,9 @@ class ClockDriver:
 
     def _save(self) -> None:
         try:
-            self.kept.save(
-                self.clock, self.discipline.learnt_ppb, self.discipline.prediction.knowledge(monotonic_now())
-            )
+            knowledge = self.discipline.prediction.knowledge(monotonic_now())
+            paths = self.discipline.asymmetries.kept()
+            self.kept.save(self.clock, self.discipline.learnt_ppb, knowledge, paths)
         except OSError as error:
             self._record([ClockFailed(clock=self.clock.name, reason=f"its frequency cannot be kept: {error}")])
 

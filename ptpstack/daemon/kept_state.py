@@ -7,7 +7,7 @@ knowledge (``servo.holdover_knowledge``).
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -53,11 +53,19 @@ class KeptState:
         self.store = store
         self._now = now
 
-    def save(self, clock: Clock, frequency_ppb: float | None, knowledge: HoldoverKnowledge | None) -> None:
-        """Keep what is known of *clock*, if anything is. Raises ``OSError``."""
+    def save(
+        self,
+        clock: Clock,
+        frequency_ppb: float | None,
+        knowledge: HoldoverKnowledge | None,
+        asymmetries: Sequence[dict[str, Any]] = (),
+    ) -> None:
+        """Keep what is known of *clock* and of paths to its masters, if anything is. Raises ``OSError``."""
         state: dict[str, Any] = {} if frequency_ppb is None else {"frequency_ppb": frequency_ppb}
         if knowledge is not None:
             state |= {"holdover": msgspec.to_builtins(knowledge), "saved": self._now()._asdict()}
+        if asymmetries:
+            state["asymmetries"] = list(asymmetries)
         if as_dict := getattr(clock, "as_dict", None):
             state["soft_clock"] = as_dict()
         if state:
