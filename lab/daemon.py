@@ -81,6 +81,13 @@ class Daemon:
         answer: dict[str, Any] = next(self._ask({"get": "status"}))["status"]
         return answer
 
+    def says(self, command: str) -> str:
+        """Return what ``ptpstack status`` or ``why`` prints."""
+        done = subprocess.run(
+            [*PTPSTACK, command, "--socket", str(self.socket)], capture_output=True, text=True, check=False
+        )
+        return done.stdout
+
     def events(self) -> list[dict[str, Any]]:
         """Return the events it keeps, oldest first."""
         return [answer["event"] for answer in self._ask({"get": "events", "last": 1000}) if "event" in answer]

@@ -132,6 +132,11 @@ class Ensemble:
         self._judged.pop(name, None)
         self._sampled.pop(name, None)
 
+    @property
+    def best(self) -> str | None:
+        """The source that counted most when all were judged last."""
+        return self._best if self._best in self.members else None
+
     def next_deadline(self) -> MonotonicTime | None:
         """Return when :meth:`handle_deadline` wants to be called, if ever."""
         deadlines = (member.next_deadline() for member in self.members.values())

@@ -18,6 +18,7 @@ CASES = {
     "start": "from process start to the first Sync handled, and memory",
     "serve": "Delay_Req answered: CPU time of a master per request",
     "follow": "Sync followed: CPU time of a slave per Sync",
+    "ntp": "NTP and NTS requests answered: CPU time of our server and of chronyd, under several loads (minutes)",
     "servo": "true offset of simulated clocks under each servo, beside the PI that linuxptp uses",
     "masks": "a simulated T-BC against the masks of G.8273.2, and a chain against G.8271.1 (minutes)",
     "plan": "a day of a chain of 20 clocks as arrays, and one link beside the message level (minutes)",
@@ -34,7 +35,7 @@ QUICK = ["codec", "start", "serve", "follow", "slave"]
 def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(
         prog="python3 -m lab bench",
-        description="Measure, side by side with ptp4l; smaller is better everywhere.",
+        description="Measure, side by side with ptp4l and chronyd; smaller is better everywhere.",
         epilog="\n".join(f"  {name:<8} {text}" for name, text in CASES.items()),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -64,7 +65,7 @@ def main(arguments: list[str]) -> int:
 
 def compile_sources() -> None:
     """Compile what was edited since the installation, as an installed package always is."""
-    for name in ("ptpstack", "hw", "profiles", "lab"):
+    for name in ("ptpstack", "hw", "ntp", "profiles", "lab"):
         compileall.compile_dir(CHECKOUT / name, quiet=2)
 
 

@@ -17,7 +17,8 @@ from ntp.nts.errors import AuthenticationError
 from ntp.nts.master_keys import KEY_ID_OCTETS, MasterKey
 
 SEALED_BY: Final = Algorithm.AES_SIV_CMAC_256
-_NONCE_END = KEY_ID_OCTETS + NONCE_OCTETS[SEALED_BY]
+_NONCE_OCTETS = NONCE_OCTETS[SEALED_BY]
+_NONCE_END = KEY_ID_OCTETS + _NONCE_OCTETS
 _ALGORITHM_OF: Final = {2 * octets: algorithm for algorithm, octets in KEY_OCTETS.items()}
 
 
@@ -75,18 +76,26 @@ class CookieJar:
 
     def seal(self, keys: SessionKeys) -> bytes:
         """Return a new cookie for *keys*; no two are alike."""
-        nonce = self._random_octets(NONCE_OCTETS[SEALED_BY])
-        return self._sealing_id + nonce + self._keys[self._sealing_id].seal(nonce, keys.c2s + keys.s2c, b"")
+        return self.seal_secrets(keys.c2s + keys.s2c)
+
+    def seal_secrets(self, secrets: bytes) -> bytes:
+        """Return a new cookie for the keys *secrets*, one behind the other."""
+        nonce = self._random_octets(_NONCE_OCTETS)
+        return self._sealing_id + nonce + self._keys[self._sealing_id].seal(nonce, secrets, b"")
 
     def open(self, cookie: bytes) -> SessionKeys:
         """Return what *cookie* holds. Raises ``AuthenticationError``: forged, or its key is forgotten."""
-        key_id = cookie[:KEY_ID_OCTETS]
-        aead = self._keys.get(key_id) or self._keys_of_predecessor.get(key_id)
-        if aead is None:
-            raise AuthenticationError("the cookie cannot be opened", why="its key is unknown or forgotten")
-        secrets = aead.open(cookie[KEY_ID_OCTETS:_NONCE_END], cookie[_NONCE_END:], b"")
+        secrets = self.open_secrets(cookie)
         algorithm = _ALGORITHM_OF.get(len(secrets))
         if algorithm is None:
             raise AuthenticationError("the cookie cannot be used", why="it was sealed by another program")
         middle = len(secrets) // 2
         return SessionKeys(algorithm, secrets[:middle], secrets[middle:])
+
+    def open_secrets(self, cookie: bytes) -> bytes:
+        """Return the keys that *cookie* holds, one behind the other. Raises the same."""
+        key_id = cookie[:KEY_ID_OCTETS]
+        aead = self._keys.get(key_id) or self._keys_of_predecessor.get(key_id)
+        if aead is None:
+            raise AuthenticationError("the cookie cannot be opened", why="its key is unknown or forgotten")
+        return aead.open(cookie[KEY_ID_OCTETS:_NONCE_END], cookie[_NONCE_END:], b"")

@@ -13,7 +13,7 @@ from typing import Self
 
 from ntp.nts.aead import Aead
 from ntp.wire.extension_field import ExtensionField, FieldType, decode_field, encode_fields, register
-from ntp.wire.packet import HEADER
+from ntp.wire.packet import HEADER, SHORTEST_LAST_FIELD
 from ptpstack.errors import WireError
 
 UNIQUE_IDENTIFIER_OCTETS = 32
@@ -137,7 +137,7 @@ def split(octets: bytes) -> Protected | None:
     """Return the packet *octets* in its parts, None if it has no authenticator. Raises ``WireError``."""
     fields: list[ExtensionField] = []
     offset = HEADER.size
-    while len(octets) - offset >= 16:
+    while len(octets) - offset >= SHORTEST_LAST_FIELD:  # a digest is shorter
         field, length = decode_field(octets[offset:])
         if isinstance(field, Authenticator):
             return Protected(tuple(fields), octets[:offset], field)

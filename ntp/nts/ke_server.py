@@ -1,6 +1,7 @@
 """The NTS-KE server: a process of its own, which hands out keys and cookies and knows of no clock (RFC 8915 4).
 
-Run it as ``python -m ntp.nts.ke_server SETTINGS.json``; it writes its events to stdout, one JSON object a line.
+Run it as ``python -m ntp.nts.ke_server SETTINGS.json``, or with the settings on one line of stdin; then it ends when
+stdin does. It writes its events to stdout, one JSON object a line.
 
 What lives here: listening, limits on who may take how much, one connection from begin to end. What does not: what is
 answered (``establishment``), TLS (``tls``), and the keys of cookies (``key_keeper``).
@@ -9,10 +10,12 @@ answered (``establishment``), TLS (``tls``), and the keys of cookies (``key_keep
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import json
 import os
 import signal
+import socket
 import sys
 import time
 from collections import Counter
@@ -21,6 +24,7 @@ from pathlib import Path
 
 import msgspec
 
+from ntp.child import die_with_parent, enter_namespace, give_up_rights
 from ntp.nts.aead import PREFERRED, Algorithm, usable
 from ntp.nts.errors import KeyEstablishmentError
 from ntp.nts.establishment import Offer, ServerEstablishment
@@ -32,35 +36,16 @@ from ntp.nts.events import (
     ServerFull,
     ServerListening,
 )
-from ntp.nts.key_exchange import KE_PORT
+from ntp.nts.ke_settings import KeServerSettings
 from ntp.nts.key_keeper import KeyKeeper
-from ntp.nts.master_keys import DEFAULT_ROTATION_S
 from ntp.nts.tls import TlsChannel, server_context
 from ptpstack.errors import ConfigError, PtpstackError
 from ptpstack.events import Event
 
 _LOOK_EVERY_S = 1.0
 _BACKLOG = 256
+__all__ = ["KeServer", "KeServerSettings", "main", "serve"]
 _EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104 (a server is there to be reached)
-
-
-class KeServerSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """How keys are given out. *ntp_server* empty: the clients ask the address that gave them keys for the time."""
-
-    certificate_file: str
-    key_file: str
-    master_key_file: str
-    listen: tuple[str, ...] = ()
-    """Addresses; none: all of them, of IPv4 and IPv6 where the kernel has them."""
-    port: int = KE_PORT
-    algorithms: tuple[int, ...] = PREFERRED
-    ntp_server: str = ""
-    ntp_port: int = 123
-    rotation_s: int = DEFAULT_ROTATION_S
-    timeout_s: float = 5.0
-    """From connect to close: a slower client is dropped."""
-    max_connections: int = 256
-    max_connections_per_client: int = 8
 
 
 class KeServer:
@@ -82,7 +67,7 @@ class KeServer:
             writes=True,
             rotation_s=settings.rotation_s,
         )
-        algorithms = usable(tuple(Algorithm(number) for number in settings.algorithms))
+        algorithms = usable(tuple(Algorithm(number) for number in settings.algorithms) or PREFERRED)
         self._offer = Offer(algorithms=frozenset(algorithms), server=settings.ntp_server, port=settings.ntp_port)
         self._servers: list[asyncio.Server] = []
 
@@ -95,7 +80,7 @@ class KeServer:
         for address in self.settings.listen or _EVERYWHERE:
             try:
                 server = await loop.create_server(
-                    lambda: _Connection(self), address, self.settings.port, backlog=_BACKLOG, reuse_port=True
+                    lambda: _Connection(self), sock=self._socket(address), backlog=_BACKLOG
                 )
             except OSError as error:
                 if not self.settings.listen and error.errno in (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL):
@@ -110,9 +95,25 @@ class KeServer:
         self.record(ServerListening(addresses=tuple(f"{host} port {port}" for host, port in self.addresses())))
         self._looking = asyncio.create_task(self._look())
 
+    def _socket(self, address: str) -> socket.socket:
+        """Return a socket bound to *address*. Raises ``OSError``."""
+        settings = self.settings
+        family, _, _, _, name = socket.getaddrinfo(address, settings.port, type=socket.SOCK_STREAM)[0]
+        with contextlib.ExitStack() as on_failure:
+            sock = on_failure.enter_context(socket.socket(family, socket.SOCK_STREAM))
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+            if family == socket.AF_INET6:
+                sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            if settings.interface:
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, settings.interface.encode())
+            sock.bind(name)
+            on_failure.pop_all()
+            return sock
+
     def addresses(self) -> list[tuple[str, int]]:
         """Return where the server listens."""
-        return [socket.getsockname()[:2] for server in self._servers for socket in server.sockets]
+        return [sock.getsockname()[:2] for server in self._servers for sock in server.sockets]
 
     async def close(self) -> None:
         """Listen no more; connections that are open end by their time limit."""
@@ -244,11 +245,13 @@ def read_settings(path: Path) -> KeServerSettings:
         raise ConfigError("no settings", where=str(path), why=str(error), next_step="see docs/nts.md") from error
 
 
-async def serve(settings: KeServerSettings, record: Callable[[Event], None]) -> None:
+async def serve(settings: KeServerSettings, record: Callable[[Event], None], *, until_stdin_ends: bool = False) -> None:
     """Serve until SIGTERM or SIGINT. Raises ``ConfigError`` if that cannot begin."""
     loop, end = asyncio.get_running_loop(), asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, end.set)
+    if until_stdin_ends:
+        loop.add_reader(0, lambda: None if os.read(0, 4096) else end.set())
     server = KeServer(settings, record)
     await server.start()
     await end.wait()
@@ -262,7 +265,14 @@ def main() -> int:
         print(json.dumps(event.as_dict()), flush=True)  # noqa: T201 (stdout is where a parent reads events)
 
     try:
-        asyncio.run(serve(read_settings(Path(sys.argv[1])), record))
+        if len(sys.argv) > 1 and sys.argv[1].endswith(".json"):
+            asyncio.run(serve(read_settings(Path(sys.argv[1])), record))
+        else:
+            settings = msgspec.json.decode(sys.stdin.buffer.readline(), type=KeServerSettings)
+            enter_namespace(settings.namespace)
+            give_up_rights(settings.user)
+            die_with_parent()
+            asyncio.run(serve(settings, record, until_stdin_ends=True))
     except PtpstackError as error:
         sys.stderr.write(f"{error}\n")
         return 1

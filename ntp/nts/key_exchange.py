@@ -11,34 +11,19 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import signal
 import subprocess
-import sys
-from pathlib import Path
-from typing import Final
 
 import msgspec
 
+from ntp import child
 from ntp.nts.aead import PREFERRED, Algorithm
 from ntp.nts.errors import Cause, KeyEstablishmentError
+from ntp.nts.ke_settings import KE_PORT
 
-KE_PORT = 4460
 DEFAULT_TIMEOUT_S = 15.0
 _GRACE_S = 2.0
 _MOST_OCTETS = 65_536
-_ENVIRONMENT: Final = ("SSL_CERT_FILE", "SSL_CERT_DIR", "OPENSSL_CONF", "LD_LIBRARY_PATH")
-"""What of our environment the child gets."""
-
-_CHILD: Final = """
-import os, sys
-os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
-sys.path.insert(0, sys.argv[1])
-from ntp.nts.key_exchange_child import main
-main()
-"""
-_CODE: Final = str(Path(__file__).resolve().parents[2])
-"""The child runs the code that its parent runs, whatever else is installed, and nothing from the current folder."""
 
 
 class ExchangeRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -111,13 +96,12 @@ class KeyExchange:
     def __init__(self, request: ExchangeRequest) -> None:
         self.request = request
         self._octets = b""
-        environment = {name: os.environ[name] for name in _ENVIRONMENT if name in os.environ}
         try:
             self._child = subprocess.Popen(  # noqa: S603 (our own interpreter with our own code)
-                _command(),
+                child.command("ntp.nts.key_exchange_child"),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
-                env=environment,
+                env=child.environment(),
                 cwd="/",
             )
         except OSError as error:
@@ -176,10 +160,3 @@ class KeyExchange:
 
     def _error(self, cause: Cause, why: str) -> KeyEstablishmentError:
         return KeyEstablishmentError(cause, where=self.request.where, why=why)
-
-
-def _command() -> list[str]:
-    """Return what runs the child: never for longer than it takes to say so at a real-time priority of its parent."""
-    command = [sys.executable, "-I", "-c", _CHILD, _CODE]
-    chrt = None if os.sched_getscheduler(0) == os.SCHED_OTHER else shutil.which("chrt")
-    return [chrt, "--other", "0", *command] if chrt else command

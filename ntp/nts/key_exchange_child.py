@@ -6,9 +6,6 @@ Files are read first, then all rights are given up, and only then does anything 
 from __future__ import annotations
 
 import contextlib
-import ctypes
-import os
-import pwd
 import resource
 import signal
 import socket
@@ -16,21 +13,20 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import msgspec
 from OpenSSL import SSL
 
+from ntp.child import give_up_rights
 from ntp.nts.aead import Algorithm
 from ntp.nts.certificates import Validity, Window
 from ntp.nts.errors import Cause, KeyEstablishmentError
 from ntp.nts.establishment import ClientEstablishment, Established
 from ntp.nts.key_exchange import ExchangeRequest, Failure, Grant
 from ntp.nts.tls import TlsChannel, client_context
-from ptpstack.errors import PtpstackError
+from ptpstack.errors import ConfigError, PtpstackError
 
 _MOST_ADDRESSES = 4
-_PR_SET_NO_NEW_PRIVS = 38
 _MEMORY_OCTETS = 1 << 30
 _CPU_S = 10
 
@@ -190,36 +186,17 @@ def _confine(user: str) -> None:
 
     Raises ``KeyEstablishmentError`` where root cannot become *user*.
     """
-    "".encode("idna")  # imports what resolving a name wants, which *user* may not be allowed to read
     for limit, value in (
-        (resource.RLIMIT_CORE, 0),
         (resource.RLIMIT_FSIZE, 0),
         (resource.RLIMIT_AS, _MEMORY_OCTETS),
         (resource.RLIMIT_CPU, _CPU_S),
     ):
         resource.setrlimit(limit, (value, value))
-    if os.geteuid() == 0:
-        _become(user)
-    ctypes.CDLL(None).prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
-
-
-def _become(user: str) -> None:
     try:
-        entry = pwd.getpwnam(user)
-        if not _exists_here(entry.pw_uid):
-            return  # in a user namespace that knows root alone, who has no rights outside
-        os.setgroups([])
-        os.setresgid(entry.pw_gid, entry.pw_gid, entry.pw_gid)
-        os.setresuid(entry.pw_uid, entry.pw_uid, entry.pw_uid)
-    except (KeyError, OSError) as error:
-        why = f"root cannot become {user}: {error}"
-        raise KeyEstablishmentError(Cause.LOCAL, why=why, next_step="name a user that exists") from None
-
-
-def _exists_here(uid: int) -> bool:
-    """Tell whether this user namespace has a user of that number."""
-    lines = (line.split() for line in Path("/proc/self/uid_map").read_text(encoding="ascii").splitlines())
-    return any(int(first) <= uid < int(first) + int(count) for first, _, count in lines)
+        give_up_rights(user)
+    except ConfigError as error:
+        why = f"{error.what}: {error.why}"
+        raise KeyEstablishmentError(Cause.LOCAL, why=why, next_step=error.next_step) from None
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from typing import Any
 
 from ptpstack.cli.client import DEFAULT_SOCKET, NotReachableError, ask
 from ptpstack.cli.status_gptp import HEAD, gptp_lines, gptp_ports, gptp_reasons, is_gptp
+from ptpstack.cli.status_ntp_server import ntp_server_lines
 from ptpstack.cli.status_unicast import MASTER_HEAD, master_rows, service_lines
 from ptpstack.cli.synce import lines as synce_lines
 
@@ -111,6 +112,8 @@ def _host_lines(status: dict[str, Any]) -> Iterator[str]:
         )
     if ntp := status.get("ntp"):
         yield from _ntp_lines(ntp)
+    if server := status.get("ntp_server"):
+        yield from ntp_server_lines(server)
 
 
 def _signal_fails(instance: dict[str, Any]) -> Iterator[str]:

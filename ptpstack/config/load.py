@@ -20,6 +20,7 @@ from ptpstack.config.clock_rules import clock_problems
 from ptpstack.config.gptp_rules import hot_standby_problems
 from ptpstack.config.model import Config, Instance
 from ptpstack.config.ntp_rules import ntp_problems
+from ptpstack.config.ntp_server_rules import ntp_server_problems
 from ptpstack.config.port_table import Port
 from ptpstack.config.problems import InvalidConfigError, Problem
 from ptpstack.config.rules import contradictions, profile_problems
@@ -91,6 +92,7 @@ def from_source(source: Source) -> Config:
         problems += synce_problems(config, source)
         problems += sink_problems(config, source)
         problems += hot_standby_problems(config, source)
+        problems += ntp_server_problems(config, source)
     if problems or config is None:
         raise InvalidConfigError(source.name, problems)
     return config

@@ -18,6 +18,7 @@ from ptpstack.config.gptp_table import GptpInstanceKeys
 from ptpstack.config.holdover_table import Holdover, Time
 from ptpstack.config.hot_standby_table import HotStandby
 from ptpstack.config.ntp_reference_table import NtpReference
+from ptpstack.config.ntp_server_table import NtpServer, NtpServerNts
 from ptpstack.config.ntp_table import Ntp, NtpSource
 from ptpstack.config.port_table import AcceptableMaster, LocalPriority, LogInterval, Nanoseconds, Octet, Port
 from ptpstack.config.process_tables import Control, LeapSeconds, Log, Realtime, State
@@ -370,6 +371,8 @@ TABLES: dict[str, type[Struct]] = {
     "[ntp]": Ntp,
     "[[ntp.source]]": NtpSource,
     "[[ntp.reference]]": NtpReference,
+    "[ntp.server]": NtpServer,
+    "[ntp.server.nts]": NtpServerNts,
     "[servo]": Servo,
     "[holdover]": Holdover,
     "[time]": Time,

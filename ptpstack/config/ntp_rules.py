@@ -29,7 +29,7 @@ def ntp_problems(config: Config, source: Source) -> Iterator[Problem]:
     """Yield what `[ntp]` of *config* says that cannot all be true."""
     ntp = config.ntp
     if not ntp.is_used:
-        if ntp != Ntp():
+        if ntp not in (Ntp(server=ntp.server), Ntp(server=ntp.server, key_file=ntp.key_file)):
             yield source.problem(
                 ("ntp",), "has no source", next_step='write [[ntp.source]] and address = "NAME" below it'
             )

@@ -8,6 +8,7 @@ from typing import Annotated, Literal, TypeAlias
 from msgspec import UNSET, Meta, UnsetType
 
 from ptpstack.config.ntp_reference_table import NtpReference
+from ptpstack.config.ntp_server_table import NtpServer
 from ptpstack.config.table import Table
 from ptpstack.time import MICROSECOND, MILLISECOND, NANOSECOND, SECOND, TimeInterval
 
@@ -106,6 +107,7 @@ class Ntp(Table, frozen=True):
         float, Meta(gt=0, le=16_000, description="A source that may be wrong by more is not used.")
     ] = 3000.0
     dscp: Annotated[int, Meta(ge=0, le=63, description="DiffServ code point of requests.")] = 0
+    server: Annotated[NtpServer, Meta(description="Serving time to others, `[ntp.server]`.")] = NtpServer()
     source: Annotated[tuple[NtpSource, ...], Meta(description="The servers, `[[ntp.source]]` each.")] = ()
     reference: Annotated[
         tuple[NtpReference, ...], Meta(description="Reference clocks of this host, `[[ntp.reference]]` each.")

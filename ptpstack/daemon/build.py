@@ -156,6 +156,13 @@ def build(config: Config, resolved: Sequence[ResolvedInstance], loop: Loop, reco
     plant.host.publisher = TimePublisher(
         plant.time_bounds, plant.clocks, config.time, beside=config.control.socket, loop=loop, recorder=recorder
     )
+    if config.ntp.server.listen:
+        from ptpstack.daemon.ntp_build import read_key_file  # noqa: PLC0415 (10 ms that PTP alone does not need)
+        from ptpstack.daemon.ntp_server_build import Clocks, build_ntp_server  # noqa: PLC0415 (as above)
+
+        clocks = Clocks(plant.clocks, plant.instances, plant.host, plant.time_bounds)
+        keys = read_key_file(config.ntp)
+        plant.host.ntp_server = build_ntp_server(config, clocks, keys, loop=loop, recorder=recorder)
     return plant
 
 

@@ -37,6 +37,7 @@ from ptpstack.time import interval_from_ns
 
 if TYPE_CHECKING:
     from ptpstack.daemon.ntp_driver import NtpDriver
+    from ptpstack.daemon.ntp_server import NtpServer
     from ptpstack.daemon.time_sink import TimeSink
 
 
@@ -60,23 +61,26 @@ class HostClocks:
     sinks: dict[str, TimeSink] = field(default_factory=dict)
     publisher: TimePublisher | None = None
     ntp: NtpDriver | None = None
+    ntp_server: NtpServer | None = None
 
     def parts(self) -> list[Part]:
         """Return everything that is to be started and stopped, in this order."""
         ntp: list[Part] = [self.ntp] if self.ntp else []
         publisher: list[Part] = [self.publisher] if self.publisher else []
+        server: list[Part] = [self.ntp_server] if self.ntp_server else []
         pulses: list[Part] = [*self.outputs.values(), *self.sources.values()]
-        return [*pulses, *self.followers.values(), *self.sinks.values(), *ntp, *publisher]
+        return [*pulses, *self.followers.values(), *self.sinks.values(), *ntp, *publisher, *server]
 
 
 def host_clocks(config: Config) -> list[str]:
-    """Return the clocks that followers, sources, outputs and NTP need."""
+    """Return the clocks that followers, sources, outputs, NTP and its server need."""
     words = [name for name, clock in config.clock.items() if clock.follows]
     words += [clock.follows for clock in config.clock.values() if clock.follows not in ("", AUTO)]
     words += [source.clock for source in config.source.values()]
     words += [output.clock for output in config.output.values()]
     words += [sink.clock for sink in config.sink.values()]
     words += [config.ntp.clock] if config.ntp.is_used else []
+    words += [config.ntp.server.clock] if config.ntp.server.listen else []
     return list(dict.fromkeys(real_clock(word, config.clock) for word in words))
 
 

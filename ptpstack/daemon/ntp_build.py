@@ -40,7 +40,7 @@ def build_ntp(config: Ntp, driver: ClockDriver, trust: TimeTrust, loop: Loop, re
     """Return what *config* describes, on the clock of *driver*. Raises ``HardwareError`` or ``ConfigError``."""
     clock, needed = driver.clock, plan(accuracy_of(config.accuracy))
     _check_stamps(config, clock)
-    keys = _keys(config)
+    keys = read_key_file(config)
     policy = Policy(
         min_sources=config.min_sources,
         max_distance=round(config.max_distance_ms * MILLISECOND),
@@ -127,8 +127,8 @@ def _settings(
     )
 
 
-def _keys(config: Ntp) -> dict[int, Key]:
-    """Return the keys that sources name. Raises ``ConfigError``."""
+def read_key_file(config: Ntp) -> dict[int, Key]:
+    """Return the keys of `key_file`, among them those that sources name. Raises ``ConfigError``."""
     if not config.key_file:
         return {}
     try:

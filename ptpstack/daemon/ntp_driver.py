@@ -269,7 +269,7 @@ class NtpDriver:
         self._close_request(name)
         association = self.associations[name]
         try:
-            opened = self._open_socket(self._address_of(name))
+            opened = self._open_socket(self.address_of(name))
             request = self._requests[name] = _Request(opened, send.context)
             departed = self._utc(self._driver.clock.time())
             opened.send(send.octets)
@@ -312,12 +312,12 @@ class NtpDriver:
             self._loop.unwatch(request.socket.fileno())
             request.socket.close()
 
-    def _address_of(self, name: str) -> Address:
+    def address_of(self, name: str) -> Address:
+        """Return where the server *name* is."""
         return next(source.addresses[name] for source in self._sources if name in source.addresses)
 
     def _stamp_source(self) -> StampSource:
-        hardware = self._driver.clock.stamping is Timestamping.HARDWARE
-        return StampSource.HARDWARE if hardware else StampSource.KERNEL
+        return StampSource.HARDWARE if self._driver.clock.stamping is Timestamping.HARDWARE else StampSource.KERNEL
 
     # -- the clock ---------------------------------------------------------------------------------------------
 
@@ -389,4 +389,4 @@ class NtpDriver:
     def _details_of(self, name: str) -> dict[str, Any]:
         if self.references and name in self.references.references:
             return self.references.references[name].as_dict()
-        return {"address": self._address_of(name).host, **association_dict(self.associations[name])}
+        return {"address": self.address_of(name).host, **association_dict(self.associations[name])}

@@ -83,6 +83,7 @@ def snapshot(plant: Plant, recorder: Recorder, started: MonotonicTime) -> dict[s
         "leap_seconds": plant.leap_seconds.as_dict(int(time.time())),
         "sinks": {name: sink.as_dict() for name, sink in plant.host.sinks.items()},
         **({"ntp": plant.host.ntp.as_dict()} if plant.host.ntp else {}),
+        **({"ntp_server": plant.host.ntp_server.as_dict()} if plant.host.ntp_server else {}),
         "decisions": [record.as_dict() for record in recorder.last(DECISIONS)],
     }
 

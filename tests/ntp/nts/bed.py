@@ -14,13 +14,13 @@ import msgspec
 
 from hw.soft_clock import SoftClock
 from lab.namespaces import Node
+from lab.pki import Authority
 from ntp.nts.authenticator import NtsAuthenticator
 from ntp.nts.ke_server import KeServerSettings
 from ntp.nts.key_exchange import ExchangeRequest, Grant, KeyExchange
 from tests.ntp.interop.client import LiveClient
 
 from .pair import at
-from .pki import Authority
 
 OURS, THEIRS = "10.0.0.1", "10.0.0.2"
 FAST = {"min_poll": -2, "max_poll": -2, "iburst": False}

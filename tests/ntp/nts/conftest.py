@@ -10,9 +10,9 @@ import pytest
 
 from lab import namespaces
 from lab.namespaces import Network, Node
+from lab.pki import Authority
 
 from .bed import OURS, THEIRS, OurServer
-from .pki import Authority
 
 
 @pytest.fixture(scope="module")

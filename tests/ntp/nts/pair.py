@@ -8,10 +8,11 @@ import random
 from ntp.nts.aead import KEY_OCTETS, PREFERRED, Algorithm
 from ntp.nts.authenticator import NtsAuthenticator
 from ntp.nts.cookies import CookieJar, SessionKeys
+from ntp.nts.fields import Cookie, CookiePlaceholder, UniqueIdentifier, seal
 from ntp.nts.key_exchange import Grant
 from ntp.nts.master_keys import MasterKey
 from ntp.nts.server_side import ServerSide, VerifiedRequest
-from ntp.wire.packet import Leap, Mode, Packet, decode, encode
+from ntp.wire.packet import Leap, Mode, Packet, decode, encode, encode_without_mac
 from ptpstack.time import SECOND, MonotonicTime
 
 NOW_S = 20_000 * 86_400
@@ -78,6 +79,23 @@ class Pair:
         assert octets is not None
         self.sent.append(octets)
         return octets
+
+    def request_and_refill(self) -> bytes:
+        """Return a request, and let its reply come."""
+        octets = self.request()
+        reply = self.reply(octets)
+        assert self.client.check(decode(reply), reply) is None
+        return octets
+
+    def crafted(self, placeholders: int) -> bytes:
+        """Return a request that asks for more cookies than a client may."""
+        session = self.client._session
+        assert session is not None
+        cookie, identifier = session.cookies.popleft(), os.urandom(32)
+        self.client._open_identifier = identifier
+        fields = [UniqueIdentifier(identifier), Cookie(cookie), *[CookiePlaceholder(bytes(len(cookie)))] * placeholders]
+        packet = Packet(precision=32, transmit_timestamp=1, extension_fields=tuple(fields))
+        return seal(encode_without_mac(packet), (), session.c2s, os.urandom(16))
 
     def reply(self, request: bytes) -> bytes:
         verified = self.server.verify(request)

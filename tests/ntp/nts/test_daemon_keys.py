@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from lab.pki import Authority
 from ntp.nts.events import KeyEstablishmentFailed, KeysEstablished
 from ntp.resolver import FamilyName, Resolved
 from ptpstack.config.ntp_table import NtpSource
@@ -18,7 +19,6 @@ from ptpstack.time import SECOND
 from tests.daemon.fakes import known_time
 
 from .ke_process import KeServerProcess
-from .pki import Authority
 
 
 class Recorder:

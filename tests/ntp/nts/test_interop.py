@@ -20,6 +20,7 @@ from hw.soft_clock import SoftClock
 from lab import namespaces
 from lab.namespaces import Node
 from lab.peers.chronyd import Chronyd
+from lab.pki import Authority
 from ntp.client.packet_tests import Rejected
 from ntp.nts.aead import Algorithm
 from ntp.nts.errors import KeyEstablishmentError
@@ -27,7 +28,6 @@ from ptpstack.time import interval_to_ns
 from tests.ntp.interop.client import LiveClient
 
 from .bed import FAST, OURS, THEIRS, OurServer, ask, asked_with, authenticator, wait_until
-from .pki import Authority
 from .responder import Responder
 
 pytestmark = [pytest.mark.peer, pytest.mark.namespaces]

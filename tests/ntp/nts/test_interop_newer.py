@@ -12,6 +12,7 @@ from lab import namespaces
 from lab.namespaces import Node
 from lab.peers.chronyd import Chronyd
 from lab.peers.newer_ntp import NewerNtp, newer_ntp
+from lab.pki import Authority
 from lab.vm.newer import NewerDebianError
 from ntp.client.packet_tests import Rejected
 from ntp.nts import establishment
@@ -21,7 +22,6 @@ from ntp.nts.key_exchange_child import exchange
 from ntp.nts.messages import Request
 
 from .bed import OURS, THEIRS, OurServer, ask, asked_with, wait_until
-from .pki import Authority
 from .responder import Responder
 
 pytestmark = [pytest.mark.peer, pytest.mark.namespaces]

@@ -13,12 +13,12 @@ from pathlib import Path
 
 import pytest
 
+from lab.pki import Authority
 from ntp.nts.key_exchange import ExchangeRequest, Grant
 from ntp.nts.key_exchange_child import exchange
 from ntp.nts.master_keys import MasterKey, MasterKeyFile
 
 from .ke_process import KeServerProcess
-from .pki import Authority
 
 
 @pytest.fixture

@@ -16,7 +16,8 @@ from pathlib import Path
 
 import pytest
 
-from ntp.nts import key_exchange, key_exchange_child
+from lab.pki import DAY, NOW, Authority
+from ntp.child import exists_here
 from ntp.nts.aead import Algorithm
 from ntp.nts.cookies import CookieJar, SessionKeys
 from ntp.nts.errors import Cause, KeyEstablishmentError
@@ -24,7 +25,6 @@ from ntp.nts.key_exchange import ExchangeRequest, Grant, KeyExchange
 from ntp.nts.master_keys import MasterKeyFile
 
 from .ke_process import KeServerProcess
-from .pki import DAY, NOW, Authority
 
 NOW_S = int(NOW.timestamp())
 ROOT = Path(__file__).parents[3]
@@ -134,7 +134,7 @@ def test_a_user_that_does_not_exist_is_told(authority: Authority, server: KeServ
         ask(request(authority, server.port, user="nobody-at-all"))
 
 
-@pytest.mark.skipif(not key_exchange_child._exists_here(65_534), reason="this user namespace has no other user")
+@pytest.mark.skipif(not exists_here(65_534), reason="this user namespace has no other user")
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root has rights to give up")
 def test_the_child_of_root_is_somebody_without_rights_while_it_speaks(authority: Authority) -> None:
     said: list[str] = []
@@ -275,7 +275,7 @@ def test_a_server_that_says_nonsense_over_good_tls_is_given_up(authority: Author
 
 
 def test_a_child_that_dies_without_a_word_is_told(authority: Authority, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(key_exchange, "_CHILD", "raise SystemExit(3)")
+    monkeypatch.setattr("ntp.child._START", "raise SystemExit(3)")
     with pytest.raises(KeyEstablishmentError, match="ended without an answer, code 3") as caught:
         ask(request(authority, 4460))
     assert caught.value.cause is Cause.LOCAL
@@ -307,8 +307,9 @@ def test_the_child_of_a_real_time_process_is_an_ordinary_one(tmp_path: Path) -> 
         """
 import os, select, sys, time
 os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))
+from ntp import child
 from ntp.nts import key_exchange
-key_exchange._CHILD = "import os; print(os.sched_getscheduler(0), flush=True)"
+child._START = "import os; print(os.sched_getscheduler(0), flush=True)"
 exchange = key_exchange.KeyExchange(key_exchange.ExchangeRequest(host="127.0.0.1"))
 select.select([exchange], [], [], 20)
 print(os.sched_getscheduler(0), os.read(exchange.fileno(), 10).decode().strip())

@@ -7,12 +7,11 @@ from pathlib import Path
 import pytest
 from OpenSSL import SSL
 
+from lab.pki import DAY, NOW, Authority
 from ntp.nts.certificates import Validity, Window
 from ntp.nts.errors import Cause, KeyEstablishmentError
 from ntp.nts.tls import MOST_OCTETS, TlsChannel, client_context, server_context
 from ptpstack.errors import ConfigError
-
-from .pki import DAY, NOW, Authority
 
 NOW_S = int(NOW.timestamp())
 DAY_S = 86_400

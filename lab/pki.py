@@ -42,6 +42,7 @@ class Authority:
 
     @property
     def file(self) -> Path:
+        """Its own certificate, which those trust who trust it."""
         return self.folder / "ca.pem"
 
     def issue(

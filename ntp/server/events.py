@@ -1,0 +1,46 @@
+"""What the server's processes tell."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from ptpstack.events import Event, Severity
+
+
+class ServerStarted(Event, frozen=True, kw_only=True):
+    """The NTP server's processes are being started."""
+
+    severity: ClassVar[Severity] = Severity.NOTICE
+
+    addresses: tuple[str, ...]
+    port: int
+    workers: int
+
+    def __str__(self) -> str:
+        where = ", ".join(self.addresses)
+        return f"NTP server: {self.workers} {'worker' if self.workers == 1 else 'workers'}, {where}, port {self.port}"
+
+
+class WorkerEnded(Event, frozen=True, kw_only=True):
+    """A worker ended; another one is started in its place. No clock is touched by that."""
+
+    severity: ClassVar[Severity] = Severity.WARNING
+
+    worker: int
+    why: str
+    retry_s: float
+
+    def __str__(self) -> str:
+        return f"NTP server: worker {self.worker} ended ({self.why}); started again in {self.retry_s:g} s"
+
+
+class WorkerDefect(Event, frozen=True, kw_only=True):
+    """A defect of this program: a worker gave up a batch of requests, and goes on. Told once for each worker."""
+
+    severity: ClassVar[Severity] = Severity.ERROR
+
+    error: str
+    traceback: str
+
+    def __str__(self) -> str:
+        return f"NTP server: internal error, please report it: {self.error}\n{self.traceback}".rstrip()

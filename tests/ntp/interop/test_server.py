@@ -1,0 +1,232 @@
+"""Our server from its TOML in a namespace, asked by chronyd, ntpd-rs and our own client, and watched by tshark."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hw.soft_clock import SoftClock
+from lab import namespaces
+from lab.daemon import Daemon
+from lab.namespaces import Network
+from lab.peers.chronyd import Chronyd
+from lab.peers.newer_ntp import NewerNtp, newer_ntp
+from lab.peers.tshark import Capture, field_values, marks
+from lab.pki import Authority
+from lab.vm.newer import NewerDebianError
+
+from .client import LiveClient
+
+pytestmark = [pytest.mark.peer, pytest.mark.namespaces]
+
+OURS, ALSO_OURS, OURS_6, THEIRS = "10.0.0.1", "10.0.0.11", "fd00::1", "10.0.0.2"
+SECRET = "000102030405060708090a0b0c0d0e0f"
+CONFIGURATION = """
+[ntp]
+key_file = "{keys}"
+
+[ntp.server]
+listen = ["0.0.0.0", "::"]
+local_stratum = 3
+workers = 2
+
+[ntp.server.nts]
+certificate_file = "{certificate}"
+private_key_file = "{private_key}"
+"""
+
+
+def wait_until(holds: Callable[[], bool], within_s: float = 40) -> None:
+    end = time.monotonic() + within_s
+    while not holds():
+        assert time.monotonic() < end, "it did not come about"
+        time.sleep(0.2)
+
+
+class Bed:
+    """Two nodes, our daemon in the first, and an authority that the second trusts."""
+
+    def __init__(self, net: Network, folder: Path) -> None:
+        self.ours, self.theirs, self.folder = net.node("ours"), net.node("theirs"), folder
+        net.cable(self.ours, "eth0", self.theirs, "eth0")
+        for node, addresses in ((self.ours, (OURS, ALSO_OURS)), (self.theirs, (THEIRS,))):
+            for address in addresses:
+                node.add_address("eth0", f"{address}/24")
+        self.ours.add_address("eth0", f"{OURS_6}/64")
+        self.theirs.add_address("eth0", "fd00::2/64")
+        net.settle()
+        self.authority = Authority(folder / "pki")
+        certificate, private_key = self.authority.issue(OURS)
+        private_key.chmod(0o600)
+        keys = folder / "ntp.keys"
+        keys.write_text(f"5 AES128 HEX:{SECRET}\n")
+        text = CONFIGURATION.format(keys=keys, certificate=certificate, private_key=private_key)
+        self.daemon = Daemon(self.ours, folder / "ours", text)
+        self.daemon.start()
+        self.daemon.wait_until_ready()
+        for port in ("-u", "123"), ("-t", "4460"):
+            wait_until(lambda port=port: self.listens(*port))  # type: ignore[misc]
+
+    def listens(self, kind: str, port: str) -> bool:
+        return f":{port}" in self.ours.run(["ss", "-H", "-ln", kind, "sport", "=", f":{port}"])
+
+    def server(self) -> dict[str, Any]:
+        found: dict[str, Any] = self.daemon.status()["ntp_server"]
+        return found
+
+    def chronyd(self, name: str, *lines: str, program: list[str] | None = None) -> Chronyd:
+        chronyd = Chronyd(self.theirs, self.folder / name, lines, keys=[f"5 AES128 HEX:{SECRET}"])
+        if program:
+            chronyd.program = program
+        chronyd.start()
+        return chronyd
+
+
+@pytest.fixture(scope="module")
+def bed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bed]:
+    if shutil.which("chronyd") is None or shutil.which("tshark") is None:
+        pytest.skip("chronyd or tshark is not installed")
+    if why := namespaces.why_unavailable():
+        pytest.skip(why)
+    with Network() as net:
+        made = Bed(net, tmp_path_factory.mktemp("server"))
+        try:
+            yield made
+        finally:
+            made.daemon.stop()
+
+
+@pytest.fixture(scope="module")
+def newer() -> NewerNtp:
+    try:
+        return newer_ntp()
+    except NewerDebianError as error:
+        pytest.skip(f"no newer Debian: {error}")
+
+
+def test_chronyd_follows_each_of_our_addresses_by_key_and_interleaved(bed: Bed, tmp_path: Path) -> None:
+    fast = "minpoll -2 maxpoll -2 iburst xleave"
+    capture = Capture(bed.theirs, "eth0", tmp_path / "ntp.pcapng", "udp port 123")
+    chronyd = bed.chronyd(
+        "plain",
+        "authselectmode ignore",
+        *(f"server {host} {fast}" for host in (OURS, OURS_6)),
+        f"server {ALSO_OURS} {fast} key 5",
+    )
+    try:
+        wait_until(lambda: len(re.findall(r"^\^[-*+]", chronyd.ask("sources"), re.MULTILINE)) == 3)
+        wait_until(lambda: chronyd.ask("ntpdata").count("Interleaved     : Yes") == 3)
+        said = chronyd.ask("ntpdata")
+    finally:
+        chronyd.stop()
+        file = capture.stop()
+    offsets_s = [float(number) for number in re.findall(r"^Offset +: ([-+0-9.]+)", said, re.MULTILINE)]
+    assert len(offsets_s) == 3
+    assert all(abs(offset) < 50e-6 for offset in offsets_s)  # both read the same clock
+    assert said.count("Stratum         : 3") == 3
+    assert marks(file, "ntp") == []
+    assert all(reference == "4c4f434c" for (reference,) in _replies(file, "ntp.refid"))
+    assert bed.server()["counts"]["interleaved"] >= 3
+    assert bed.server()["counts"]["authenticated"] >= 3
+
+
+def _replies(file: Path, field: str) -> list[tuple[str, ...]]:
+    found = field_values(file, field, display_filter="ntp.flags.mode == 4")
+    return [(values[0].replace(":", "").removeprefix("0x"),) for values in found]
+
+
+def test_our_own_client_agrees_with_our_server(bed: Bed) -> None:
+    client = LiveClient(bed.theirs, OURS, SoftClock("soft"), min_poll=-2, max_poll=-2, iburst=False, interleaved=True)
+    client.run(20, enough=12)
+    assert sum(sample.interleaved for sample in client.samples) >= 6
+    offsets_us = sorted(abs(sample.offset) / 65536 / 1000 for sample in client.samples)
+    assert offsets_us[len(offsets_us) // 2] < 50
+
+
+@pytest.mark.parametrize(("algorithm", "octets"), [("30", "68"), ("15", "100")])
+def test_chronyd_follows_with_nts(bed: Bed, newer: NewerNtp, algorithm: str, octets: str, tmp_path: Path) -> None:
+    capture = Capture(bed.theirs, "eth0", tmp_path / "nts.pcapng", "udp port 123")
+    chronyd = bed.chronyd(
+        f"nts-{algorithm}",
+        f"server {OURS} nts minpoll -2 maxpoll -2 iburst",
+        f"ntstrustedcerts {bed.authority.file}",
+        f"ntsaeads {algorithm}",
+        program=newer.chronyd,
+    )
+    try:
+        wait_until(lambda: "^* " + OURS in chronyd.ask("sources"))
+        (words,) = (text.split() for text in chronyd.ask("authdata").splitlines() if text.startswith(OURS))
+        offset_s = float(chronyd.ask("-c", "sources").splitlines()[0].split(",")[7])
+    finally:
+        chronyd.stop()
+        file = capture.stop()
+    assert (words[3], words[9]) == (algorithm, octets)
+    assert abs(offset_s) < 100e-6
+    assert marks(file, "ntp") == []
+    lengths = field_values(file, "ntp.flags.mode", "udp.length", display_filter="ntp")
+    assert {length for mode, length in lengths if mode == "4"} == {length for mode, length in lengths if mode == "3"}
+
+
+def test_ntpd_rs_asks_with_nts(bed: Bed, newer: NewerNtp) -> None:
+    before, answered = len(bed.theirs.processes), bed.server()["counts"]["nts"]
+    file, log = bed.folder / "ntp.toml", bed.folder / "ntpd-rs.log"
+    file.write_text(
+        f'[[source]]\nmode = "nts"\naddress = "{OURS}"\ncertificate-authority = "{bed.authority.file}"\n'
+        "[synchronization]\nminimum-agreeing-sources = 3\n"
+    )
+    bed.theirs.start([*newer.ntp_daemon, "-c", str(file)], log)
+    try:
+        wait_until(lambda: bed.server()["counts"]["nts"] > answered)
+    finally:
+        namespaces.stop(bed.theirs.processes[before:])
+
+
+def test_openssl_sees_tls_1_3_and_the_protocol_of_nts(bed: Bed) -> None:
+    shown = bed.theirs.run(
+        [
+            "sh",
+            "-c",
+            f"sleep 1 | openssl s_client -tls1_3 -alpn ntske/1 -CAfile {bed.authority.file} -connect {OURS}:4460",
+        ]
+    )
+    assert "ALPN protocol: ntske/1" in shown
+    assert "TLSv1.3" in shown
+    assert "Verify return code: 0 (ok)" in shown
+
+
+def test_a_worker_that_dies_is_replaced_and_no_clock_notices(bed: Bed) -> None:
+    before = bed.daemon.status()
+    os.kill(before["ntp_server"]["workers"][0], signal.SIGKILL)
+    wait_until(lambda: all(bed.server()["workers"]) and bed.server()["workers"] != before["ntp_server"]["workers"])
+    client = LiveClient(bed.theirs, OURS, SoftClock("soft"), min_poll=-2, max_poll=-2, iburst=False)
+    client.run(10, enough=6)
+    assert len(client.samples) >= 6
+    after = bed.daemon.status()
+    assert after["pid"] == before["pid"]
+    assert {name: clock["state"] for name, clock in after["clocks"].items()} == {"system": "free-running"}
+    assert any(event["event"] == "WorkerEnded" and "SIGKILL" in event["why"] for event in bed.daemon.events())
+
+
+def test_all_of_the_server_dies_and_comes_back(bed: Bed) -> None:
+    before = bed.server()
+    os.kill(before["pid"], signal.SIGKILL)
+    wait_until(lambda: bed.server()["starts"] == before["starts"] + 1 and all(bed.server().get("workers", [0])))
+    client = LiveClient(bed.theirs, OURS_6, SoftClock("soft"), min_poll=-2, max_poll=-2, iburst=False)
+    client.run(10, enough=4)
+    assert len(client.samples) >= 4
+
+
+def test_status_says_what_is_served(bed: Bed) -> None:
+    shown = bed.daemon.says("status")
+    assert "as stratum 3, reference LOCL" in shown
+    assert "2 of 2 workers" in shown
+    why = bed.daemon.says("why")
+    assert "NTP server: CLOCK_REALTIME is served as stratum 3 (was 16)" in why
