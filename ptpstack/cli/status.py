@@ -82,6 +82,7 @@ def _lines(status: dict[str, Any]) -> Iterator[str]:
         [_clock_row(clock) for clock in status["clocks"].values()],
     )
     yield from _asymmetries(status["clocks"].values())
+    yield from _hot_standby(status["clocks"].values())
     yield from _host_lines(status)
     yield ""
     yield "offset: local - master, positive is ahead; frequency: what the clock is set to, positive is faster"
@@ -187,6 +188,17 @@ def _clock_row(clock: dict[str, Any]) -> tuple[str, ...]:
     if uncertainty is not None and uncertainty["reference_ns"] is None:
         within += " *"
     return (clock["name"], state, offset, within, frequency, clock["servo_state"], _steered_by(clock))
+
+
+def _hot_standby(clocks: Iterable[dict[str, Any]]) -> Iterator[str]:
+    """Yield what two gPTP domains on one clock are worth together."""
+    for clock in clocks:
+        if pair := clock.get("hotStandby"):
+            offset_ns = pair["primary_secondary_offset_ns"]
+            apart = "not known" if offset_ns is None else f"{offset_ns:+.0f} ns"
+            yield f"  hot standby {pair['state']}: primary less secondary {apart}"
+            for name, instance in pair["instances"].items():
+                yield f"    {name} {'is synced' if instance['is_synced'] else 'is not synced'}: {instance['why']}"
 
 
 def _asymmetries(clocks: Iterable[dict[str, Any]]) -> Iterator[str]:

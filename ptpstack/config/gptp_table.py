@@ -50,6 +50,15 @@ class GptpPortKeys(Table, frozen=True):
         LogInterval | UnsetType,
         Meta(description="The interval of Pdelay_Req once synchronized, log2 seconds (gPTP)."),
     ] = UNSET
+    test_status: Annotated[
+        bool,
+        Meta(
+            description=(
+                "Tell each second how far this station is, by AVnu's Test Status message (gPTP in test; the layout of "
+                "its own fields is unverified)."
+            )
+        ),
+    ] = False
     mean_link_delay_thresh_ns: Annotated[
         Annotated[int, Meta(ge=0, le=1_000_000_000)] | UnsetType,
         Meta(

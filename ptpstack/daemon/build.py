@@ -37,7 +37,14 @@ from ptpstack.daemon.announce_tlvs import AnnounceTlvs
 from ptpstack.daemon.announced_worth import AnnouncedWorth
 from ptpstack.daemon.clock_driver import ClockDriver
 from ptpstack.daemon.clocks import clock_word, clock_words, contests, open_clock
-from ptpstack.daemon.gptp_build import gptp_driver, hot_standby, links_of, primary_first, shared_links
+from ptpstack.daemon.gptp_build import (
+    gptp_driver,
+    hot_standby,
+    links_of,
+    primary_first,
+    shared_links,
+    station_status,
+)
 from ptpstack.daemon.gptp_driver import GptpDriver
 from ptpstack.daemon.host_clocks import (
     build_host_clocks,
@@ -139,6 +146,7 @@ def build(config: Config, resolved: Sequence[ResolvedInstance], loop: Loop, reco
             service.driver.attach(service.number_of[interface], socket)
     plant.port_ios = list(shared.values())
     plant.smp_synch = {output.name: output for output in _smp_synch(plant, loop, recorder)}
+    plant.station_status = list(station_status(plant.gptp, plant.resolved, plant.clock_of, loop, recorder))
     plant.synce = _synce(config, plant, loop, recorder)
     plant.announced_worth = list(_announced_worth(config, plant, loop, recorder))
     served = {name: next(iter(words[name].values())) for name in plant.following()}

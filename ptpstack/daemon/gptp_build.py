@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 
 from msgspec.structs import replace
 
 from hw.link import interface_mac
+from hw.sockets.ethernet_group import EthernetGroupSocket
+from ptpstack.arbiter.clock_state import ClockState
 from ptpstack.config.gptp_resolve import hot_standby_settings
 from ptpstack.config.hot_standby_table import HotStandby
 from ptpstack.config.resolve import ResolvedInstance, ResolvedPort
@@ -17,7 +19,9 @@ from ptpstack.daemon.gptp_driver import GptpDriver, KeptDelays, LinkDelayDriver
 from ptpstack.daemon.loop import Loop
 from ptpstack.daemon.port_clocks import PortClocks
 from ptpstack.daemon.state_store import StateStore
+from ptpstack.daemon.station_status_output import StationStatusOutput
 from ptpstack.engine.delay_filter import DelayFilter
+from ptpstack.engine.port_state import PortState
 from ptpstack.gptp.hot_standby import HotStandbySystem
 from ptpstack.gptp.instance import GptpInstance
 from ptpstack.gptp.link_delay_service import LinkDelayService
@@ -25,6 +29,8 @@ from ptpstack.gptp.link_port import LinkPort
 from ptpstack.gptp.settings import GptpPortSettings
 from ptpstack.observe.recorder import Recorder
 from ptpstack.servo.registry import make_filter
+from ptpstack.time import NANOSECOND
+from ptpstack.wire import station_status as station_status_message
 from ptpstack.wire.types import ClockIdentity
 
 COMMON_MECHANISM = "common-p2p"
@@ -140,6 +146,45 @@ def hot_standby(table: HotStandby, steering: Sequence[str]) -> HotStandbySystem 
     if settings is None or not {settings.primary, settings.secondary} <= set(steering):
         return None
     return HotStandbySystem(settings)
+
+
+def station_status(
+    drivers: Mapping[str, GptpDriver],
+    resolved: Mapping[str, ResolvedInstance],
+    clocks: Mapping[str, ClockDriver | PortClocks],
+    loop: Loop,
+    recorder: Recorder,
+) -> Iterator[StationStatusOutput]:
+    """Yield what tells AVnu's Test Status on the ports that want it."""
+    for name, driver in drivers.items():
+        for port, values in zip(resolved[name].ports, resolved[name].values.port, strict=True):
+            if values.test_status:
+                clock = clocks[name]
+                yield StationStatusOutput(
+                    name,
+                    driver.instance,
+                    port.settings.port_number,
+                    interface_mac(port.interface),
+                    open_socket=partial(
+                        EthernetGroupSocket,
+                        port.interface,
+                        ethertype=station_status_message.ETHERTYPE,
+                        group=station_status_message.MAC,
+                    ),
+                    is_synced=partial(_is_synced, driver.instance, clock),
+                    clock_ns=partial(_reading_ns, clock),
+                    loop=loop,
+                    recorder=recorder,
+                )
+
+
+def _is_synced(instance: GptpInstance, clock: ClockDriver | PortClocks) -> bool:
+    serves = instance.is_grandmaster and any(port.state is PortState.MASTER for port in instance.ports.values())
+    return serves or clock.arbiter.state is ClockState.LOCKED
+
+
+def _reading_ns(clock: ClockDriver | PortClocks) -> int:
+    return int(clock.clock.time()) // NANOSECOND
 
 
 def delay_filter(servo: ServoConfig) -> Callable[[], DelayFilter]:

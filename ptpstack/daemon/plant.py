@@ -17,6 +17,7 @@ from ptpstack.daemon.leap_seconds import LeapSeconds
 from ptpstack.daemon.port_clocks import PortClocks
 from ptpstack.daemon.port_io import PortIo
 from ptpstack.daemon.smp_synch_output import SmpSynchOutput
+from ptpstack.daemon.station_status_output import StationStatusOutput
 from ptpstack.daemon.time_bounds import TimeBounds
 from ptpstack.daemon.time_trust import TimeTrust
 from ptpstack.daemon.transparent_driver import TransparentDriver
@@ -40,6 +41,7 @@ class Plant:
     announce_tlvs: list[AnnounceTlvs] = field(default_factory=list)
     announced_worth: list[AnnouncedWorth] = field(default_factory=list)
     smp_synch: dict[str, SmpSynchOutput] = field(default_factory=dict)
+    station_status: list[StationStatusOutput] = field(default_factory=list)
     synce: SyncEDriver | None = None
     host: HostClocks = field(default_factory=HostClocks)
     port_ios: list[PortIo] = field(default_factory=list)
@@ -51,6 +53,7 @@ class Plant:
         """Return what is started after the instances and stopped before their clocks."""
         synce = [self.synce] if self.synce else []
         worth: list[Part] = [*self.announced_worth, *self.smp_synch.values()]
+        worth += self.station_status
         return [*self.announce_tlvs, *self.port_clocks.values(), *self.host.parts(), *synce, *worth]
 
     def following(self) -> dict[str, InstanceDriver | GptpDriver]:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 
 from hw.link import interface_mac, link_is_up
-from hw.sockets.slow_protocol import SlowProtocolSocket
+from hw.sockets.ethernet_group import EthernetGroupSocket
 from ptpstack.config.synce_rules import own_level
 from ptpstack.config.synce_table import SyncE
 from ptpstack.daemon.dpll_control import DpllControl, open_dplls
@@ -55,7 +55,7 @@ def build_synce(
     labels = {one.name: one.pin for one in config.input if one.pin}
     return SyncEDriver(
         SyncEClock(identity, ports, selection),
-        open_socket=partial(SlowProtocolSocket, ethertype=esmc.ETHERTYPE, group=esmc.MAC),
+        open_socket=partial(EthernetGroupSocket, ethertype=esmc.ETHERTYPE, group=esmc.MAC),
         link_is_up=link_is_up,
         inputs={one.name: partial(tell, levels.named(one.quality_level), one.source) for one in config.input},
         open_dpll=(lambda: DpllControl(open_dplls(), config.clock_id, interfaces, labels))

@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any, ClassVar
 
 from hw.link import LinkChange
-from hw.sockets.slow_protocol import SlowProtocolSocket
+from hw.sockets.ethernet_group import EthernetGroupSocket
 from profiles.loader import FrequencyName
 from ptpstack.daemon.dpll_control import DpllControl
 from ptpstack.daemon.events import SendFailed, Unavailable
@@ -51,7 +51,7 @@ class SyncEDriver:
         self,
         clock: SyncEClock,
         *,
-        open_socket: Callable[[str], SlowProtocolSocket],
+        open_socket: Callable[[str], EthernetGroupSocket],
         link_is_up: Callable[[str], bool],
         inputs: Mapping[str, Callable[[], tuple[QualityLevel | None, str]]],
         open_dpll: Callable[[], DpllControl] | None,
@@ -68,7 +68,7 @@ class SyncEDriver:
         self._on_lock = on_lock
         self._loop = loop
         self._recorder = recorder
-        self._sockets: dict[str, SlowProtocolSocket] = {}
+        self._sockets: dict[str, EthernetGroupSocket] = {}
         self._dpll: DpllControl | None = None
         self._dpll_selected: str | None = None
         self._why_no_dpll = "" if open_dpll else "not asked for"

@@ -73,4 +73,6 @@ class PortDS(msgspec.Struct, kw_only=True):
     current_log_pdelay_req_interval: int | None
     lost_responses: int
     detected_faults: int
+    link_up_count: int
+    link_down_count: int
     minor_version_number: int

@@ -149,6 +149,11 @@ class GptpInstance:
         return self._variables.time_properties
 
     @property
+    def is_grandmaster(self) -> bool:
+        """Whether it is this system that the others follow, or would."""
+        return self._variables.is_grandmaster
+
+    @property
     def path_trace(self) -> tuple[ClockIdentity, ...]:
         """The systems from the grandmaster to this one, both included (10.3.9.23)."""
         return self._variables.path_trace

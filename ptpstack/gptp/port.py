@@ -70,6 +70,7 @@ class GptpPort:
         self.messages = messages
         self._owns_link = owns_link
         self._reason = Reason.PORT_DISABLED
+        self.link_up_count = self.link_down_count = 0
         self._link_was_capable = False
         limits = {"least": settings.min_log_interval, "greatest": settings.max_log_interval}
         self.sync_interval = SyncIntervalSetting(
@@ -161,6 +162,8 @@ class GptpPort:
             current_log_pdelay_req_interval=link.current_log_pdelay_req_interval,
             lost_responses=link.lost_responses,
             detected_faults=link.detected_faults,
+            link_up_count=self.link_up_count,
+            link_down_count=self.link_down_count,
             minor_version_number=variables.settings.link.minor_version_number,
         )
 
@@ -173,6 +176,9 @@ class GptpPort:
 
     def set_oper(self, port_oper: bool, now: MonotonicTime) -> None:
         """Take whether the port can send and receive (portOper)."""
+        if port_oper is not self.variables.port_oper:
+            self.link_up_count += port_oper
+            self.link_down_count += not port_oper
         self.variables.port_oper = port_oper
         for interval in self._intervals:
             interval.port_enabled = port_oper

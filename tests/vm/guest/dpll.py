@@ -16,7 +16,7 @@ from hw.dpll import (
     find_dplls,
     interface_pin,
 )
-from hw.sockets.slow_protocol import SlowProtocolSocket
+from hw.sockets.ethernet_group import EthernetGroupSocket
 from lab.vptp import set_knob
 from ptpstack.daemon.dpll_control import DpllControl, open_dplls
 from ptpstack.errors import HardwareError
@@ -117,7 +117,7 @@ def check_what_the_driver_refuses_is_an_error_with_its_reason() -> None:
 
 def check_the_daemon_locks_to_what_it_hears_and_tells_the_level_on() -> None:
     ports_up()
-    peers = {name: SlowProtocolSocket(name, ethertype=esmc.ETHERTYPE, group=esmc.MAC) for name in ("vptp1", "vptp3")}
+    peers = {name: EthernetGroupSocket(name, ethertype=esmc.ETHERTYPE, group=esmc.MAC) for name in ("vptp1", "vptp3")}
     with Daemon("synce", SYNCE) as daemon:
         daemon.wait_until_ready()
         assert daemon.status()["synce"]["frequencyAssistance"] == "by the DPLL 0000000076707470"

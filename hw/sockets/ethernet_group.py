@@ -1,4 +1,4 @@
-"""A socket for slow-protocols frames of one interface: ESMC among LACP and OAM, without stamps.
+"""A socket for the frames of one ethertype to one group on one interface, without stamps: ESMC, AVTP control.
 
 What lives here: Ethernet framing and the group. What does not: what a frame says; ethertype and group are arguments.
 """
@@ -21,7 +21,7 @@ _FRAMES_PER_CALL = 64
 _FRAME_SIZE = 256
 
 
-class SlowProtocolSocket:
+class EthernetGroupSocket:
     """Frames of *ethertype* on *interface*, sent to and received for *group* (six octets). Raises ``HardwareError``."""
 
     def __init__(self, interface: str, *, ethertype: int, group: bytes) -> None:
