@@ -21,6 +21,7 @@ from hw.timestamping import (
     hardware_timestamping,
     stamp_from,
 )
+from ptpstack.errors import HardwareError
 
 _FRAME_SIZE = 2048
 _CONTROL_SIZE = 256
@@ -59,10 +60,14 @@ class PortSocket(ABC):
     ) -> None:
         self.interface = interface
         self.granted = granted
-        self._index = index
+        self.index = index
         self._event, self._general = sockets
         self._event_batch, self._general_batch = Batch(), Batch()
-        self._sends = StampedSends(self._event, granted.timestamping, give_keys=kernel_takes_keys())
+        self.sends = StampedSends(self._event, granted.timestamping, give_keys=kernel_takes_keys())
+
+    def explained(self, error: OSError) -> HardwareError:
+        """Return what *error* of a receiving call on the event socket means."""
+        return receive_error(error, self._event, self.interface, self.index)
 
     def event_fileno(self) -> int:
         """Return the descriptor that is readable when an event frame or a transmit stamp waits."""
@@ -76,9 +81,9 @@ class PortSocket(ABC):
         """Send an event frame and return the key under which its stamp will come (or not, if it gets lost)."""
         octets, address = self._frame(payload, destination, event=True)
         try:
-            return self._sends.send(octets, address)
+            return self.sends.send(octets, address)
         except OSError as error:
-            raise transmit_error(error, self._event, self.interface, self._index) from error
+            raise transmit_error(error, self._event, self.interface, self.index) from error
 
     def send_general(self, payload: bytes, destination: Hashable) -> None:
         """Send a general frame."""
@@ -89,14 +94,14 @@ class PortSocket(ABC):
             else:
                 self._general.sendto(octets, address)
         except OSError as error:
-            raise transmit_error(error, self._event, self.interface, self._index) from error
+            raise transmit_error(error, self._event, self.interface, self.index) from error
 
     def transmit_stamps(self, most: int = STAMPS_PER_CALL) -> list[TransmitStamp]:
         """Return transmit stamps that have arrived, at most so many; ignore keys that are no longer awaited."""
         try:
-            return self._sends.stamps(most)
+            return self.sends.stamps(most)
         except OSError as error:
-            raise receive_error(error, self._event, self.interface, self._index) from error
+            raise receive_error(error, self._event, self.interface, self.index) from error
 
     def receive_event(self) -> list[Received]:
         """Return event frames that wait, not always all of them: call again while the descriptor is readable."""
@@ -124,6 +129,10 @@ class PortSocket(ABC):
         self.granted = enable_hardware_timestamping(self._event, self.interface, self.filters, wanted)
         return found
 
+    def family_and_ports(self) -> tuple[int, tuple[int, int]]:
+        """Return the address family, and the ports of event and general frames; only UDP has them."""
+        raise NotImplementedError
+
     def close(self) -> None:
         """Close both sockets, which leaves the groups."""
         self._event.close()
@@ -150,7 +159,7 @@ class PortSocket(ABC):
         except BlockingIOError:
             pass
         except OSError as error:
-            raise receive_error(error, self._event, self.interface, self._index) from error
+            raise receive_error(error, self._event, self.interface, self.index) from error
         batch.taken(taken)
         return frames
 

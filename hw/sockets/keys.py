@@ -12,9 +12,13 @@ from __future__ import annotations
 import os
 import socket
 import struct
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hw.timestamping import SO_TIMESTAMPING, SocketFlags, Timestamping, key_from, socket_flags, stamp_from
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 _SCM_TS_OPT_ID = 81
 _KEY = struct.Struct("=I")
@@ -45,7 +49,7 @@ class StampedSends:
         self._socket = sock
         self._timestamping = timestamping
         self._flags = socket_flags(timestamping)
-        self._give_keys = give_keys
+        self.gives_keys = give_keys
         self._next_key = 0
         self._counted = 0  # how many frames the kernel counted since its count restarted
         self._stamped = 0  # of these, how many have their stamp or will never have one
@@ -55,7 +59,7 @@ class StampedSends:
     def send(self, octets: bytes, address: Any = None) -> int:  # noqa: ANN401 (as of each family)
         """Send one frame and return its key. Raises ``OSError``."""
         key = self._next_key
-        if self._give_keys:
+        if self.gives_keys:
             self._next_key = (key + 1) & _KEY_MASK
             control = [(socket.SOL_SOCKET, _SCM_TS_OPT_ID, _KEY.pack(key))]
             self._socket.sendmsg((octets,), control, 0, address)
@@ -80,10 +84,33 @@ class StampedSends:
             number, stamp_ns = key_from(control), stamp_from(control, self._timestamping)
             if number is None or stamp_ns is None:
                 continue
-            key = number if self._give_keys else self._key_of(number)
+            key = number if self.gives_keys else self._key_of(number)
             if key is not None:
                 stamps.append(TransmitStamp(key, stamp_ns))
         return stamps
+
+    # -- many at once (``datagrams``) ------------------------------------------------------------------
+
+    def reserve(self) -> int:
+        """Return the key of the next frame; those that follow it have the next ones."""
+        return self._next_key
+
+    def sent(self, count: int, of: int) -> None:
+        """Take that *count* frames of those reserved were sent, and that the next one failed if there were more."""
+        self._next_key = (self._next_key + (of if self.gives_keys else count)) & _KEY_MASK
+        if not self.gives_keys:
+            self._counted += count
+            if count < of:
+                self._restart_count()
+
+    def keys_of(self, numbers: NDArray[np.uint32]) -> NDArray[np.uint32]:
+        """Return the keys of the frames that the kernel stamped under *numbers*."""
+        if self.gives_keys:
+            return numbers
+        import numpy as np  # noqa: PLC0415 (whoever asks for many has it)
+
+        keys = [self._key_of(int(number)) for number in numbers]
+        return np.array([0xFFFF_FFFF if key is None else key for key in keys], np.uint32)
 
     def _key_of(self, number: int) -> int | None:
         """Return the key of the frame that the kernel counted as *number*."""

@@ -43,6 +43,10 @@ class UdpSocket(PortSocket):
         self._event_port, self._general_port = ports
         self._scope = (0, index) if self._event.family == socket.AF_INET6 else ()
 
+    def family_and_ports(self) -> tuple[int, tuple[int, int]]:
+        """Return the address family, and the ports of event and general frames."""
+        return self._event.family, (self._event_port, self._general_port)
+
     def _frame(self, payload: bytes, destination: Hashable, *, event: bool) -> tuple[bytes, Any]:
         return payload, (destination, self._event_port if event else self._general_port, *self._scope)
 

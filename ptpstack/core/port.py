@@ -237,8 +237,13 @@ class Port:
     @property
     def delay_responder(self) -> DelayResponder | None:
         """What answers ordinary Delay_Reqs in this state, if they are answered at all."""
-        answers = self.state is PortState.MASTER and self._end_to_end is not None and self._context.settings.multicast
-        return self._delay_responder if answers and self._context.shows_announced_time else None
+        return self._delay_responder if self.may_answer and self._context.settings.multicast else None
+
+    @property
+    def may_answer(self) -> bool:
+        """Whether Delay_Reqs are answered in this state at all."""
+        answers = self.state is PortState.MASTER and self._end_to_end is not None
+        return answers and self._context.shows_announced_time
 
     def receive(self, message: Message, ingress: LocalTime | None, now: MonotonicTime, address: Hashable) -> None:
         """Take a message of this domain; event messages with their stamp."""
@@ -319,15 +324,11 @@ class Port:
 
     def _receive_announce(self, announce: Announce, now: MonotonicTime, address: Hashable) -> None:
         local_priority = None
-        if self.negotiation is not None and (masters := self.negotiation.client) is not None:
-            if masters.hears(MessageType.ANNOUNCE, announce.source_port_identity, address, now):
-                local_priority = masters.local_priority(str(address))
-            elif not self._context.settings.multicast:
-                self._context.discard(announce, "its sender is not in the unicast master table")
+        if self.negotiation is not None:
+            reason, local_priority = self.negotiation.judge(announce, address, now)
+            if reason:
+                self._context.discard(announce, reason)
                 return
-        elif not self._context.settings.multicast:
-            self._context.discard(announce, "this port follows no masters: it has no unicast master table")
-            return
         if self.announces.receive(announce, self.state, self._context.data_sets.parent_ds, now, local_priority):
             self._decide(now)
 

@@ -7,6 +7,7 @@ What lives here: which side a TLV is for, acknowledgements, what is due. What do
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping
+from typing import TYPE_CHECKING
 
 from ptpstack.core.announce import AnnounceTransmitter
 from ptpstack.core.context import PortContext
@@ -19,7 +20,7 @@ from ptpstack.core.unicast_transmitter import UnicastTransmitter
 from ptpstack.engine.port_state import PortState
 from ptpstack.time import MonotonicTime
 from ptpstack.wire.header import Flag
-from ptpstack.wire.messages import DelayReq, Signaling
+from ptpstack.wire.messages import Announce, DelayReq, Signaling
 from ptpstack.wire.tlv import Tlv
 from ptpstack.wire.tlvs import (
     AcknowledgeCancelUnicastTransmission,
@@ -28,6 +29,10 @@ from ptpstack.wire.tlvs import (
     RequestUnicastTransmission,
 )
 from ptpstack.wire.types import ALL_PORTS, MessageType, PortIdentity
+
+if TYPE_CHECKING:
+    from ptpstack.core.port import Port
+    from ptpstack.core.unicast_batch import UnicastBatchCodec
 
 LARGEST_CLOCK, ANY_NUMBER = ALL_PORTS
 
@@ -93,6 +98,22 @@ class Negotiation:
         """Take that a message came by unicast."""
         if self.client is not None:
             self.client.hears(message_type, sender, address, now)
+
+    def judge(self, announce: Announce, address: Hashable, now: MonotonicTime) -> tuple[str, int | None]:
+        """Return why *announce* is not considered, or nothing, and the rank of its sender if it has one of its own."""
+        multicast = self._context.settings.multicast
+        if self.client is None:
+            return "" if multicast else "this port follows no masters: it has no unicast master table", None
+        if self.client.hears(MessageType.ANNOUNCE, announce.source_port_identity, address, now):
+            return "", self.client.local_priority(str(address))
+        return "" if multicast else "its sender is not in the unicast master table", None
+
+    def batch_codec(self, port: Port) -> UnicastBatchCodec:
+        """Return what makes the messages to many clients of *port* at once; numpy is loaded for it."""
+        from ptpstack.core.unicast_batch import UnicastBatchCodec  # noqa: PLC0415 (12 MB and 0.1 s for few ports)
+
+        assert self.service is not None
+        return UnicastBatchCodec(port, self._context, self.service, self.transmitter)
 
     def answers(self, request: DelayReq, address: Hashable) -> bool:
         """Whether the sender of *request* was granted answers."""

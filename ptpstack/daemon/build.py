@@ -12,12 +12,11 @@ from typing import TYPE_CHECKING
 from msgspec import UNSET
 
 from hw.clock import Clock
-from hw.link import interface_mac, link_is_up
+from hw.link import interface_mac
 from hw.realtime import RealtimeClock
-from hw.sockets import PortSocket
 from hw.temperature import TemperatureSensor
 from hw.timestamping import Timestamping
-from profiles.loader import ReferenceName, TransportName
+from profiles.loader import ReferenceName
 from ptpstack.arbiter.clock_arbiter import ClockArbiter
 from ptpstack.arbiter.clock_state import ClockState
 from ptpstack.arbiter.holdover_worth import holdover_settings
@@ -27,7 +26,7 @@ from ptpstack.config.clock_rules import real_clock
 from ptpstack.config.model import Config
 from ptpstack.config.ntp_rules import NTP, ntp_writers
 from ptpstack.config.ntp_table import accuracy_of
-from ptpstack.config.resolve import ResolvedInstance, ResolvedPort
+from ptpstack.config.resolve import ResolvedInstance
 from ptpstack.config.rules import is_transparent, steers
 from ptpstack.config.servo_table import Servo as ServoConfig
 from ptpstack.core.instance import PtpInstance
@@ -60,6 +59,7 @@ from ptpstack.daemon.loop import Loop
 from ptpstack.daemon.plant import Plant
 from ptpstack.daemon.port_clocks import PortClocks, follower_name
 from ptpstack.daemon.port_io import PortIo
+from ptpstack.daemon.ports_build import attach_ports, socket_key
 from ptpstack.daemon.servo_settings import servo_for
 from ptpstack.daemon.smp_synch_output import SmpSynchOutput
 from ptpstack.daemon.state_store import StateStore
@@ -67,8 +67,7 @@ from ptpstack.daemon.time_bounds import TimeBounds
 from ptpstack.daemon.time_publisher import TimePublisher
 from ptpstack.daemon.time_trust import FILES, TimeTrust
 from ptpstack.daemon.transparent_driver import TransparentDriver
-from ptpstack.daemon.transports import open_port_socket
-from ptpstack.errors import ConfigError
+from ptpstack.daemon.unicast_build import with_batches
 from ptpstack.gptp.link_port import LinkPort
 from ptpstack.observe.recorder import Recorder
 from ptpstack.servo.registry import make_filter
@@ -123,18 +122,13 @@ def build(config: Config, resolved: Sequence[ResolvedInstance], loop: Loop, reco
             asymmetries=_asymmetries(users, host.get(word, ""), store.load(clock.name).get("asymmetries")),
         )
     shared: dict[tuple[object, ...], PortIo] = {}
+    resolved = with_batches(resolved)
     plant.shared_links = shared_links(resolved, words, plant.clocks, config.servo, loop=loop, recorder=recorder)
     for instance in resolved:
         clock_driver = _instance_clock(instance, words[instance.name], plant, loop, recorder)
         links = links_of(instance, plant.shared_links)
         driver = _driver(instance, clock_driver, plant, links, config.servo, store=store, loop=loop, recorder=recorder)
-        for port in instance.ports:
-            number = port.settings.port_number
-            port_clock = plant.clocks[words[instance.name][number]]
-            key = _socket_key(port, port_clock.clock.stamping)
-            if key not in shared:
-                shared[key] = _port_io(port, port_clock, loop, recorder)
-            driver.attach(number, shared[key], refuses=instance.profile.refuses, clock=port_clock)
+        attach_ports(driver, instance, words[instance.name], plant.clocks, shared, loop=loop, recorder=recorder)
         if isinstance(clock_driver, PortClocks):
             clock_driver.user = driver
         else:
@@ -142,7 +136,7 @@ def build(config: Config, resolved: Sequence[ResolvedInstance], loop: Loop, reco
         plant.resolved[instance.name] = instance
     for service in plant.shared_links:
         for interface, port in service.ports.items():
-            socket = shared[_socket_key(port, service.clock.clock.stamping)]
+            socket = shared[socket_key(port, service.clock.clock.stamping)]
             service.driver.attach(service.number_of[interface], socket)
     plant.port_ios = list(shared.values())
     plant.smp_synch = {output.name: output for output in _smp_synch(plant, loop, recorder)}
@@ -349,51 +343,9 @@ def _settings(resolved: ResolvedInstance) -> InstanceSettings:
     return resolved.instance_settings(ClockIdentity.from_mac(interface_mac(resolved.ports[0].interface)))
 
 
-def _socket_key(port: ResolvedPort, stamping: Timestamping) -> tuple[object, ...]:
-    """Ports that agree in all of these share their sockets."""
-    sends = port.destination_mac, port.vlan_tag, port.udp_ttl, port.dscp_event, port.dscp_general
-    return (port.interface, port.transport, stamping, *sends)
-
-
 def _reopen(word: str, users: Sequence[ResolvedInstance], config: Config, store: StateStore) -> Clock:
     """Open the clock *word* of *users* again, which ``auto`` may find by another name now."""
     found = word
     if users and len(set(clock_words(users[0], config.clock).values())) == 1:
         found = clock_word(users[0], config.clock)
     return open_clock(found, users, config.clock, store)
-
-
-def _port_io(port: ResolvedPort, clock: ClockDriver, loop: Loop, recorder: Recorder) -> PortIo:
-    stamping = clock.clock.stamping
-    if port.timestamping not in ("auto", stamping.value):
-        raise ConfigError(
-            f"timestamping is {port.timestamping}",
-            where=f"port on {port.interface}",
-            why=f"the clock of its instance is stamped in {stamping.value}",
-            next_step="leave timestamping open, or choose another clock for the instance",
-        )
-    transport: TransportName = port.transport
-
-    def open_socket() -> PortSocket:
-        clock.revive()  # an interface that was gone took its clock along
-        return open_port_socket(
-            port.interface,
-            transport,
-            stamping,
-            ttl=port.udp_ttl,
-            dscp_event=port.dscp_event,
-            dscp_general=port.dscp_general,
-            vlan_tag=port.vlan_tag,
-            one_step_sync=not port.settings.two_step_flag,
-        )
-
-    return PortIo(
-        loop,
-        recorder,
-        port.interface,
-        transport,
-        port.destination_mac,
-        open_socket=open_socket,
-        link_is_up=partial(link_is_up, port.interface),
-        vlan_id=(port.vlan_tag or 0) & 0xFFF,
-    )

@@ -3,18 +3,47 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Protocol
 
 from hw.sockets import Received
 from ptpstack.core.instance import PtpInstance
 from ptpstack.core.settings import LocalQuality
-from ptpstack.daemon.following_driver import FollowingDriver
-from ptpstack.daemon.loop import monotonic_now
+from ptpstack.daemon.following_driver import FollowingDriver, InstanceClock
+from ptpstack.daemon.loop import Loop, monotonic_now
+from ptpstack.engine.outputs import Output, UnicastBatch
 from ptpstack.engine.time_properties import TimeProperties
+from ptpstack.observe.recorder import Recorder
+from ptpstack.time import LocalTime, TimeInterval
 from ptpstack.wire.types import ClockQuality
+
+
+class BatchedPort(Protocol):
+    """A port that sends to many unicast clients at once (``batched_port_io``)."""
+
+    def send_batch(self, batch: UnicastBatch) -> None:
+        """Send one message to each client of a slot."""
+
+    def forget_stamps(self) -> None:
+        """Give up the transmit stamps under way."""
 
 
 class InstanceDriver(FollowingDriver[PtpInstance]):
     """Drives a PTP instance."""
+
+    def __init__(self, name: str, instance: PtpInstance, clock: InstanceClock, loop: Loop, recorder: Recorder) -> None:
+        super().__init__(name, instance, clock, loop, recorder)
+        self._batched: dict[int, BatchedPort] = {}
+
+    def serve_batches(self, port_number: int, port: BatchedPort) -> None:
+        """Let the unicast clients of this port be served slot by slot by *port*."""
+        self._batched[port_number] = port
+
+    def clock_stepped(self, delta: TimeInterval, local: LocalTime, ports: frozenset[int] | None = None) -> None:
+        """Tell that the clock was moved by *delta* and reads *local*."""
+        for number, port in self._batched.items():
+            if ports is None or number in ports:
+                port.forget_stamps()
+        super().clock_stepped(delta, local, ports)
 
     def answer(self, port_number: int, frames: Sequence[Received]) -> tuple[list[bytes], Sequence[Received]]:
         """Return the answers to the event frames that the instance can answer at once, and the other frames."""
@@ -49,3 +78,9 @@ class InstanceDriver(FollowingDriver[PtpInstance]):
                 when_parent_is_lost=when_parent_is_lost,
             )
         )
+
+    def _do(self, output: Output) -> None:
+        if isinstance(output, UnicastBatch):
+            self._batched[output.port_number].send_batch(output)
+        else:
+            super()._do(output)

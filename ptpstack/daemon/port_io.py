@@ -13,7 +13,7 @@ from typing import NamedTuple, Protocol
 import msgspec
 
 from hw.link import LinkChange
-from hw.sockets import InterfaceDown, InterfaceGone, PortSocket, Received
+from hw.sockets import InterfaceDown, InterfaceGone, PortSocket, Received, TransmitStamp
 from hw.sockets.frame_filter import GENERAL_BIT
 from hw.timestamping import Timestamping
 from profiles.loader import DestinationMacName, RefusedName, TransportName
@@ -249,14 +249,17 @@ class PortIo:
             self._take_error(error)
             return
         for stamp in stamps:
-            sent = self._awaited.pop(stamp.key, None)
-            if sent is None:
-                self.counters["late transmit stamp"] += 1
-            else:
-                self.stamp_latency.add(monotonic_now() - sent.sent)
-                sent.attachment.receiver.transmitted(sent.attachment.port_number, sent.context, stamp.stamp_ns)
+            self._stamped(stamp)
         if frames:  # else they come at the next call, as the descriptor stays readable
-            self._take_frames(self._answer(self._of_own_vlan(frames)))
+            for frame in self._answer(self._of_own_vlan(frames)):
+                self._take_frame(frame)
+
+    def _stamped(self, stamp: TransmitStamp) -> None:
+        if (sent := self._awaited.pop(stamp.key, None)) is None:
+            self.counters["late transmit stamp"] += 1
+            return
+        self.stamp_latency.add(monotonic_now() - sent.sent)
+        sent.attachment.receiver.transmitted(sent.attachment.port_number, sent.context, stamp.stamp_ns)
 
     def _on_general(self) -> None:
         if self._socket is None:
@@ -266,7 +269,8 @@ class PortIo:
         except HardwareError as error:
             self._take_error(error)
             return
-        self._take_frames(self._of_own_vlan(frames))
+        for frame in self._of_own_vlan(frames):
+            self._take_frame(frame)
 
     def _take_error(self, error: HardwareError) -> None:
         if isinstance(error, InterfaceGone | InterfaceDown):
@@ -306,10 +310,6 @@ class PortIo:
             for answer in answers:
                 self._send_answer(answer)
         return frames
-
-    def _take_frames(self, frames: Sequence[Received]) -> None:
-        for frame in frames:
-            self._take_frame(frame)
 
     def _take_frame(self, frame: Received) -> None:
         try:

@@ -88,7 +88,7 @@ def test_a_follow_up_goes_where_its_sync_went() -> None:
 
 
 def test_a_one_step_sync_needs_no_follow_up() -> None:
-    bench = ServiceBench(two_step_flag=False)
+    bench = ServiceBench(port={"two_step_flag": False})
     ask_all(bench)
     bench.run(1)
     syncs = bench.sends(Sync)

@@ -153,10 +153,10 @@ class ServiceBench(Bench):
     """A grandmaster that grants."""
 
     def __init__(
-        self, *, wait: bool = True, multicast: bool = False, two_step_flag: bool = True, **limits: Any
+        self, *, wait: bool = True, multicast: bool = False, port: dict[str, Any] | None = None, **limits: Any
     ) -> None:
         service = UnicastServiceSettings(**limits)
-        port = {"unicast_service": service, "multicast": multicast, "two_step_flag": two_step_flag}
+        port = {"unicast_service": service, "multicast": multicast, **(port or {})}
         super().__init__(port=port, clock_quality=ClockQuality(6, 0x21, 0x4E5D))
         if wait:
             self.run(8)

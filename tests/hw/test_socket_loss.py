@@ -120,7 +120,7 @@ def test_a_socket_outlives_its_interface_being_down(link: Link, transport: Trans
 def test_a_failed_send_does_not_shift_the_keys(link: Link, transport: Transport, give_keys: bool) -> None:
     group = GROUPS[transport][0]
     port = link.open("a", transport)
-    port._sends = StampedSends(port._event, Timestamping.SOFTWARE, give_keys=give_keys)
+    port.sends = StampedSends(port._event, Timestamping.SOFTWARE, give_keys=give_keys)
     sent = {}
     for _ in range(20):
         with pytest.raises(TransmitFailed):

@@ -1,0 +1,47 @@
+"""Which ports serve their unicast clients slot by slot, and what they get for it. numpy is loaded for these alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import msgspec
+
+from ptpstack.config.resolve import ResolvedInstance, ResolvedPort
+from ptpstack.daemon.batched_port_io import BatchedPortIo
+from ptpstack.daemon.instance_driver import InstanceDriver
+from ptpstack.daemon.port_io import PortIo
+from ptpstack.daemon.protocol_driver import StampingClock
+
+
+def with_batches(resolved: Sequence[ResolvedInstance]) -> list[ResolvedInstance]:
+    """Return *resolved* with batches for unicast services over UDP, one for each interface and transport.
+
+    Should several instances serve there, the others do so message by message.
+    """
+    taken: set[tuple[str, str]] = set()
+    return [
+        replace(instance, ports=tuple(_with_batches(port, taken) for port in instance.ports)) for instance in resolved
+    ]
+
+
+def _with_batches(port: ResolvedPort, taken: set[tuple[str, str]]) -> ResolvedPort:
+    service, place = port.settings.unicast_service, (port.interface, port.transport)
+    if service is None or port.transport == "l2" or not port.settings.two_step_flag or place in taken:
+        return port
+    taken.add(place)
+    batched = msgspec.structs.replace(service, batched=True)
+    return replace(port, settings=msgspec.structs.replace(port.settings, unicast_service=batched))
+
+
+def serve_in_batches(driver: InstanceDriver, port: ResolvedPort, port_io: PortIo, clock: StampingClock) -> None:
+    """Let *port* of *driver* serve by batches over *port_io*, if that was chosen for it."""
+    service, number = port.settings.unicast_service, port.settings.port_number
+    engine_port = driver.instance.ports[number]
+    if service is None or not service.batched or not isinstance(port_io, BatchedPortIo):
+        return
+    from ptpstack.daemon.unicast_batches import UnicastBatches  # noqa: PLC0415 (numpy)
+
+    assert engine_port.negotiation is not None
+    port_io.serve(UnicastBatches(engine_port.negotiation.batch_codec(engine_port), clock.local_time))
+    driver.serve_batches(number, port_io)
