@@ -113,10 +113,20 @@ class Ntp(Table, frozen=True):
         tuple[NtpReference, ...], Meta(description="Reference clocks of this host, `[[ntp.reference]]` each.")
     ] = ()
 
+    source_directory: Annotated[
+        str,
+        Meta(
+            description=(
+                "Further servers: `[[source]]` tables with the same keys in its `*.toml` files, read at the start and "
+                "again at SIGHUP; empty: none."
+            )
+        ),
+    ] = ""
+
     @property
     def is_used(self) -> bool:
         """Whether there is anything to keep a clock by."""
-        return bool(self.source or self.reference)
+        return bool(self.source or self.reference or self.source_directory)
 
 
 def accuracy_of(text: str) -> TimeInterval:

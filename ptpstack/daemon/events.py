@@ -48,7 +48,7 @@ class Unavailable(Event, frozen=True, kw_only=True):
 
 
 class HangupTaken(Event, frozen=True, kw_only=True):
-    """SIGHUP: the event file was opened again; the configuration is not read again."""
+    """SIGHUP: the event file was opened again, and further NTP sources read; the configuration was not."""
 
     severity: ClassVar[Severity] = Severity.NOTICE
 

@@ -61,6 +61,17 @@ def build_ntp(config: Ntp, driver: ClockDriver, trust: TimeTrust, loop: Loop, re
         recorder=recorder,
     )
     driver.users.append(ntp)
+    if config.source_directory:
+        from ptpstack.daemon.ntp_source_files import SourceFiles  # noqa: PLC0415 (few configurations have any)
+
+        def state_of(source: NtpSource) -> NtpSourceState | str:
+            if source.key and source.key not in keys:
+                return f"there is no key {source.key} in key_file"
+            if source.nts:
+                _add_keys(source, ntp, proofs, trust=trust, loop=loop, recorder=recorder)
+            return NtpSourceState(source, _count(source, needed))
+
+        ntp.files = SourceFiles(config.source_directory, ntp, config.source, state_of=state_of, recorder=recorder)
     return ntp
 
 
@@ -94,6 +105,26 @@ def _names_and_proofs(
 
     keys = {source.address: NtsKeys(source, loop, recorder, trust) for source in sources}
     return NamesAndKeys(Resolver(), keys.values(), loop), {name: nts.authenticator for name, nts in keys.items()}
+
+
+def _add_keys(
+    source: NtpSource,
+    ntp: NtpDriver,
+    proofs: dict[str, Authenticator],
+    *,
+    trust: TimeTrust,
+    loop: Loop,
+    recorder: Recorder,
+) -> None:
+    """Let *ntp* have keys for *source*, which came while it runs."""
+    from ptpstack.daemon.nts_keys import NamesAndKeys, NtsKeys  # noqa: PLC0415 (OpenSSL: 90 ms, 9 MB)
+
+    keys = NtsKeys(source, loop, recorder, trust)
+    proofs[source.address] = keys.authenticator
+    if isinstance(ntp.names, NamesAndKeys):
+        ntp.names.add(keys)
+    else:
+        ntp.replace_names(NamesAndKeys(ntp.names, [keys], loop))
 
 
 def _settings(

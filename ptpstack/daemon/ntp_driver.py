@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from random import SystemRandom
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hw.timestamping import Timestamping
 from ntp.client.association import Association
@@ -31,7 +31,7 @@ from ptpstack.daemon.ntp_measurement import measurement_of
 from ptpstack.daemon.ntp_memory import NtpMemory
 from ptpstack.daemon.ntp_source import Names, NtpSourceState, SourceResolved
 from ptpstack.daemon.ntp_status import association_dict, ensemble_dict
-from ptpstack.daemon.reference_inputs import Reference, ReferenceInputs
+from ptpstack.daemon.reference_inputs import Reference, inputs_of
 from ptpstack.daemon.utc_timescale import UtcTimescale
 from ptpstack.engine.time_properties import TimeProperties
 from ptpstack.errors import HardwareError
@@ -46,6 +46,9 @@ from ptpstack.time import (
 
 FIRST_CHANCE: TimeInterval = 30 * SECOND
 """So long after the start NTP leaves a clock to those who steer it first, who may also know its timescale."""
+
+if TYPE_CHECKING:
+    from ptpstack.daemon.ntp_source_files import SourceFiles
 
 SAVE_EVERY: TimeInterval = 3600 * SECOND
 
@@ -88,29 +91,19 @@ class NtpDriver:
         self.ensemble = ensemble
         self.associations: dict[str, Association] = {}
         """Those of the servers, by name."""
-        self.references = (
-            ReferenceInputs(
-                references,
-                ensemble,
-                utc_of=lambda system_ns: self._utc(driver.local_time(system_ns)),
-                local_utc=lambda: self._utc(driver.clock.time()),
-                heard_tai_offset=driver.leap_seconds.receiver_says,
-                loop=loop,
-                recorder=recorder,
-            )
-            if references
-            else None
-        )
+        self.references = inputs_of(references, ensemble, driver, self._utc, loop=loop, recorder=recorder)
+        self.files: SourceFiles | None = None
+        """What brings further sources."""
         self._driver = driver
         self._sources = list(sources)
         self._settings_of = settings_of
         self._open_socket = open_socket
-        self._names = names
+        self.names = names
         self._loop = loop
         self._recorder = recorder
         self._requests: dict[str, _Request] = {}
         self._memory = NtpMemory(driver.kept.store, driver.clock.name)
-        self._save_timer = loop.timer(self._on_save)
+        self._save_timer = loop.timer(self._save)
         self._timer = loop.timer(self._on_deadline)
         self._frequency_ppb: float | None = None
         self._timescale = UtcTimescale(driver, kernel_tai_offset_s)
@@ -131,11 +124,13 @@ class NtpDriver:
     def start(self) -> None:
         """Look names up, and ask. Raises ``HardwareError``."""
         self._follow_clock()
-        self._loop.watch(self._names.fileno(), self._on_names)
+        self._loop.watch(self.names.fileno(), self._on_names)
         for source in self._sources:
             self._look_up(source)
         if self.references:
             self.references.start()
+        if self.files:
+            self.files.read()
         self._save_timer.set(monotonic_now() + SAVE_EVERY)
         self._arm()
 
@@ -144,8 +139,8 @@ class NtpDriver:
         self._save()
         self._save_timer.close()
         self._timer.close()
-        self._loop.unwatch(self._names.fileno())
-        self._names.close()
+        self._loop.unwatch(self.names.fileno())
+        self.names.close()
         self._stamp_keeper.close()
         for name in list(self._requests):
             self._close_request(name)
@@ -166,11 +161,8 @@ class NtpDriver:
         except HardwareError as error:
             self._failed(error)
 
-    def _on_save(self) -> None:
-        self._save_timer.set(monotonic_now() + SAVE_EVERY)
-        self._save()
-
     def _save(self) -> None:
+        self._save_timer.set(monotonic_now() + SAVE_EVERY)
         try:
             local = self._utc(self._driver.clock.time())
             self._memory.save(self.associations, local, self._driver.frequency_ppb)
@@ -184,16 +176,32 @@ class NtpDriver:
             self.references.clock_stepped()
         self._arm()
 
+    def add_source(self, source: NtpSourceState) -> None:
+        """Ask *source* too, from now on."""
+        self._sources.append(source)
+        self._look_up(source)
+
+    def replace_names(self, names: Names) -> None:
+        """Look names up by *names*, which wraps what did so far."""
+        self.names = names
+        self._loop.watch(names.fileno(), self._on_names)
+
+    def remove_source(self, source: NtpSourceState) -> None:
+        """Ask *source* no more."""
+        for name in list(source.addresses):
+            self._remove(source, name)
+        self._sources.remove(source)
+
     # -- names ---------------------------------------------------------------------------------------------
 
     def _look_up(self, source: NtpSourceState) -> None:
         source.asked(monotonic_now())
         config = source.config
-        self._names.ask(config.address, config.port, config.family)
+        self.names.ask(config.address, config.port, config.family)
 
     def _on_names(self) -> None:
         now = monotonic_now()
-        for answer in self._names.results():
+        for answer in self.names.results():
             for source in self._sources:
                 if source.name == answer.name:
                     self._take_answer(source, answer, now)

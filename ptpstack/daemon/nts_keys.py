@@ -142,6 +142,11 @@ class NamesAndKeys:
             source.answer = self._answered
         loop.watch(plain.fileno(), self._poke)
 
+    def add(self, source: NtsKeys) -> None:
+        """Get the keys of *source* too when they are asked for."""
+        source.answer = self._answered
+        self._keys[source.config.address] = source
+
     def fileno(self) -> int:
         """Return what becomes readable when an answer has come."""
         return self._ours.fileno()

@@ -18,10 +18,11 @@ from ntp.reference.clock import Expected, ReferenceClock
 from ntp.reference.reading import Reading, ReferenceInput
 from ntp.selection import SourceClass
 from ptpstack.config.ntp_reference_table import NtpReference
+from ptpstack.daemon.clock_driver import ClockDriver
 from ptpstack.daemon.loop import Loop, Timer, monotonic_now
 from ptpstack.events import Severity
 from ptpstack.observe.recorder import Recorder
-from ptpstack.time import NANOSECOND, SECOND, MonotonicTime, TimeInterval, UtcTime
+from ptpstack.time import NANOSECOND, SECOND, LocalTime, MonotonicTime, TimeInterval, UtcTime
 
 OLDEST: TimeInterval = 4 * SECOND
 """A reading of a longer ago, or of the future, is one of a clock that was set meanwhile."""
@@ -60,6 +61,29 @@ class Reference:
             "dropped": self.input.dropped,
             "too_old": self.too_old,
         }
+
+
+def inputs_of(
+    references: Sequence[Reference],
+    ensemble: Ensemble,
+    driver: ClockDriver,
+    utc: Callable[[LocalTime], UtcTime],
+    *,
+    loop: Loop,
+    recorder: Recorder,
+) -> ReferenceInputs | None:
+    """Return what reads *references* for *driver*'s clock, which takes a reading for *utc*; None: there are none."""
+    if not references:
+        return None
+    return ReferenceInputs(
+        references,
+        ensemble,
+        utc_of=lambda system_ns: utc(driver.local_time(system_ns)),
+        local_utc=lambda: utc(driver.clock.time()),
+        heard_tai_offset=driver.leap_seconds.receiver_says,
+        loop=loop,
+        recorder=recorder,
+    )
 
 
 class ReferenceInputs:

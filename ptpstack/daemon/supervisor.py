@@ -272,7 +272,7 @@ class Supervisor:
         self.plant.synce.command(command, source)
 
     def _on_hangup(self) -> None:
-        """Open the event file again, which may have been rotated away."""
+        """Open the event file again, which may have been rotated away, and read further NTP sources."""
         reopened = ""
         if self._event_file is not None:
             try:
@@ -283,6 +283,8 @@ class Supervisor:
                 self._write_events(self._event_file)
                 reopened = self._event_file.path
         self.recorder.record(HangupTaken(event_file=reopened))
+        if (ntp := self.plant.host.ntp) is not None and ntp.files is not None:
+            ntp.files.read()
 
     def _on_defect(self, error: Exception) -> None:
         self.recorder.record(InternalError.of(error))
