@@ -54,6 +54,7 @@ class Scenario:
     card: str = ""
     ports: int = 0
     jitter_ns: int = 20
+    walk_ppt: int = 0
     nodes: list[dict[str, Any]] = field(default_factory=list)
     errors_ppb: dict[str, int] = field(default_factory=dict)
     grandmaster_clocks: list[int] = field(default_factory=list)
@@ -110,9 +111,10 @@ def two_cards() -> Scenario:
     return scenario
 
 
-def rows_of_three(mechanism: str) -> Scenario:
+def rows_of_three(mechanism: str, walk_ppt: int = 0) -> Scenario:
     """A grandmaster, a clock between, a slave: a boundary and a transparent clock of each program."""
-    scenario = Scenario(f"row-{mechanism}", mechanism, seconds=120)
+    name = f"row-{mechanism}" + "-walk" * bool(walk_ppt)
+    scenario = Scenario(name, mechanism, seconds=120, walk_ppt=walk_ppt)
     wiring = Wiring(scenario)
     wire = 0
     for label, program in PROGRAMS.items():
@@ -159,7 +161,14 @@ def ring(label: str, clocks: int = RING) -> Scenario:
     return scenario
 
 
-SCENARIOS = (rows_of_three("e2e"), rows_of_three("p2p"), switch_over(), two_cards(), ring("ours"))
+SCENARIOS = (
+    rows_of_three("e2e"),
+    rows_of_three("p2p"),
+    rows_of_three("e2e", walk_ppt=1000),
+    switch_over(),
+    two_cards(),
+    ring("ours"),
+)
 Answer: TypeAlias = Mapping[str, Any]
 
 
@@ -202,8 +211,7 @@ def compare(boots: Sequence[Mapping[str, Answer]]) -> Iterator[Row]:
         tracks = [np.array(boot[scenario]["tracks"][track][SETTLED_S * SAMPLES_PER_S :]) for boot in boots]
         return [float(np.sqrt(np.mean(track**2))) for track in tracks]
 
-    for mechanism in ("e2e", "p2p"):
-        name = f"row-{mechanism}"
+    for name in ("row-e2e", "row-p2p", "row-e2e-walk"):
         for metric, track in (("BC itself", "bc hop 1"), ("slave behind BC", "bc end"), ("slave behind TC", "tc end")):
             ours, peer = rms(name, f"ours {track}"), rms(name, f"ptp4l {track}")
             yield Row(name, f"true offset RMS, {metric}", "ns", ours, peer, "ptp4l")

@@ -112,7 +112,9 @@ def load_card(scenario: dict[str, Any]) -> None:
     for number, truth in enumerate(read_truth().clocks):
         with closing(Phc(truth.device)) as phc:
             phc.set_time(LocalTime(read_truth().realtime_ns * NANOSECOND))
-        set_knob(f"clock{number}/error_ppb", scenario["errors_ppb"].get(str(number), 0))
+        error_ppb = scenario["errors_ppb"].get(str(number), 0)
+        set_knob(f"clock{number}/error_ppb", error_ppb)
+        set_knob(f"clock{number}/walk_ppt", scenario["walk_ppt"] if error_ppb else 0)  # a grandmaster's is perfect
     set_grandmasters_alike(scenario["grandmaster_clocks"])
 
 
