@@ -23,12 +23,14 @@ transport = "l2"
 log_announce_interval = 0
 log_sync_interval = -3
 log_min_delay_req_interval = -3
+{port}
 [[instance.main.port]]
 interface = "vptp2"
 transport = "l2"
 log_announce_interval = 0
 log_sync_interval = -3
 log_min_delay_req_interval = -3
+{port}
 [servo]
 step_threshold_ns = 10_000
 """
@@ -61,7 +63,7 @@ def settled(clock: int, reference: int, seconds: int = 20) -> float:
 
 def check_a_boundary_clock_serves_by_the_clock_of_another_card_and_changes_over() -> None:
     prepare()
-    with Daemon("port_clocks", BOUNDARY.format(role="")) as daemon, ExitStack() as first:
+    with Daemon("port_clocks", BOUNDARY.format(role="", port="")) as daemon, ExitStack() as first:
         first.enter_context(ptp4l("vptp0", delay_mechanism="E2E", **MASTER))
         with ptp4l("vptp3", delay_mechanism="E2E", priority1=200):
             daemon.wait_until_ready()
@@ -79,9 +81,10 @@ def check_a_boundary_clock_serves_by_the_clock_of_another_card_and_changes_over(
 
 
 def check_a_transparent_clock_tells_how_long_a_message_stayed_between_two_cards() -> None:
+    """Its frames have a tag of IEEE 802.1Q, VLAN 0, which changes nothing for those at the ends."""
     prepare()
     with (
-        Daemon("port_clocks", BOUNDARY.format(role='instance_type = "e2e-tc"')) as daemon,
+        Daemon("port_clocks", BOUNDARY.format(role='instance_type = "e2e-tc"', port='vlan = "tagged"')) as daemon,
         ptp4l("vptp0", delay_mechanism="E2E", **MASTER),
         ptp4l("vptp3", delay_mechanism="E2E", slaveOnly=1),
     ):
