@@ -21,10 +21,10 @@ from lab.namespaces import Node
 from lab.peers.ptp4l import Ptp4l
 from ptpstack.errors import PtpstackError
 
-CLIENTS = (100, 1000, 3000)
+CLIENTS = (100, 300, 1000)
 LOG_INTERVAL = -4
 RATE = 2**-LOG_INTERVAL
-SETTLE_S, SECONDS = 8.0, 5.0
+SETTLE_S, SECONDS = 6.0, 4.0
 DOMAIN = 44
 SOURCE = Path(__file__).parent / "unicast_load.c"
 

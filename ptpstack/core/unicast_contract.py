@@ -125,9 +125,10 @@ class Contract(msgspec.Struct):
 
     def wait(self, now: MonotonicTime, log_query_interval: int, random: Callable[[], float]) -> None:
         """Set the timer for another try: twice as long after each, up to 16 s, spread by a quarter."""
-        interval = interval_from_log2_seconds(log_query_interval) << min(self.attempts, 10)
+        if self.state is not ContractState.WAITING:
+            self.attempts += 1
+        interval = interval_from_log2_seconds(log_query_interval) << min(max(self.attempts - 1, 0), 10)
         self.timer = now + round(min(interval, LONGEST_WAIT) * (0.75 + random() / 2))
-        self.attempts += 1
 
     def hold(self, duration: TimeInterval, now: MonotonicTime, random: Callable[[], float]) -> None:
         """Set the timer for the renewal of what was granted for *duration*."""

@@ -11,7 +11,10 @@ from ptpstack.time import SECOND, MonotonicTime, TimeInterval, interval_from_log
 from ptpstack.wire.types import MessageType
 
 SLOTS = 128
-TICK: TimeInterval = SECOND // SLOTS
+"""Into so many at most a wheel is divided."""
+
+TICK: TimeInterval = SECOND // 64
+"""No slot is shorter, so that there is something to be sent at once."""
 
 
 class Wheel:

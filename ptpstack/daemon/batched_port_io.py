@@ -17,7 +17,7 @@ from ptpstack.time import MILLISECOND, TimeInterval
 if TYPE_CHECKING:
     from ptpstack.daemon.unicast_batches import UnicastBatches
 
-GATHERING_TIME: TimeInterval = 4 * MILLISECOND
+GATHERING_TIME: TimeInterval = 8 * MILLISECOND
 """How long event frames may wait while they come in numbers; answers are as much later."""
 
 FEW = 2

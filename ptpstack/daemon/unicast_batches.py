@@ -66,7 +66,10 @@ class UnicastBatches:
 
     def open(self, port_socket: PortSocket, counters: Counter[str]) -> None:
         """Use these sockets from now on, and count in *counters* what is not sent and which stamps do not come."""
-        self._sockets, self._counters = Datagrams(port_socket), counters
+        sockets = self._sockets = Datagrams(port_socket)
+        self._counters = counters
+        self._follow_ups = Outgoing(MOST, FOLLOW_UP_SIZE, sockets.name_size)
+        self._answers = Outgoing(MOST, DELAY_RESP_SIZE, sockets.name_size)
         self.forget()
 
     def close(self) -> None:
@@ -145,9 +148,9 @@ class UnicastBatches:
         octets = self._codec.follow_ups(sent.numbers[rows], [self._local_time(stamp) for stamp in stamps_ns])
         if not len(octets):
             return
-        out = Outgoing(len(rows), FOLLOW_UP_SIZE, sockets.name_size)
-        out.octets[:] = octets
-        out.names[:] = sockets.to_general(sent.names[rows])
+        out, count = self._follow_ups, len(rows)
+        out.octets[:count] = octets
+        out.names[:count] = sockets.to_general(sent.names[rows])
         self._counters["not sent"] += sockets.send_general(out, len(rows))
 
     # -- receiving -----------------------------------------------------------------------------------
@@ -165,9 +168,9 @@ class UnicastBatches:
         packed = sockets.packed(arrived.addresses)
         answers, rows = self._codec.answers(arrived.octets, arrived.lengths, packed, ingress, monotonic_now())
         if len(rows):
-            out = Outgoing(len(rows), DELAY_RESP_SIZE, sockets.name_size)
-            out.octets[:] = answers
-            out.names[:] = sockets.to_general(arrived.addresses[rows])
+            out = self._answers
+            out.octets[: len(rows)] = answers
+            out.names[: len(rows)] = sockets.to_general(arrived.addresses[rows])
             self._counters["not sent"] += sockets.send_general(out, len(rows))
         left = np.ones(count, np.bool_)
         left[rows] = False

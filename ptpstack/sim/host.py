@@ -7,7 +7,7 @@ no rule. Messages cross links as bytes.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from random import Random
 
@@ -45,6 +45,9 @@ SampleListener = Callable[["Host", Sampled], None]
 
 SEND_DELAY: TimeInterval = interval_from_ns(10_000)
 """From the engine's wish to the wire."""
+
+NOBODY = object()
+"""The destination of what is sent to an address at which nobody is."""
 
 MONOTONIC_RATE_ONE = 1 << 64
 
@@ -103,6 +106,8 @@ class Host:
         random: Random,
         record: Recorder,
         readers: dict[PortIdentity, Port],
+        address: str = "",
+        neighbours: Mapping[str, Host] | None = None,
         servo: Servo | None = None,
         holdover: HoldoverSettings | None = None,
         step_threshold: TimeInterval = 0,
@@ -134,6 +139,8 @@ class Host:
         self._random = random
         self._record = record
         self._readers = readers
+        self.address = address
+        self._neighbours = {} if neighbours is None else neighbours
         self._on_sample = on_sample
         self._keep_measurements = keep_measurements
         self._ports: dict[int, Port] = {}
@@ -241,7 +248,9 @@ class Host:
 
     def _receive(self, port_number: int, message: Message, source: Attachment, stamp: LocalTime | None) -> None:
         for domain, instance in tuple(self.instances.items()):
-            self.carry_out(domain, instance.receive(port_number, message, stamp, self.monotonic(), source))
+            negotiates = getattr(instance.ports.get(port_number), "negotiation", None) is not None
+            where = source.host.address if negotiates and isinstance(source, Port) else source
+            self.carry_out(domain, instance.receive(port_number, message, stamp, self.monotonic(), where))
 
     # -- what the engine asks for ----------------------------------------------------------------------
 
@@ -266,15 +275,28 @@ class Host:
         port = self.port(send.port_number)
         carried = port.carrier
         destination = send.address
-        if destination is None and isinstance(send.message, DelayResp | PdelayResp | PdelayRespFollowUp):
+        if isinstance(destination, str):
+            destination = self._port_at(destination, port)
+        elif destination is None and isinstance(send.message, DelayResp | PdelayResp | PdelayRespFollowUp):
             destination = self._readers.get(send.message.requesting_port_identity)  # the others would look and drop it
-        port.transmit(payload, destination if isinstance(destination, Port) else None)
+        if destination is not NOBODY:
+            port.transmit(payload, destination if isinstance(destination, Port) else None)
         if send.context is None:
             return
         came, wait = self.stamping.tx_wait(self._random)
         stamp = self.stamping.egress(self.clock.read(self._scheduler.now), self._random)
         self.counters["transmit stamps lost"] += not came
         self._scheduler.after(wait, self._transmitted, domain, send, stamp if came and carried else None)
+
+    def _port_at(self, address: str, port: Port) -> object:
+        """Return the port of the host with *address* that shares a link with *port*, NOBODY if there is none."""
+        neighbour = self._neighbours.get(address)
+        ports = neighbour.ports_to(port) if neighbour is not None else []
+        return ports[0] if ports else NOBODY
+
+    def ports_to(self, other: Port) -> list[Port]:
+        """Return the ports that share a link with *other*."""
+        return [port for port in self._ports.values() if any(link.joins(other) for link in port.links)]
 
     def _transmitted(self, domain: int, send: Send, stamp: LocalTime | None) -> None:
         instance = self.instances.get(domain)

@@ -23,6 +23,7 @@ from ptpstack.arbiter.holdover_worth import HoldoverSettings
 from ptpstack.events import Event
 from ptpstack.gptp.hot_standby import HotStandbySystem
 from ptpstack.servo.interface import Servo
+from ptpstack.sim.addresses import address_of
 from ptpstack.sim.host import Host, Port, SampleListener
 from ptpstack.sim.network import Link, LinkConditions
 from ptpstack.sim.oscillator import Oscillator, OscillatorModel, VirtualClock
@@ -67,6 +68,7 @@ class World:
         self.events: list[Recorded] = []
         self._seed = seed
         self._readers: dict[PortIdentity, Port] = {}
+        self._by_address: dict[str, Host] = {}
         self._on_event = on_event
         self._on_sample = on_sample
         self._keep_measurements = keep_measurements
@@ -111,6 +113,8 @@ class World:
             random=random,
             record=self._record,
             readers=self._readers,
+            address=address_of(number),
+            neighbours=self._by_address,
             servo=servo,
             holdover=holdover,
             step_threshold=step_threshold,
@@ -122,6 +126,7 @@ class World:
             on_sample=self._on_sample,
             keep_measurements=self._keep_measurements,
         )
+        self._by_address[host.address] = host
         return host
 
     def connect(self, *ports: Port, conditions: LinkConditions | None = None) -> Link:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
 from msgspec.structs import replace
 
+from ptpstack.sim.addresses import address_of
 from ptpstack.sim.scenario.model import Chain, Conditions, Instance, Link, Port, Scenario, Star
 
 
@@ -103,14 +104,32 @@ def ports_of(scenario: Scenario) -> dict[str, int]:
 def instances_of(scenario: Scenario, template: str, ports: int) -> dict[str, Instance]:
     """Return the instances of a host of ``[host.template]`` that has so many *ports*, each listed and named."""
     instances = scenario.host[template].instance or scenario.instance or {"main": Instance()}
-    return {name: _with_ports(instance, ports) for name, instance in instances.items()}
+    addresses = _addresses(scenario)
+    return {name: _with_ports(instance, ports, addresses) for name, instance in instances.items()}
 
 
-def _with_ports(instance: Instance, ports: int) -> Instance:
+def _addresses(scenario: Scenario) -> dict[str, str]:
+    """Return the address of each host, in the order in which they are added to the world."""
+    names = [name for template in scenario.host for name in host_names(scenario, template)]
+    return {name: address_of(number) for number, name in enumerate(names, start=1)}
+
+
+def _with_ports(instance: Instance, ports: int, addresses: Mapping[str, str]) -> Instance:
     given = instance.port or (Port(),)
     listed = (*given, *(given[-1],) * (ports - len(given)))
-    named = (replace(port, interface=port.interface or f"port {n}") for n, port in enumerate(listed, start=1))
+    named = (
+        replace(_addressed(port, addresses), interface=port.interface or f"port {n}")
+        for n, port in enumerate(listed, start=1)
+    )
     return replace(instance, port=tuple(named))
+
+
+def _addressed(port: Port, addresses: Mapping[str, str]) -> Port:
+    """Return *port* with the addresses of the hosts that its unicast masters name, which are of IPv4."""
+    if not port.unicast_master:
+        return port
+    masters = tuple(replace(row, address=addresses.get(row.address, row.address)) for row in port.unicast_master)
+    return replace(port, transport="udpv4", unicast_master=masters)
 
 
 def _next_free(host: str, last: Counter[str], given: set[tuple[str, int]]) -> int:
