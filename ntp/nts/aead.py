@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from enum import IntEnum
 from typing import Final
 
@@ -34,26 +35,29 @@ PREFERRED: Final = (Algorithm.AES_128_GCM_SIV, Algorithm.AES_SIV_CMAC_256, Algor
 class Aead:
     """One algorithm with one key. Making it costs more than using it: keep it."""
 
-    __slots__ = ("_cipher", "algorithm")
+    __slots__ = ("_decrypt", "_encrypt", "_is_siv", "algorithm")
 
     def __init__(self, algorithm: Algorithm, key: bytes) -> None:
         if len(key) != KEY_OCTETS[algorithm]:
             raise ValueError(f"{algorithm.name} takes a key of {KEY_OCTETS[algorithm]} octets, not {len(key)}")
         self.algorithm = algorithm
-        self._cipher: AESGCMSIV | AESSIV = AESGCMSIV(key) if algorithm is Algorithm.AES_128_GCM_SIV else AESSIV(key)
+        self._is_siv = algorithm is not Algorithm.AES_128_GCM_SIV
+        cipher = AESSIV(key) if self._is_siv else AESGCMSIV(key)
+        self._encrypt: Callable[..., bytes] = cipher.encrypt
+        self._decrypt: Callable[..., bytes] = cipher.decrypt
 
     def seal(self, nonce: bytes, plaintext: bytes, associated_data: bytes) -> bytes:
         """Return the ciphertext, ``TAG_OCTETS`` longer than *plaintext*. A nonce is used once (RFC 5116 3.1)."""
-        if isinstance(self._cipher, AESSIV):
-            return self._cipher.encrypt(plaintext, [associated_data, nonce])
-        return self._cipher.encrypt(nonce, plaintext, associated_data)
+        if self._is_siv:
+            return self._encrypt(plaintext, [associated_data, nonce])
+        return self._encrypt(nonce, plaintext, associated_data)
 
     def open(self, nonce: bytes, ciphertext: bytes, associated_data: bytes) -> bytes:
         """Return the plaintext. Raises ``AuthenticationError`` where anything was changed."""
         try:
-            if isinstance(self._cipher, AESSIV):
-                return self._cipher.decrypt(ciphertext, [associated_data, nonce])
-            return self._cipher.decrypt(nonce, ciphertext, associated_data)
+            if self._is_siv:
+                return self._decrypt(ciphertext, [associated_data, nonce])
+            return self._decrypt(nonce, ciphertext, associated_data)
         except (InvalidTag, ValueError):  # ValueError: a nonce or ciphertext of an impossible length
             raise AuthenticationError("it is not authentic", why="key, nonce or data differ") from None
 

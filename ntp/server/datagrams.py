@@ -20,7 +20,7 @@ import numpy.typing as npt
 
 from hw.timestamping import SO_TIMESTAMPING
 
-ROWS = 256
+ROWS = 512
 """Datagrams a call, at most."""
 
 ROW_OCTETS = 1280
@@ -31,6 +31,7 @@ _WORDS = 8
 
 NAME_LENGTH, CONTROL, CONTROL_LENGTH, FLAGS, LENGTH = 1, 4, 5, 6, 7
 _NAME, _IOV, _IOV_LENGTH = 0, 2, 3
+_NOW = int(socket.MSG_DONTWAIT)
 
 _CMSG_HEADER = struct.Struct("@Nii")
 _WANT_STAMP = struct.Struct("@NiiI4x")
@@ -114,14 +115,10 @@ class Datagrams:
 
     def receive(self, fd: int) -> int:
         """Return how many datagrams waited, and are in the first rows now. Raises ``OSError`` but for EAGAIN."""
-        count = self._receive(fd, self._address, self.rows, socket.MSG_DONTWAIT, None)
+        count = self._receive(fd, self._address, self.rows, _NOW, None)
         if count < 0:
             return _nothing(ctypes.get_errno())
         return count
-
-    def request_length(self, row: int) -> int:
-        """Return how long the request in *row* is."""
-        return self.header_words[row * _WORDS + LENGTH]
 
     def forget_interfaces(self, count: int) -> None:
         """Let the replies of the first *count* rows leave by the route to their clients, not by where those came in."""
@@ -176,7 +173,7 @@ class Datagrams:
         """Send all, leaving out those that cannot be sent."""
         refused = 0
         while count > 0:
-            sent = self._send(fd, address, count, socket.MSG_DONTWAIT)
+            sent = self._send(fd, address, count, _NOW)
             if sent < 0:
                 sent = 1  # the first one failed: a firewall, no route, no room
                 refused += 1

@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-CHUNK = 32
+CHUNK = 64
 """Replies whose departures are foretold from one reading of the clock."""
 
 _UNITS_PER_NS = (1 << 32) / 1e9

@@ -283,50 +283,47 @@ class Endpoint:
 
         *written*: the headers of the replies are there already.
         """
-        ready: list[tuple[int, Prepared]] = []
         for row in kissed:
             self._replies.write_one(row)
             self._finish([(row, Prepared(lambda header: kiss(header, b"RATE", self._kiss_poll), Count.KISSES))])
-        for row in special:
-            if self._replies.is_cut(row):
-                self._counters.add(Count.MALFORMED)
-                continue
-            prepared = self._special.prepare(self._replies.request(row))
+        replies, prepare, last = self._replies, self._special.prepare, len(special) - 1
+        ready: list[tuple[int, Prepared]] = []
+        for number, row in enumerate(special):
+            prepared = Count.MALFORMED if replies.is_cut(row) else prepare(replies.request(row))
             if isinstance(prepared, Count):
                 self._counters.add(prepared)
-                continue
-            if not written:
-                self._replies.write_one(row)
-            ready.append((row, prepared))
-            if len(ready) == SEALED_AT_ONCE:
+            else:
+                if not written:
+                    replies.write_one(row)
+                ready.append((row, prepared))
+            if ready and (number == last or len(ready) == SEALED_AT_ONCE):
                 self._finish(ready)
                 ready = []
-        if ready:
-            self._finish(ready)
 
     def _finish(self, ready: Sequence[tuple[int, Prepared]]) -> None:
         """Seal and send replies; those sealed first wait for the others, which their timestamps allow for."""
         line, replies, count = self._heading.state.realtime, self._replies, len(ready)
         taught = self._key % count if not self._next_lesson(1) else -1
         stamped: list[tuple[int, Awaited]] = []
-        for place, (row, prepared) in enumerate(ready):
-            asked = replies.interleaved(row) if prepared.counts in _MAY_INTERLEAVE else None
-            if asked or place == taught:
+        for place, (row, (seal, counts)) in enumerate(ready):
+            asked = replies.interleaved(row) if counts in _MAY_INTERLEAVE else None
+            wants_stamp = asked is not None or place == taught
+            if wants_stamp:
                 self._rows.want_stamp(row, self._stamp_flags, self._key if self._gives_keys else None)
             waits_ns = self._sealed.after_ns(count - 1 - place) + place * _SPACING_NS
             leaves_ns = line.at(time.time_ns() + waits_ns)
-            if asked or place == taught:
+            transmit = timestamp(leaves_ns)
+            if wants_stamp:
                 receive_timestamp = replies.receive_timestamp(row) if asked else 0
                 stamped.append((self._key, Awaited(receive_timestamp, self._sealed, count - 1 - place, leaves_ns)))
                 self._key = (self._key + 1) & 0xFFFF_FFFF
-            replies.set_transmit(row, timestamp(leaves_ns))
-            if asked:
-                self._answer_interleaved(_EVERY[row : row + 1], {row: asked})
-            octets = prepared.seal(replies.header(row))
-            assert len(octets) <= self._rows.request_length(row), "a reply is never longer than its request"
-            replies.put(row, octets)
-            if prepared.counts is not Count.ANSWERED:
-                self._counters.add(prepared.counts)
+            if asked and (left := self._interleaved.take(asked[0])) is not None:
+                replies.set_origin(row, asked[1])
+                transmit = left
+                self._counters.add(Count.INTERLEAVED)
+            replies.put(row, seal(replies.header(row, transmit)))
+            if counts is not Count.ANSWERED:
+                self._counters.add(counts)
         refused = self._rows.send_rows(self._fd, np.array([row for row, _ in ready], np.intp))
         for key, awaited in stamped:
             self._interleaved.await_stamp(key, awaited)
@@ -339,7 +336,7 @@ class Endpoint:
             self._number_anew()
 
 
-_MAY_INTERLEAVE: Final = frozenset({Count.ANSWERED, Count.AUTHENTICATED, Count.NTS})
+_MAY_INTERLEAVE: Final = (Count.NTS, Count.AUTHENTICATED, Count.ANSWERED)
 _SPACING_NS = 3_000
 """From one reply to the next in the kernel."""
 

@@ -23,12 +23,21 @@ from ntp.nts.key_keeper import KeyKeeper
 from ntp.nts.server_side import ServerSide, UnverifiedRequest
 from ntp.server.counters import Count
 from ntp.server.settings import NtsSettings
-from ntp.server.special import Prepared, kiss
+from ntp.server.special import Prepared, Seal, kiss
 from ntp.wire.extension_field import FRAME, FieldType
 from ntp.wire.packet import HEADER
 from ptpstack.errors import ConfigError
 
 _AUTHENTICATOR = Struct(">HHHH")
+_IDENTIFIER, _COOKIE, _PLACEHOLDER, _PROOF = (
+    int(FieldType.NTS_UNIQUE_IDENTIFIER),
+    int(FieldType.NTS_COOKIE),
+    int(FieldType.NTS_COOKIE_PLACEHOLDER),
+    int(FieldType.NTS_AUTHENTICATOR),
+)
+_FRAME, _FRAME_OF = FRAME.unpack_from, FRAME.pack
+_PARTS, _PARTS_OF = _AUTHENTICATOR.unpack_from, _AUTHENTICATOR.pack
+_HEADER_OCTETS: Final = HEADER.size
 _LEAST_FIELD = 16
 _MOST_SESSIONS = 4096
 """Clients whose ciphers are kept ready (some 4 MB): making them takes as long as half of an answer."""
@@ -79,50 +88,52 @@ class NtsRequests:
     def _usual(self, request: bytes) -> Prepared | None:  # noqa: PLR0911 (each line that does not fit ends it)
         """Do it for a request of the usual form that is authentic; None: for any other."""
         total = len(request)
-        kind, octets = FRAME.unpack_from(request, HEADER.size)
-        cookie_at = HEADER.size + octets
-        if kind != FieldType.NTS_UNIQUE_IDENTIFIER or cookie_at + FRAME.size > total:
+        kind, octets = _FRAME(request, _HEADER_OCTETS)
+        cookie_at = _HEADER_OCTETS + octets
+        if kind != _IDENTIFIER or cookie_at + 4 > total:
             return None
-        kind, cookie_octets = FRAME.unpack_from(request, cookie_at)
+        kind, cookie_octets = _FRAME(request, cookie_at)
         at, cookies = cookie_at + cookie_octets, 1
-        if kind != FieldType.NTS_COOKIE or at + _AUTHENTICATOR.size > total:
+        if kind != _COOKIE or at + 8 > total:
             return None
-        kind, octets, nonce_octets, sealed_octets = _AUTHENTICATOR.unpack_from(request, at)
-        while kind == FieldType.NTS_COOKIE_PLACEHOLDER and octets == cookie_octets:
+        kind, octets, nonce_octets, sealed_octets = _PARTS(request, at)
+        while kind == _PLACEHOLDER and octets == cookie_octets:
             at, cookies = at + octets, cookies + 1
-            if cookies > MOST_COOKIES or at + _AUTHENTICATOR.size > total:
+            if cookies > MOST_COOKIES or at + 8 > total:
                 return None
-            kind, octets, nonce_octets, sealed_octets = _AUTHENTICATOR.unpack_from(request, at)
-        nonce_at = at + _AUTHENTICATOR.size
-        sealed_at = nonce_at + nonce_octets
-        if kind != FieldType.NTS_AUTHENTICATOR or sealed_octets != TAG_OCTETS or at + octets != total:
+            kind, octets, nonce_octets, sealed_octets = _PARTS(request, at)
+        sealed_at = at + 8 + nonce_octets
+        if kind != _PROOF or sealed_octets != TAG_OCTETS or at + octets != total or sealed_at + TAG_OCTETS != total:
             return None
-        if sealed_at + TAG_OCTETS != total or (cookie_octets | octets | cookie_at) & 3:
+        if (cookie_octets | octets | cookie_at) & 3:
             return None
         try:
-            secrets = self._jar.open_secrets(request[cookie_at + FRAME.size : cookie_at + cookie_octets])
+            secrets = self._jar.open_secrets(request[cookie_at + 4 : cookie_at + cookie_octets])
             session = self._sessions.get(secrets) or self._new_session(secrets)
             if nonce_octets != session.nonce_octets:
                 return None
-            session.c2s.open(request[nonce_at:sealed_at], request[sealed_at:], request[:at])
+            session.c2s.open(request[at + 8 : sealed_at], request[sealed_at:], request[:at])
         except AuthenticationError:
             return None
-        identifier = request[HEADER.size : cookie_at]
-        frame = FRAME.pack(FieldType.NTS_COOKIE, cookie_octets)
-        seal_secrets = self._jar.seal_secrets
-        plaintext = b"".join([frame + seal_secrets(secrets) for _ in range(cookies)])
+        return Prepared(self._reply(request[_HEADER_OCTETS:cookie_at], secrets, session, cookies), Count.NTS)
+
+    def _reply(self, identifier: bytes, secrets: bytes, session: _Session, cookies: int) -> Seal:
+        """Return what seals the reply: everything but the proof over the header is made before its time is taken."""
+        seal_secrets, nonce_octets, sealed = self._jar.seal_secrets, session.nonce_octets, session.s2c.seal
+        cookie = seal_secrets(secrets)
+        frame = _FRAME_OF(_COOKIE, 4 + len(cookie))
+        plaintext = frame + cookie
+        for _ in range(cookies - 1):
+            plaintext += frame + seal_secrets(secrets)
         nonce = self._random_octets(nonce_octets)
-        sealed = len(plaintext) + TAG_OCTETS
-        head = _AUTHENTICATOR.pack(
-            FieldType.NTS_AUTHENTICATOR, _AUTHENTICATOR.size + nonce_octets + sealed, nonce_octets, sealed
-        )
-        head += nonce
+        octets = len(plaintext) + TAG_OCTETS
+        head = _PARTS_OF(_PROOF, 8 + nonce_octets + octets, nonce_octets, octets) + nonce
 
         def seal(header: bytes) -> bytes:
             covered = header + identifier
-            return covered + head + session.s2c.seal(nonce, plaintext, covered)
+            return covered + head + sealed(nonce, plaintext, covered)
 
-        return Prepared(seal, Count.NTS)
+        return seal
 
     def _new_session(self, secrets: bytes) -> _Session:
         algorithm = _ALGORITHM_OF.get(len(secrets))

@@ -28,6 +28,7 @@ _TRANSMIT = struct.Struct(">Q")
 _TRANSMIT_AT = 40
 _CONTROL_ROW = 128
 
+_CUT = int(socket.MSG_TRUNC)
 _KEPT = int.from_bytes(b"\x38\0\xff\0\0\0\0\0", sys.byteorder)
 """What a reply repeats of a request's first 8 octets: version and poll."""
 
@@ -193,16 +194,19 @@ class Replies:
 
     def is_cut(self, row: int) -> bool:
         """Tell whether the request in *row* was longer than what was kept of it."""
-        return bool(self._rows.header_words[row * 8 + FLAGS] & socket.MSG_TRUNC)
+        return bool(self._rows.header_words[row * 8 + FLAGS] & _CUT)
 
-    def header(self, row: int) -> bytes:
-        """Return the 48 octets of the reply in *row*."""
-        return bytes(self._reply_octets[row * ROW_OCTETS : row * ROW_OCTETS + HEADER_OCTETS])
+    def header(self, row: int, transmit: int) -> bytes:
+        """Return the 48 octets of the reply in *row*, with that transmit timestamp."""
+        at = row * ROW_OCTETS
+        return bytes(self._reply_octets[at : at + _TRANSMIT_AT]) + transmit.to_bytes(8, "big")
 
     def put(self, row: int, octets: bytes) -> None:
         """Make *octets* the reply of *row*; the caller sets its length back when it was sent."""
-        self._reply_octets[row * ROW_OCTETS : row * ROW_OCTETS + len(octets)] = octets
-        self._rows.reply_lengths[row] = len(octets)
+        length, at = len(octets), row * ROW_OCTETS
+        assert length <= self._rows.header_words[row * 8 + LENGTH], "a reply is never longer than its request"
+        self._reply_octets[at : at + length] = octets
+        self._rows.reply_lengths[row] = length
 
 
 def _served(

@@ -33,5 +33,5 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True):
     client_table_bits: int = 12
     keys: tuple[tuple[int, str, bytes], ...] = ()
     """Number, kind and secret of each symmetric key."""
-    gather_us: int = 500
+    gather_us: int = 1000
     nts: NtsSettings | None = None

@@ -7,7 +7,7 @@ plain requests (``replies``), and when a reply leaves (``endpoint``).
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ntp.keys import Key
 from ntp.server.counters import Count
@@ -18,8 +18,7 @@ Seal = Callable[[bytes], bytes]
 """From the header of a reply, stamps and all, to its octets."""
 
 
-@dataclass(slots=True)
-class Prepared:
+class Prepared(NamedTuple):
     """A reply to be: *seal* makes its octets, *counts* is what it is counted as."""
 
     seal: Seal

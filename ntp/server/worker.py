@@ -36,7 +36,7 @@ from ptpstack.errors import ConfigError
 from ptpstack.events import Event
 
 _HOUSEKEEPING_S = 1.0
-_GATHERED = 32
+_GATHERED = 64
 """So many requests make a batch that is cheap enough."""
 
 _WORTH_GATHERING = 2.0

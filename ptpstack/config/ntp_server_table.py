@@ -103,7 +103,7 @@ class NtpServer(Table, frozen=True):
                 "How long at most to wait for more requests while many come: it saves work, and stamps do not suffer."
             ),
         ),
-    ] = 500
+    ] = 1000
     local_stratum: Annotated[
         int,
         Meta(ge=0, le=15, description="Serve at this stratum while the clock is not synchronized; 0: say so instead."),
