@@ -76,6 +76,7 @@ class ServedTime:
         self._reference_ns = 0
         self._samples = -1
         self._last_line: Line | None = None
+        self._locked: tuple[MonotonicTime, TimeBound] | None = None
         self._reference_told: Reference | None = None
         """What the clock followed last: in holdover that is still where its time comes from."""
 
@@ -96,13 +97,12 @@ class ServedTime:
         served_ns = line.at(realtime_ns)
         if self.driver.samples != self._samples:
             self._samples, self._reference_ns = self.driver.samples, served_ns
-        bound = self._bounds.of(self.word, now)
-        later = self._bounds.of(self.word, now, FRESH_S)
+        bound, growth_ppb = self._bound(now)
         if self.driver.arbiter.state is ClockState.LOCKED or self._reference_told is None:
             self._reference_told = self._reference(self.driver) or self._reference_told
         reference = self._reference_told
         known: dict[str, object] = {}
-        if bound is not None and later is not None and reference is not None:
+        if bound is not None and reference is not None:
             self.why = reference.why
             known = {
                 "leap": Leap.NONE if self._smear else {1: Leap.INSERT, -1: Leap.DELETE}.get(leap, Leap.NONE),
@@ -110,7 +110,7 @@ class ServedTime:
                 "reference_id": reference.reference_id,
                 "root_delay_ns": reference.root_delay_ns,
                 "root_dispersion_ns": _dispersion_ns(bound, reference) + uncertainty_ns + _smear_error_ns(smear),
-                "growth_ppb": max((later.total_ns - bound.total_ns) / FRESH_S, 0.0),
+                "growth_ppb": growth_ppb,
                 "reference_ns": self._reference_ns,
             }
         elif self._local_stratum:
@@ -129,6 +129,24 @@ class ServedTime:
             has_hardware=hardware is not None,
             **known,  # type: ignore[arg-type]
         )
+
+    def _bound(self, now: MonotonicTime) -> tuple[TimeBound | None, float]:
+        """Return how far off the clock may be, and how fast that grows in ppb; None: nobody knows.
+
+        A clock that was locked just now, of which too little is learnt to state a bound, is off by what was measured
+        last and what its path may hide, and drifts as any clock may (RFC 5905 7.2).
+        """
+        bound, later = self._bounds.of(self.word, now), self._bounds.of(self.word, now, FRESH_S)
+        if bound is not None and later is not None:
+            return bound, max((later.total_ns - bound.total_ns) / FRESH_S, 0.0)
+        state, sample = self.driver.arbiter.state, self.driver.last_sample
+        if state is ClockState.LOCKED and sample is not None:
+            self._locked = now, TimeBound(abs(sample.offset_ns), abs(sample.mean_delay_ns), None)
+        if self._locked is None or not (state is ClockState.LOCKED or state.is_holdover):
+            return None, 0.0
+        at, last = self._locked
+        drifted_ns = (now - at) / NANOSECOND * STALE_GROWTH_PPB * 1e-9
+        return last._replace(measured_ns=last.measured_ns + drifted_ns), STALE_GROWTH_PPB
 
     # -- the clock -------------------------------------------------------------------------------------------
 
