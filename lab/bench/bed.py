@@ -1,6 +1,6 @@
 """The bed of the socket benches: one cable, the measured program on one end and core, traffic on the other.
 
-What lives here: starting ours and ptp4l alike, CPU time and memory from /proc. What does not: what is measured.
+What lives here: starting ours and ptp4l alike, CPU time and memory of a process. What does not: what is measured.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ from lab.namespaces import Network, Node, stop
 from lab.peers.ptp4l import Ptp4l
 
 MEASURED_CORE, TRAFFIC_CORE = "0", "1"
-_TICKS_PER_S = os.sysconf("SC_CLK_TCK")
+_CPUCLOCK_SCHED = 2
+"""Of the CPU clocks of a process the one in nanoseconds, not in ticks (Linux ``posix-timers.h``)."""
 
 OURS = """
 [instance.main]
@@ -114,9 +115,8 @@ def traffic_result(bed: Cable, process: subprocess.Popen[bytes]) -> dict[str, An
 
 
 def cpu_s(pid: int) -> float:
-    """Return the CPU time that *pid* has used, in user and kernel."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / _TICKS_PER_S
+    """Return the CPU time that *pid* has used, in user and kernel, by its own clock (``clock_getcpuclockid``)."""
+    return time.clock_gettime(~pid << 3 | _CPUCLOCK_SCHED)
 
 
 def resident_mb(pid: int) -> float:
