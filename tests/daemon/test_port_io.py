@@ -1,88 +1,24 @@
-"""Shared sockets: rubbish is counted, a lost stamp costs one sample, an interface may go and come."""
-
-from collections.abc import Iterator
+"""Shared sockets: rubbish is counted, a lost stamp costs one sample, frames go where they belong."""
 
 import pytest
 
-from hw.link import LinkChange
-from hw.sockets import InterfaceDown, InterfaceGone, Received, TransmitFailed, TransmitStamp
-from hw.timestamping import Granted, RxFilter, Timestamping, TxType
+from hw.sockets import InterfaceGone, Received, TransmitFailed, TransmitStamp
 from ptpstack.daemon import port_io as port_io_module
 from ptpstack.daemon.events import (
     InterfaceLost,
     InternalError,
-    LinkChanged,
     MalformedFrame,
     SendFailed,
     SocketOpened,
-    StampingChanged,
 )
 from ptpstack.daemon.loop import monotonic_now
-from ptpstack.daemon.port_io import TRANSMIT_STAMP_TIMEOUT, PortIo
-from ptpstack.engine.outputs import Destination, Send
-from ptpstack.errors import HardwareError
+from ptpstack.daemon.port_io import TRANSMIT_STAMP_TIMEOUT
+from ptpstack.engine.outputs import Destination
 from ptpstack.time import MILLISECOND
 from ptpstack.wire import messages
 from ptpstack.wire.message import encode
-from tests.daemon.fakes import FakeReceiver, FakeSocket, Workshop
-
-SOURCE = "02:00:00:00:00:01"
-
-
-class Port:
-    """A PortIo on fake sockets with one attached instance in domain 0."""
-
-    def __init__(self) -> None:
-        self.shop = Workshop()
-        self.sockets: list[FakeSocket] = []
-        self.refusal: Exception | None = None
-        self.link_up = True
-        self.port_io = PortIo(
-            self.shop.loop,
-            self.shop.recorder,
-            "fake0",
-            "l2",
-            open_socket=self.open_socket,
-            link_is_up=self.ask_link,
-        )
-        self.receiver = FakeReceiver()
-        self.attachment = self.port_io.attach(self.receiver, 7, sdo_id=0, domain_number=0)
-
-    @property
-    def socket(self) -> FakeSocket:
-        return self.sockets[-1]
-
-    def open_socket(self) -> FakeSocket:
-        if self.refusal is not None:
-            raise self.refusal
-        self.sockets.append(FakeSocket())
-        return self.socket
-
-    def ask_link(self) -> bool:
-        if isinstance(self.refusal, InterfaceGone):
-            raise self.refusal
-        return self.link_up
-
-    def receive(self, payload: bytes, *, stamp_ns: int | None = 5, vlan_id: int | None = None) -> None:
-        self.socket.events.append(Received(payload, stamp_ns, SOURCE, vlan_id))
-        self.socket.wake()
-        self.shop.run_for(0)
-
-    def send(self, message: object, context: int | None = None, **options: object) -> None:
-        self.port_io.send(self.attachment, Send(7, message, context=context, **options))
-
-
-@pytest.fixture
-def port() -> Iterator[Port]:
-    port = Port()
-    port.port_io.start()
-    yield port
-    port.port_io.close()
-    port.shop.loop.close()
-
-
-def change(*, up: bool, exists: bool = True) -> LinkChange:
-    return LinkChange("fake0", 2, up, exists)
+from tests.daemon.fakes import FakeReceiver
+from tests.daemon.port_bench import SOURCE, Port
 
 
 def test_opening_tells_what_was_granted(port: Port) -> None:
@@ -273,113 +209,6 @@ def test_a_message_that_cannot_be_encoded_is_not_sent_and_told(port: Port) -> No
     port.send(messages.Sync(correction_field=1 << 70), 100)
     assert port.receiver.stamps == [(7, 100, None)]
     assert len(port.shop.events(SendFailed)) == 1
-
-
-@pytest.mark.parametrize("error", [InterfaceGone("no such interface"), InterfaceDown("the interface is down")])
-@pytest.mark.parametrize("doing", ["sending", "receiving"])
-def test_an_interface_that_fails_is_closed_told_and_opened_again_when_it_is_back(
-    port: Port, error: HardwareError, doing: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(port_io_module, "REOPEN_INTERVAL", 5 * MILLISECOND)
-    port.send(messages.Sync(), 99)
-    first = port.socket
-    first.fails_with = port.refusal = error
-    if doing == "sending":
-        port.send(messages.Sync(), 100)
-    else:
-        first.wake()
-        port.shop.run_for(0)
-    lost = [(7, 99, None), (7, 100, None)] if doing == "sending" else [(7, 99, None)]
-    assert port.receiver.stamps == lost
-    assert first.closed
-    assert not port.port_io.is_open
-    assert port.receiver.links == [(7, False)]
-    assert [event.reason for event in port.shop.events(InterfaceLost)] == [error.what]
-    port.shop.run_for(0.02)
-    assert port.receiver.links == [(7, False)]
-    port.refusal = None
-    port.shop.run_for(0.02)
-    assert port.receiver.links == [(7, False), (7, True)]
-    assert port.shop.events(LinkChanged) == [LinkChanged(interface="fake0", up=True)]
-    port.receive(SYNC)
-    assert len(port.receiver.received) == 1
-
-
-def test_while_an_interface_is_lost_sends_are_counted_and_their_stamps_lost(port: Port) -> None:
-    port.port_io.take_link_change(change(up=False, exists=False))
-    port.send(messages.Sync(), 100)
-    port.send(messages.Announce())
-    assert port.receiver.stamps == [(7, 100, None)]
-    assert port.port_io.counters["not sent"] == 2
-
-
-def test_the_link_monitor_is_quicker_than_the_retry(port: Port) -> None:
-    port.port_io.take_link_change(change(up=False))
-    port.port_io.take_link_change(change(up=False))
-    port.port_io.take_link_change(change(up=True))
-    port.port_io.take_link_change(change(up=True))
-    assert port.receiver.links == [(7, False), (7, True)]
-    assert len(port.sockets) == 2
-    assert port.sockets[0].closed
-
-
-def test_an_interface_that_is_removed_after_its_link_went_down_is_told(port: Port) -> None:
-    port.port_io.take_link_change(change(up=False))
-    port.port_io.take_link_change(change(up=False, exists=False))
-    assert port.receiver.links == [(7, False)]
-    reasons = [event.reason for event in port.shop.events(InterfaceLost)]
-    assert reasons == ["the link is down", "the interface was removed"]
-
-
-def test_a_link_that_is_down_at_start_is_waited_for() -> None:
-    port = Port()
-    port.link_up = False
-    port.port_io.start()
-    assert port.receiver.links == [(7, False)]
-    assert port.sockets == []
-    port.link_up = True
-    port.port_io.take_link_change(change(up=True))
-    assert port.receiver.links == [(7, False), (7, True)]
-    port.port_io.close()
-
-
-@pytest.mark.parametrize("error", [InterfaceGone("no such interface"), HardwareError("not permitted")])
-def test_an_interface_that_cannot_work_at_start_is_an_error(error: HardwareError) -> None:
-    port = Port()
-    port.refusal = error
-    with pytest.raises(HardwareError) as caught:
-        port.port_io.start()
-    assert caught.value is error
-    port.port_io.close()
-
-
-HARDWARE = Granted(Timestamping.HARDWARE, TxType.ON, RxFilter.PTP_V2_EVENT)
-
-
-@pytest.mark.parametrize(
-    ("found", "said"),
-    [
-        (Granted(Timestamping.HARDWARE, TxType.OFF, RxFilter.NONE), "hardware stamps (transmit: off, receive: none)"),
-        (HardwareError("cannot turn on hardware timestamping"), "cannot turn on hardware timestamping"),
-    ],
-)
-def test_stamping_that_another_program_changed_is_noticed_and_told(
-    monkeypatch: pytest.MonkeyPatch, found: object, said: str
-) -> None:
-    monkeypatch.setattr(port_io_module, "STAMPING_CHECK_INTERVAL", 5 * MILLISECOND)
-    monkeypatch.setattr(FakeSocket, "stamps_as", HARDWARE)
-    port = Port()
-    port.port_io.start()
-    port.shop.run_for(0.02)
-    assert port.shop.events(StampingChanged) == []
-    port.socket.found_stamping = found
-    port.shop.run_for(0.02)
-    (event,) = port.shop.events(StampingChanged)
-    assert event.found == said
-    assert port.port_io.counters == {"stamping changed by others": 1}
-    port.shop.run_for(0.02)
-    assert port.port_io.granted == str(HARDWARE)
-    port.port_io.close()
 
 
 def test_an_error_that_is_no_fault_of_the_interface_changes_nothing(port: Port) -> None:
