@@ -1,6 +1,8 @@
-"""What happens to the whole machine: it slept, it was stopped, or another program set the system clock.
+"""What happens to the whole machine: it slept, or another program set the system clock.
 
-After a sleep or a stop nothing that was measured says where the clocks are: they are acquired anew.
+After a sleep nothing that was measured says where the clocks are: they are acquired anew. A virtual machine that was
+paused knows nothing of it by its own clocks; its sources tell (``ntp.ensemble``). A process that was only not scheduled
+has lost nothing: its clocks ran on.
 """
 
 from __future__ import annotations
@@ -11,27 +13,24 @@ from typing import ClassVar
 
 from hw.clock_set_watch import ClockSetWatch
 from ptpstack.daemon.events import Unavailable
-from ptpstack.daemon.loop import Loop, monotonic_now
+from ptpstack.daemon.loop import Loop
 from ptpstack.errors import HardwareError
 from ptpstack.events import Event, Severity
 from ptpstack.observe.recorder import Recorder
-from ptpstack.time import MILLISECOND, NANOSECOND, SECOND, MonotonicTime, TimeInterval, interval_to_seconds
+from ptpstack.time import MILLISECOND, NANOSECOND, TimeInterval, interval_to_seconds
 
 LEAST_SLEEP: TimeInterval = 100 * MILLISECOND
-LEAST_STOP: TimeInterval = 5 * SECOND
-"""A loop that looks each second and comes so late was stopped: a virtual machine paused, a process frozen."""
 
 
 class HostSlept(Event, frozen=True, kw_only=True):
-    """The machine was suspended, or stopped, and goes on: clocks are acquired anew."""
+    """The machine was suspended, and goes on: clocks are acquired anew."""
 
     severity: ClassVar[Severity] = Severity.WARNING
 
     seconds: float
-    sign: str
 
     def __str__(self) -> str:
-        return f"this machine slept for {self.seconds:.1f} s ({self.sign}): clocks and sources are measured anew"
+        return f"this machine slept for {self.seconds:.1f} s: clocks and sources are measured anew"
 
 
 def asleep_now() -> TimeInterval:
@@ -41,7 +40,7 @@ def asleep_now() -> TimeInterval:
 
 
 class HostWatch:
-    """Calls *woke* after a sleep or a stop, and *clock_was_set* when CLOCK_REALTIME was set, by whomever."""
+    """Calls *woke* after a sleep, and *clock_was_set* when CLOCK_REALTIME was set, by whomever."""
 
     def __init__(
         self,
@@ -51,20 +50,17 @@ class HostWatch:
         loop: Loop,
         recorder: Recorder,
         asleep: Callable[[], TimeInterval] = asleep_now,
-        now: Callable[[], MonotonicTime] = monotonic_now,
     ) -> None:
         self._woke = woke
         self._clock_was_set = clock_was_set
         self._loop = loop
         self._recorder = recorder
-        self._asleep_now, self._now = asleep, now
+        self._asleep_now = asleep
         self._asleep = asleep()
-        self._looked_at = now()
         self._set_watch: ClockSetWatch | None = None
 
     def start(self) -> None:
         """Listen from now on."""
-        self._asleep, self._looked_at = self._asleep_now(), self._now()
         try:
             self._set_watch = ClockSetWatch()
         except HardwareError as error:
@@ -81,17 +77,11 @@ class HostWatch:
 
     def look(self) -> None:
         """See whether the machine slept; call it every second."""
-        asleep, now = self._asleep_now(), self._now()
-        slept, stopped = asleep - self._asleep, now - self._looked_at
-        self._asleep, self._looked_at = asleep, now
+        asleep = self._asleep_now()
+        slept, self._asleep = asleep - self._asleep, asleep
         if slept >= LEAST_SLEEP:
-            self._tell(slept, "CLOCK_BOOTTIME ran ahead of CLOCK_MONOTONIC")
-        elif stopped >= LEAST_STOP:
-            self._tell(stopped, "nothing ran here meanwhile")
-
-    def _tell(self, interval: TimeInterval, sign: str) -> None:
-        self._recorder.record(HostSlept(seconds=round(interval_to_seconds(interval), 3), sign=sign))
-        self._woke()
+            self._recorder.record(HostSlept(seconds=round(interval_to_seconds(slept), 3)))
+            self._woke()
 
     def _on_set(self) -> None:
         assert self._set_watch is not None
