@@ -20,9 +20,9 @@ from hw.gpsd import PORT, GpsdReport, SystemStamp, decode_gpsd
 from hw.time_of_day import PulseSecond, TimeOfDay, UtcSecond
 from hw.time_of_day_gpsd import GpsdTimeOfDay
 from lab import namespaces
+from lab.peers.gpsd import burst
 from ptpstack.errors import HardwareError, WireError
 from ptpstack.time import MILLISECOND, NANOSECOND, SECOND
-from tests.hw.test_time_of_day_nmea import sentence
 
 NINE = 1_768_003_200  # 2026-01-10
 BANNER = b'{"class":"VERSION","release":"3.22","rev":"3.22","proto_major":3,"proto_minor":14}\r\n'
@@ -274,7 +274,7 @@ def test_gpsd_numbers_pulses_as_its_receiver_does(node: namespaces.Node) -> None
             while time.monotonic_ns() < (started_s + second) * 1_000_000_000 + 300_000_000:
                 select.select([source], [], [], 0.05)
                 source.receive(time.monotonic_ns() * NANOSECOND)
-            os.write(receiver, burst(second))
+            os.write(receiver, burst(START + second))
             number = source.second_of((started_s + second) * SECOND)
             if number.is_valid:
                 break
@@ -288,15 +288,6 @@ def test_gpsd_numbers_pulses_as_its_receiver_does(node: namespaces.Node) -> None
 
 
 START = int(time.time()) // 86_400 * 86_400  # gpsd doubts other days than today
-
-
-def burst(second: int) -> bytes:
-    """What a receiver with a fix says of a second."""
-    today = time.strftime("%d%m%y", time.gmtime(START))
-    clock = f"00{second // 60:02}{second % 60:02}.00"
-    return sentence(f"GPRMC,{clock},A,4717.11437,N,00833.91522,E,0.004,77.52,{today},,,A") + sentence(
-        f"GPGGA,{clock},4717.11437,N,00833.91522,E,1,08,1.01,499.6,M,48.0,M,,"
-    )
 
 
 def wait_for_gpsd() -> GpsdTimeOfDay:

@@ -15,18 +15,12 @@ from hypothesis import strategies as st
 from hw import serial_receiver
 from hw.time_of_day import PulseSecond, TimeOfDay, UtcSecond
 from hw.time_of_day_nmea import NmeaTime, NmeaTimeOfDay, decode_nmea
+from lab.peers.gpsd import sentence
 from ptpstack.errors import HardwareError, WireError
 from ptpstack.time import MILLISECOND, SECOND
 
 MIDNIGHT = 1_767_225_600  # 2026-01-01
 NINE = MIDNIGHT + 9 * 86_400  # 2026-01-10
-
-
-def sentence(body: str) -> bytes:
-    parity = 0
-    for byte in body.encode():
-        parity ^= byte
-    return f"${body}*{parity:02X}\r\n".encode()
 
 
 def zda(second: int) -> bytes:
