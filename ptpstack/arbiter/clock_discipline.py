@@ -101,11 +101,13 @@ class ClockDiscipline:
         """The frequency at which the clock holds by itself; None while nothing is known."""
         return self._learnt.ppb
 
+    def sampled_seconds_ago(self, now: MonotonicTime) -> float | None:
+        """Return how long ago a measurement steered the clock; None: never."""
+        return None if self._sampled_at is None else interval_to_seconds(now - self._sampled_at)
+
     def holdover_seconds(self, now: MonotonicTime) -> float | None:
         """Return how long ago the last measurement steered a clock in holdover; None: it is in no holdover."""
-        if self._sampled_at is None or not self.arbiter.state.is_holdover:
-            return None
-        return interval_to_seconds(now - self._sampled_at)
+        return self.sampled_seconds_ago(now) if self.arbiter.state.is_holdover else None
 
     def bound_ns(self, now: MonotonicTime) -> float | None:
         """Return by how much the clock is off its reference at most, by what was measured; None: nobody knows."""
