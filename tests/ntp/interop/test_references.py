@@ -125,6 +125,7 @@ def test_samples_come_by_a_socket_that_is_ours_and_comes_back(node: Node, tmp_pa
         daemon.wait_until(lambda: daemon.status()["clocks"]["soft"]["state"] == "locked", 10, "locked")
         feed(2)
         error = true_error_ns(daemon)
+        uncertainty = daemon.status()["clocks"]["soft"]["uncertainty"]
         path.unlink()
         daemon.wait_until(path.exists, 10, "made its socket again")
         before = sources(daemon)["sock"]["readings"]
@@ -133,6 +134,8 @@ def test_samples_come_by_a_socket_that_is_ours_and_comes_back(node: Node, tmp_pa
     finally:
         daemon.stop()
     assert abs(error) < 1e6
+    assert uncertainty["total_ns"] < 1e6
+    assert uncertainty["reference_ns"] == 0.0
     assert after > before
     assert not path.exists()
 
