@@ -99,8 +99,9 @@ class ClockQualityRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
 
     A situation is the clock's *state*, the kind of *reference* that it was locked to last, the quality of its
     physical-layer *frequency*, and, out of specification, the *degradation*: alternative a up to the limits of
-    `[holdover]` for it, then b; what is not named may be anything. *frequency_traceable* may be ``category_1``: while
-    the frequency is. With *no_better_than_received* a clockClass that the reference announced and that is worse stays.
+    `[holdover]` for it, then b; what is not named may be anything. ``as_received`` is as configured where nothing was
+    received. *frequency_traceable* may be ``category_1``: while the frequency is. With *no_better_than_received* a
+    clockClass that the reference announced and that is worse stays.
     """
 
     state: Annotated[tuple[StateName, ...], msgspec.Meta(min_length=1)]

@@ -50,7 +50,7 @@ def _effective(path: Path, value: str | float, config: Config, source: Source) -
         line = source.line_of(path)
         unverified = _unverified_range(profile, name)
         return Effective(key=key_of(path), value=value, origin=source.origin, line=line, unverified=unverified)
-    if profile and profile.decides(name):
+    if profile and (profile.decides(name) or path[2:] == ("signal_fail", "enabled")):
         unverified = "default" if profile.is_unverified(name, "default") else _unverified_range(profile, name)
         return Effective(key=key_of(path), value=value, origin=f"profile {profile.ident}", unverified=unverified)
     return Effective(key=key_of(path), value=value, origin="default")

@@ -24,6 +24,9 @@ from ptpstack.wire.types import ClockIdentity, ClockQuality, PortIdentity
 CALIBRATION_LIMIT: TimeInterval = MILLISECOND
 """A clock that is this far from its parent does not show the time of its grandmaster."""
 
+FREE_RUNNING_CLOCK_CLASS = 248
+"""The default of a clock that knows of no reference, as one that was just started: its time may be any (Table 4)."""
+
 SLAVE_ONLY_CLOCK_CLASS = 255
 """IEEE 1588-2019 Table 4."""
 

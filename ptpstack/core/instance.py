@@ -14,7 +14,14 @@ from ptpstack.core.announce_receiver import path_of
 from ptpstack.core.announce_tlvs import handed_on
 from ptpstack.core.comparison import ComparisonSet, compare
 from ptpstack.core.context import PortContext
-from ptpstack.core.datasets import SLAVE_ONLY_CLOCK_CLASS, CurrentDS, DataSets, DefaultDS, ParentDS
+from ptpstack.core.datasets import (
+    FREE_RUNNING_CLOCK_CLASS,
+    SLAVE_ONLY_CLOCK_CLASS,
+    CurrentDS,
+    DataSets,
+    DefaultDS,
+    ParentDS,
+)
 from ptpstack.core.delay_responder import DelayResponder
 from ptpstack.core.events import BestMasterSelected
 from ptpstack.core.port import Port
@@ -204,7 +211,7 @@ class PtpInstance:
         """Take what the local clock is worth from now on: its reference came or went (8.2.1.3.1, 7.6.2.5).
 
         With *uncertain* it says so as a grandmaster. *when_parent_is_lost* is what it will be worth as soon as its
-        parent is lost, or announces a worse class than that: not one Announce goes out that says anything else.
+        parent is lost, or counts as free-running: not one Announce goes out that says anything else.
         """
         self._when_parent_is_lost = when_parent_is_lost
         self._data_sets.is_uncertain = uncertain
@@ -270,14 +277,19 @@ class PtpInstance:
         negotiate(active, d0, self._data_sets.parent_ds.parent_port_identity, now)
 
     def _notice_lost_parent(self, ebest: ComparisonSet | None, active: Iterable[Port]) -> None:
-        """Be worth what holdover is, if the parent is gone or tells that it is worth less, and nobody is better."""
+        """Be worth what holdover is, if the parent is gone or runs free from now on, and nobody is better.
+
+        One that only degrades tells the same time as before, and is followed on: holdover after holdover is no better.
+        """
         data, held = self._data_sets, self._when_parent_is_lost
         if held is None or not data.follows_parent:
             return
         parent = data.parent_ds.parent_port_identity
         heard = {candidate.sender for port in active for candidate in port.announces.qualified()}
-        degraded = ebest is not None and ebest.grandmaster_clock_quality.clock_class > held.clock_quality.clock_class
-        if parent in heard and not degraded:
+        restarted = ebest is not None and (
+            ebest.grandmaster_clock_quality.clock_class >= FREE_RUNNING_CLOCK_CLASS > held.clock_quality.clock_class
+        )
+        if parent in heard and not restarted:
             return
         own = replace(ComparisonSet.of_default_ds(data.default_ds), grandmaster_clock_quality=held.clock_quality)
         if ebest is None or compare(own, ebest).better:

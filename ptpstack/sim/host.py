@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from random import Random
 
+from profiles.loader import Profile, ReferenceName
 from ptpstack.arbiter.clock_arbiter import ClockArbiter
 from ptpstack.arbiter.clock_discipline import ClockDiscipline
 from ptpstack.arbiter.holdover_worth import HoldoverSettings
@@ -28,6 +29,7 @@ from ptpstack.events import Event
 from ptpstack.gptp.hot_standby import HotStandbySystem
 from ptpstack.servo.filters import MovingMedian
 from ptpstack.servo.interface import Servo, ServoState
+from ptpstack.sim.host_worth import HostWorth
 from ptpstack.sim.network import Attachment, Link
 from ptpstack.sim.oscillator import EPOCH, VirtualClock
 from ptpstack.sim.scheduler import Scheduler
@@ -143,6 +145,8 @@ class Host:
         self._neighbours = {} if neighbours is None else neighbours
         self._on_sample = on_sample
         self._keep_measurements = keep_measurements
+        grades: dict[str, ReferenceName] = dict.fromkeys(map(str, clock_domains), "ptp")
+        self._worth = HostWorth(self, scheduler, record, grades | dict.fromkeys(references, "prtc"))
         self._ports: dict[int, Port] = {}
         self._woken_at: dict[int | None, TimeInterval] = {}
         self._armed_for: dict[int | None, MonotonicTime] = {}
@@ -164,18 +168,25 @@ class Host:
         ports: Sequence[PortSettings],
         *,
         delay_filter: Callable[[], DelayFilter] = MovingMedian,
+        profile: Profile | None = None,
     ) -> PtpInstance:
-        """Give the host a PTP instance for the domain in *settings*; it starts with :meth:`start`."""
+        """Give the host a PTP instance for the domain in *settings*; it starts with :meth:`start`.
+
+        By the table of its *profile*, if that has one, it announces what the clock is worth.
+        """
         instance = PtpInstance(settings, ports, random=self._random.random, delay_filter=delay_filter)
         self.instances[settings.domain_number] = instance
         for number, port in instance.ports.items():
             self._readers[port.port_ds.port_identity] = self.port(number)
+        if profile is not None:
+            self._worth.add(settings.domain_number, instance, profile)
         return instance
 
     def start(self) -> None:
         """Start every instance now."""
         for domain, instance in self.instances.items():
             self.carry_out(domain, instance.start(self.monotonic()))
+        self._worth.start()
 
     def stop(self) -> None:
         """Stop every instance now and for good."""
@@ -344,6 +355,7 @@ class Host:
     def _obey(self, discipline: ClockDiscipline, outputs: Sequence[Decided]) -> None:
         self._follow(discipline, outputs)
         self._arm(None)
+        self._worth.take_state(discipline.arbiter.state)
 
     def _follow(self, discipline: ClockDiscipline, outputs: Sequence[Decided]) -> None:
         for output in outputs:

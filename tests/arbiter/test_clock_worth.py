@@ -96,8 +96,8 @@ def test_every_situation_has_a_row_and_only_a_reference_makes_a_primary_class() 
 
 
 def test_what_the_operator_says_of_a_free_running_clock_holds() -> None:
-    configured = Announced(ClockQuality(187, 0x31, 0xFFFF), TimeProperties())
-    assert worth(ROWS, Situation(S.FREE_RUNNING, "other", "none", None), configured).quality.clock_class == 187
+    configured = Announced(ClockQuality(6, 0x21, 0x4E5D), TRACEABLE)  # kept by something that this program does not see
+    assert worth(ROWS, Situation(S.FREE_RUNNING, "other", "none", None), configured) == configured
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,7 @@
 """What the local clock is worth may change at run time: a reference is found or lost (IEEE 1588-2019 8.2.1.3.1)."""
 
+import pytest
+
 from ptpstack.core.settings import LocalQuality
 from ptpstack.engine.events import LocalQualityChanged
 from ptpstack.engine.port_state import PortState
@@ -94,7 +96,7 @@ def test_no_announce_says_that_a_held_clock_runs_free() -> None:
     assert bench.sent(messages.Announce)[-1].time_traceable
 
 
-def test_a_parent_that_degrades_below_what_holdover_is_worth_is_left() -> None:
+def test_a_parent_that_was_restarted_and_runs_free_is_left() -> None:
     bench = boundary()
     for _ in range(2):
         bench.announce(grandmaster_clock_quality=ClockQuality(248, 0xFE, 0xFFFF))
@@ -103,10 +105,11 @@ def test_a_parent_that_degrades_below_what_holdover_is_worth_is_left() -> None:
     assert bench.instance.default_ds.clock_quality.clock_class == 135
 
 
-def test_a_parent_that_degrades_a_little_is_followed_on() -> None:
+@pytest.mark.parametrize("clock_class", [7, 140, 165])
+def test_a_parent_that_degrades_is_followed_on_as_holdover_after_holdover_is_no_better(clock_class: int) -> None:
     bench = boundary()
-    bench.announce(grandmaster_clock_quality=ClockQuality(7, 0xFE, 0xFFFF))
-    assert bench.instance.parent_ds.grandmaster_clock_quality.clock_class == 7
+    bench.announce(grandmaster_clock_quality=ClockQuality(clock_class, 0xFE, 0xFFFF))
+    assert bench.instance.parent_ds.grandmaster_clock_quality.clock_class == clock_class
     assert bench.instance.default_ds.clock_quality == FREE
 
 

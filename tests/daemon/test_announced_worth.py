@@ -7,8 +7,9 @@ import pytest
 
 from profiles.loader import FrequencyName, ReferenceName, load_profile
 from ptpstack.arbiter.clock_state import ClockState
+from ptpstack.arbiter.worth_keeper import ClockWorthRuled
 from ptpstack.core.settings import LocalQuality
-from ptpstack.daemon.announced_worth import AnnouncedWorth, ClockWorthRuled
+from ptpstack.daemon.announced_worth import AnnouncedWorth
 from ptpstack.engine.time_properties import TimeProperties
 from ptpstack.time import MonotonicTime
 from ptpstack.wire.types import ClockQuality

@@ -116,7 +116,7 @@ class Site:
             if is_transparent(instance.values):
                 add_transparent_clock(host, settings, ports, delay_filter=delay_filter)
             else:
-                host.add_instance(settings, ports, delay_filter=delay_filter)
+                host.add_instance(settings, ports, delay_filter=delay_filter, profile=instance.profile)
 
     def _resolve(self, template: str, ports: int) -> list[ResolvedInstance]:
         return resolve(Config(instance={**instances_of(self.scenario, template, ports)}))
