@@ -12,6 +12,7 @@ import pwd
 import resource
 import shutil
 import signal
+import struct
 import sys
 from pathlib import Path
 from typing import Final
@@ -32,6 +33,9 @@ _CODE: Final = str(Path(__file__).resolve().parents[1])
 
 _CLONE_NEWNET = 0x4000_0000
 _NAMED_NAMESPACES = Path("/run/netns")
+_NO_CAPABILITIES_HEAD, _NO_CAPABILITIES = struct.pack("=Ii", 0x2008_0522, 0), bytes(24)
+"""What capset(2) takes: version 3, this process; none effective, permitted or inheritable."""
+
 _PR_SET_PDEATHSIG, _PR_SET_NO_NEW_PRIVS = 1, 38
 
 
@@ -75,15 +79,25 @@ def enter_namespace(namespace: str) -> None:
 
 
 def give_up_rights(user: str) -> None:
-    """Become *user* if this is root, and never gain any right again. Raises ``ConfigError``."""
+    """Become *user* if this is root, keep no capability, and never gain any right again. Raises ``ConfigError``.
+
+    Root that may not become another (a service manager forbids it) stays root, without what makes that root.
+    """
     "".encode("idna")  # imports what addresses and names want, which *user* may not be allowed to read
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    libc = ctypes.CDLL(None, use_errno=True)
     if os.geteuid() == 0 and user:
-        _become(user)
-    ctypes.CDLL(None).prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+        try:
+            _become(user)
+        except PermissionError:
+            if libc.capset(_NO_CAPABILITIES_HEAD, _NO_CAPABILITIES):
+                why = os.strerror(ctypes.get_errno())
+                raise ConfigError("cannot give up capabilities", why=why, next_step="run as another user") from None
+    libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
 
 
 def _become(user: str) -> None:
+    """Become *user*. Raises ``PermissionError`` without CAP_SETUID and CAP_SETGID."""
     try:
         entry = pwd.getpwnam(user)
         if not exists_here(entry.pw_uid):
@@ -91,7 +105,7 @@ def _become(user: str) -> None:
         os.setgroups([])
         os.setresgid(entry.pw_gid, entry.pw_gid, entry.pw_gid)
         os.setresuid(entry.pw_uid, entry.pw_uid, entry.pw_uid)
-    except (KeyError, OSError) as error:
+    except KeyError as error:
         raise ConfigError(f"root cannot become {user}", why=str(error), next_step="name a user that exists") from None
 
 

@@ -20,7 +20,7 @@ from lab.namespaces import Network
 from lab.peers.chronyd import Chronyd
 from lab.peers.newer_ntp import NewerNtp, newer_ntp
 from lab.peers.tshark import Capture, field_values, marks
-from lab.pki import Authority
+from lab.pki import DAY, NOW, Authority
 from lab.vm.newer import NewerDebianError
 
 from .client import LiveClient
@@ -200,6 +200,45 @@ def test_openssl_sees_tls_1_3_and_the_protocol_of_nts(bed: Bed) -> None:
     assert "ALPN protocol: ntske/1" in shown
     assert "TLSv1.3" in shown
     assert "Verify return code: 0 (ok)" in shown
+
+
+def test_a_renewed_certificate_is_shown_without_a_restart(bed: Bed) -> None:
+    """The server of keys has no right to read its private key; the daemon hands the new one over."""
+    certificate, private_key = bed.authority.issue(OURS, file="renewed", end=NOW + 7 * DAY)
+    pid = bed.server()["nts"]["pid"]
+    for new, name in ((private_key, "server.key"), (certificate, "server.pem")):
+        old = Path(bed.server()["nts"]["certificate"]).with_name(name)
+        assert old.exists()
+        old.write_bytes(new.read_bytes())
+    look = f"openssl s_client -tls1_3 -alpn ntske/1 -connect {OURS}:4460 < /dev/null | openssl x509 -noout -enddate"
+    wait_until(lambda: f"{NOW + 7 * DAY:%b %e}" in bed.theirs.run(["sh", "-c", f"{look} 2>&1 || true"]))
+    assert bed.server()["nts"]["pid"] == pid
+
+
+def test_the_sockets_may_be_in_another_namespace_and_on_one_interface(bed: Bed, tmp_path: Path) -> None:
+    """As for a VRF: what comes by another interface is not for us."""
+    with Network() as net:
+        inner, outer = net.node("inner"), net.node("outer")
+        for number in (0, 1):
+            net.cable(inner, f"eth{number}", outer, f"eth{number}")
+            inner.add_address(f"eth{number}", f"10.{number}.0.1/24")
+            outer.add_address(f"eth{number}", f"10.{number}.0.2/24")
+        net.settle()
+        place = f"/proc/{os.getpid()}/fd/{inner.descriptor}"
+        text = f'[ntp.server]\nlisten = ["0.0.0.0"]\nlocal_stratum = 5\ninterface = "eth1"\nnamespace = "{place}"\n'
+        daemon = Daemon(bed.ours, tmp_path / "daemon", text)
+        daemon.start()
+        try:
+            daemon.wait_until_ready()
+            wait_until(lambda: ":123" in inner.run(["ss", "-H", "-uln"]))
+            heard = LiveClient(outer, "10.1.0.1", SoftClock("soft"), min_poll=-2, max_poll=-2, iburst=False)
+            heard.run(5, enough=2)
+            unheard = LiveClient(outer, "10.0.0.1", SoftClock("soft"), min_poll=-2, max_poll=-2, iburst=False)
+            unheard.run(1)
+        finally:
+            daemon.stop()
+    assert heard.association.stratum == 5
+    assert not unheard.samples
 
 
 def test_a_worker_that_dies_is_replaced_and_no_clock_notices(bed: Bed) -> None:
