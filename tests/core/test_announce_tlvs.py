@@ -10,8 +10,8 @@ from ptpstack.wire.tlv import Tlv, UnknownTlv
 from ptpstack.wire.tlvs import AlternateTimeOffsetIndicator, IeeeC37238, IeeeC37238Of2011, PathTrace
 from ptpstack.wire.tlvs.ieee_c37_238 import UNKNOWN_INACCURACY_NS
 from tests.core.bench import GM, OWN, Bench
+from tests.core.relay import MASTER, Relay
 from tests.core.test_boundary_clock import boundary
-from tests.core.test_transparent_clock import MASTER, Relay
 
 BERLIN = AlternateTimeOffsetIndicator(1, 3563, 3600, 1_774_746_037, b"CET")
 OF_2017, OF_2011 = IeeeC37238(9, 250), IeeeC37238Of2011(9, 200, 30)

@@ -9,8 +9,8 @@ from ptpstack.time import SECOND, LocalTime
 from ptpstack.wire import messages
 from ptpstack.wire.types import PortIdentity
 from tests.core.bench import OTHER, Bench
+from tests.core.relay import MASTER, Relay
 from tests.core.test_boundary_clock import boundary
-from tests.core.test_transparent_clock import MASTER, Relay
 
 PROBLEM = "/dev/ptp1 is 1500 ns from /dev/ptp0, allowed: 1000 ns"
 
