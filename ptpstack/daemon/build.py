@@ -68,6 +68,7 @@ from ptpstack.daemon.time_publisher import TimePublisher
 from ptpstack.daemon.time_trust import FILES, TimeTrust
 from ptpstack.daemon.transparent_driver import TransparentDriver
 from ptpstack.daemon.unicast_build import with_batches
+from ptpstack.errors import HardwareError
 from ptpstack.gptp.link_port import LinkPort
 from ptpstack.observe.recorder import Recorder
 from ptpstack.servo.registry import make_filter
@@ -207,13 +208,21 @@ def _driver(
     return driver
 
 
+def _kernel_says_kept() -> bool:
+    """Whether some program keeps the system clock; no, where a container forbids to ask."""
+    try:
+        return RealtimeClock(tai_offset_s=0).is_synchronized()
+    except HardwareError:
+        return False
+
+
 def _time_trust(config: Config) -> TimeTrust:
     files = FILES if config.state.floor_files is UNSET else [Path(file) for file in config.state.floor_files]
     return TimeTrust(
         config.state.directory,
         now_s=time.time,
         monotonic_s=time.monotonic,
-        kernel_says_kept=RealtimeClock(tai_offset_s=0).is_synchronized,
+        kernel_says_kept=_kernel_says_kept,
         files=files,
         has_floor=config.state.time_floor,
     )

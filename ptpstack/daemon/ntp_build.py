@@ -28,7 +28,7 @@ from ptpstack.daemon.ntp_driver import NtpDriver
 from ptpstack.daemon.ntp_source import Names, NtpSourceState
 from ptpstack.daemon.reference_inputs import Reference
 from ptpstack.daemon.time_trust import TimeTrust
-from ptpstack.errors import ConfigError
+from ptpstack.errors import ConfigError, HardwareError
 from ptpstack.observe.recorder import Recorder
 from ptpstack.time import MILLISECOND, interval_from_ns
 
@@ -56,7 +56,7 @@ def build_ntp(config: Ntp, driver: ClockDriver, trust: TimeTrust, loop: Loop, re
         names=names,
         references=_references(config),
         after_others=bool(driver.users),
-        kernel_tai_offset_s=RealtimeClock(tai_offset_s=0).kernel_tai_offset_s,
+        kernel_tai_offset_s=_kernel_tai_offset_s,
         loop=loop,
         recorder=recorder,
     )
@@ -73,6 +73,14 @@ def build_ntp(config: Ntp, driver: ClockDriver, trust: TimeTrust, loop: Loop, re
 
         ntp.files = SourceFiles(config.source_directory, ntp, config.source, state_of=state_of, recorder=recorder)
     return ntp
+
+
+def _kernel_tai_offset_s() -> int:
+    """Return TAI - UTC as the kernel has it; 0, as if nobody had told it, where a container forbids to ask."""
+    try:
+        return RealtimeClock(tai_offset_s=0).kernel_tai_offset_s()
+    except HardwareError:
+        return 0
 
 
 def _references(config: Ntp) -> list[Reference]:

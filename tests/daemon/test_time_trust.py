@@ -7,7 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from hw.realtime import RealtimeClock
+from hw.timex import Timex
+from ptpstack.daemon import build, ntp_build
 from ptpstack.daemon.time_trust import DECADE_S, SystemClockSet, TimeTrust, TimeTrusted, TimeUntrusted
+from ptpstack.errors import HardwareError
 
 INSTALLED_S = 1_700_000_000  # any checkout is younger
 NOW_S = 4_000_000_000.0  # and this is older than none
@@ -151,3 +155,14 @@ def test_a_restart_begins_where_the_time_was_last_known(tmp_path: Path) -> None:
     assert again.floor == (NOW_S + 3600, "this program knew the time then")
     again.start(machine.step)
     assert machine.now_s == NOW_S + 3600
+
+
+def test_where_a_container_forbids_to_ask_the_kernel_nobody_keeps_the_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(_clock_id: int, _timex: Timex) -> int:
+        raise OSError(1, "Operation not permitted")
+
+    monkeypatch.setattr(RealtimeClock.__init__, "__kwdefaults__", {"tai_offset_s": None, "adjtime": refused})
+    with pytest.raises(HardwareError):
+        RealtimeClock(tai_offset_s=0).is_synchronized()
+    assert build._kernel_says_kept() is False
+    assert ntp_build._kernel_tai_offset_s() == 0
