@@ -10,6 +10,7 @@ from ptpstack.engine.time_properties import TimeProperties
 from ptpstack.wire.messages import Announce
 from ptpstack.wire.tlv import TlvType, UnknownTlv
 from ptpstack.wire.tlvs import AlternateTimeOffsetIndicator, IeeeC37238, IeeeC37238Of2011
+from ptpstack.wire.tlvs.ieee_c37_238 import UNKNOWN_INACCURACY_NS
 from ptpstack.wire.types import ClockQuality
 
 C37 = (IeeeC37238, IeeeC37238Of2011)
@@ -90,3 +91,24 @@ def a_lost_reference_degrades_the_class(port: PortUnderTest) -> None:
         situation = Situation(state, "prtc", "none", None, degradation)  # type: ignore[arg-type]
         found = worth(rows, situation, configured).quality.clock_class
         require(found == clock_class, f"{situation}: class {found}, not {clock_class}")
+
+
+@check
+def clocks_on_the_way_add_their_inaccuracy(port: PortUnderTest) -> None:
+    """C37.238-2017 5.4: a boundary clock hands the TLV on, and adds what it may make the time worse by."""
+    port.become("boundary")
+    tester = Tester(port)
+    tester.serve(8 * tester.announce_s, (FIRST, {}))
+    told = [heard.message.tlvs for heard in port.heard_below(Announce) if heard.message.steps_removed == 1]
+    require(told, "it announces no grandmaster of others below")
+    tlvs = [tlv for tlv in told[-1] if isinstance(tlv, C37)]
+    require(tlvs, "it hands on no IEEE_C37_238")
+    before = next(tlv for tlv in tester.tlvs() if isinstance(tlv, C37))
+    grown = _inaccuracy_ns(tlvs[0]) - _inaccuracy_ns(before)
+    require(0 < grown < UNKNOWN_INACCURACY_NS // 2, f"the inaccuracy grows by {grown} ns on its way through the clock")
+
+
+def _inaccuracy_ns(tlv: IeeeC37238 | IeeeC37238Of2011) -> int:
+    if isinstance(tlv, IeeeC37238):
+        return tlv.total_time_inaccuracy_ns
+    return tlv.grandmaster_time_inaccuracy_ns + tlv.network_time_inaccuracy_ns

@@ -173,6 +173,10 @@ class LivePort:
         self._open()
         return [heard for heard in self._heard if isinstance(heard.message, kind)]
 
+    def heard_below(self, kind: type[M]) -> Sequence[Heard[M]]:
+        """Nobody listens there."""
+        raise NotTestable(f"needs a second interface to hear {kind.__name__} of another port; --simulate can")
+
     def forget(self) -> None:
         """Forget what was heard."""
         self._heard.clear()

@@ -10,7 +10,7 @@ from ptpstack.wire.message import Message
 from ptpstack.wire.types import ClockIdentity
 
 M = TypeVar("M", bound=Message)
-RoleName: TypeAlias = Literal["ordinary", "slave_only", "grandmaster", "master_only"]
+RoleName: TypeAlias = Literal["ordinary", "slave_only", "grandmaster", "master_only", "boundary"]
 
 
 class Heard(NamedTuple, Generic[M]):
@@ -55,6 +55,9 @@ class PortUnderTest(Protocol):
 
     def heard(self, kind: type[M]) -> Sequence[Heard[M]]:
         """Return the messages of a *kind* that the port has sent since it began, or since :meth:`forget`."""
+
+    def heard_below(self, kind: type[M]) -> Sequence[Heard[M]]:
+        """Return what a boundary clock sent by its second port. Raises :class:`NotTestable` where nobody listens."""
 
     def forget(self) -> None:
         """Forget what was heard."""

@@ -38,6 +38,7 @@ ROLES: dict[RoleName, dict[str, Any]] = {
     "slave_only": {"slave_only": True},
     "grandmaster": {"clock_class": 6, "clock_accuracy": 0x21, "offset_scaled_log_variance": 0x4E5D},
     "master_only": {},
+    "boundary": {},
 }
 
 
@@ -64,13 +65,15 @@ class SimulatedPort:
 
     def become(self, role: RoleName) -> None:
         """Begin anew in *role*."""
+        ports = [{"interface": "eth0", "master_only": role == "master_only"}]
+        ports += [{"interface": "eth1", "master_only": False}] * (role == "boundary")
         config = from_dict(
             {
                 "instance": {
                     "main": {
                         "profile": self.profile.ident,
                         "time_inaccuracy_ns": 100,
-                        "port": [{"interface": "eth0", "master_only": role == "master_only"}],
+                        "port": ports,
                         **ROLES[role],
                     }
                 }
@@ -78,11 +81,12 @@ class SimulatedPort:
         )
         (resolved,) = resolve(config)
         settings = replace(resolved.instance_settings(IDENTITY), **self._faults.instance)
-        port = replace(resolved.ports[0].settings, **self._faults.port)
+        settings_of_ports = [replace(port.settings, **self._faults.port) for port in resolved.ports]
         random = Random(1)  # noqa: S311 (repeatable, no secret)
-        self._instance = PtpInstance(settings, [port], random=random.random, delay_filter=MovingMedian)
+        self._instance = PtpInstance(settings, settings_of_ports, random=random.random, delay_filter=MovingMedian)
         self._now = MonotonicTime(EPOCH)
         self._heard: list[Heard[Any]] = []
+        self._heard_below: list[Heard[Any]] = []
         self._instance.set_announce_tlvs(self._own_tlvs())
         self._take(self._instance.start(self._now))
 
@@ -141,7 +145,8 @@ class SimulatedPort:
     def _carry(self, send: Send) -> None:
         for message in self._faults.outgoing(decode(encode(send.message))):
             stamp_ns = int(self._now + LINK_DELAY) // NANOSECOND if message.is_event else None
-            self._heard.append(Heard(message, int(self._now) / SECOND, stamp_ns))
+            heard = self._heard if send.port_number == 1 else self._heard_below
+            heard.append(Heard(message, int(self._now) / SECOND, stamp_ns))
         if send.context is not None:
             stamp = LocalTime(int(self._now))
             self._take(self._instance.transmitted(send.port_number, send.context, stamp, self._now))
@@ -149,6 +154,10 @@ class SimulatedPort:
     def heard(self, kind: type[M]) -> Sequence[Heard[M]]:
         """Return the messages of a *kind*."""
         return [heard for heard in self._heard if isinstance(heard.message, kind)]
+
+    def heard_below(self, kind: type[M]) -> Sequence[Heard[M]]:
+        """Return what the second port of a boundary clock has sent."""
+        return [heard for heard in self._heard_below if isinstance(heard.message, kind)]
 
     def forget(self) -> None:
         """Forget what was heard."""

@@ -195,6 +195,7 @@ FAULTS: dict[str, tuple[str, Faults]] = {
         "c37-238-2017",
         Faults(instance={"required_announce_tlvs": (AlternateTimeOffsetIndicator,)}),
     ),
+    "clocks_on_the_way_add_their_inaccuracy": ("c37-238-2011", Faults(instance={"extends_inaccuracy_by_ns": 0})),
     "unknown_tlvs_are_passed_over": (
         E2E,
         Faults(incoming=dropped(Announce, lambda m: m.tlvs)),
