@@ -73,6 +73,9 @@ class Stamped(NamedTuple):
     stamps_ns: Integers
 
 
+NOTHING_STAMPED = Stamped(np.zeros(0, np.uint32), np.zeros(0, np.int64))
+
+
 class _Headers:
     """Room for *count* datagrams of *size* octets with addresses and control messages, and the headers for them."""
 
@@ -210,6 +213,8 @@ class Datagrams:
     def transmit_stamps(self) -> Stamped:
         """Return transmit stamps that have arrived, at most 256."""
         count = self._receive(self._errors, socket.MSG_ERRQUEUE)
+        if not count:
+            return NOTHING_STAMPED
         control = self._errors.control[:count]
         stamps_ns = self._stamps(control[:, :64].copy().view(_STAMP_MESSAGE).reshape(-1))
         errors = control[:, 64:112].copy().view(_ERROR_MESSAGE).reshape(-1)

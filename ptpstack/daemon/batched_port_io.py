@@ -68,12 +68,13 @@ class BatchedPortIo(PortIo):
         if self._socket is None or self._batches is None:
             super()._on_event()
             return
-        self._take_stamps()
         try:
             frames, count = self._batches.receive()
         except HardwareError as error:
             self._take_error(error)
             return
+        if not count or self._awaited or self._batches.awaits_stamps:  # else it was frames that woke us
+            self._take_stamps()
         if frames:
             for frame in self._answer(self._of_own_vlan(frames)):
                 self._take_frame(frame)

@@ -124,6 +124,11 @@ class UnicastBatches:
         while self._sent and (not self._sent[0].left or self._sent[0].since < before):
             self._counters["transmit stamp lost"] += self._sent.popleft().left
 
+    @property
+    def awaits_stamps(self) -> bool:
+        """Whether stamps of any batch are yet to come."""
+        return any(sent.left for sent in self._sent)
+
     # -- stamps --------------------------------------------------------------------------------------
 
     def take_stamps(self) -> list[TransmitStamp]:
@@ -131,6 +136,8 @@ class UnicastBatches:
         sockets, others = self._sockets, []
         while sockets is not None:
             stamped = sockets.transmit_stamps()
+            if not len(stamped.keys):
+                break
             keys, stamps_ns = stamped
             for sent in self._sent:
                 rows = keys - np.uint32(sent.first)

@@ -1,0 +1,124 @@
+"""Many datagrams with one call over a real link: addresses, stamps and keys are those of single frames."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from ipaddress import ip_address
+
+import numpy as np
+import pytest
+
+from hw.sockets import PortSocket, Transport
+from hw.sockets.datagrams import Datagrams, Outgoing
+from hw.sockets.keys import StampedSends
+from hw.timestamping import Timestamping
+from tests.hw.socket_lab import EVENT, GROUPS, Link, veth_link, wait_for, warm_up
+
+pytestmark = pytest.mark.namespaces
+
+PEERS = {Transport.UDPV4: "10.9.0.2", Transport.UDPV6: "fd00::2"}
+COUNT = 300
+SIZE = 44
+
+
+@pytest.fixture(scope="module")
+def link() -> Iterator[Link]:
+    with veth_link() as link:
+        yield link
+
+
+@pytest.fixture(params=PEERS, ids=lambda transport: transport.value)
+def transport(request: pytest.FixtureRequest) -> Transport:
+    transport: Transport = request.param
+    return transport
+
+
+@pytest.fixture
+def ends(link: Link, transport: Transport) -> Iterator[tuple[PortSocket, PortSocket]]:
+    a, b = link.open("a", transport), link.open("b", transport)
+    warm_up(a, b, GROUPS[transport][0])
+    warm_up(b, a, GROUPS[transport][0])
+    yield a, b
+    link.close()
+
+
+def frames(sockets: Datagrams, address: str, *, event: bool, keyed: bool = False) -> Outgoing:
+    """COUNT frames to one address, numbered."""
+    out = Outgoing(COUNT, SIZE, sockets.name_size, keyed=keyed)
+    out.octets[:, 0] = 0 if event else 8
+    out.octets[:, 1:3] = np.arange(COUNT, dtype=">u2").view(np.uint8).reshape(-1, 2)
+    out.names[:] = np.frombuffer(sockets.name(ip_address(address).packed, event=event), np.uint8)
+    return out
+
+
+def stamps(sockets: Datagrams, count: int) -> dict[int, int]:
+    found: dict[int, int] = {}
+    deadline = time.monotonic() + 5
+    while len(found) < count and time.monotonic() < deadline:
+        stamped = sockets.transmit_stamps()
+        found |= dict(zip(stamped.keys.tolist(), stamped.stamps_ns.tolist(), strict=True))
+    return found
+
+
+@pytest.mark.parametrize("gives_keys", [True, False], ids=["the key goes with the frame", "the kernel counts"])
+def test_every_event_frame_of_a_batch_has_its_stamp_by_its_key(
+    ends: tuple[PortSocket, PortSocket], transport: Transport, gives_keys: bool
+) -> None:
+    port, peer = ends
+    port.sends = StampedSends(port._event, Timestamping.SOFTWARE, give_keys=gives_keys)
+    sockets, receiver = Datagrams(port), Datagrams(peer)
+    before = time.time_ns()
+    single = port.send_event(EVENT, PEERS[transport])
+    out = frames(sockets, PEERS[transport], event=True, keyed=sockets.gives_keys)
+    first, sent = sockets.send_event(out, COUNT)
+    after_batch = port.send_event(EVENT, PEERS[transport])
+    after = time.time_ns()
+    assert sent == COUNT
+    found = stamps(sockets, COUNT + 2)
+    assert set(found) == {single, *range(first, first + COUNT), after_batch}
+    assert all(before <= stamp <= after for stamp in found.values())
+    in_order = [found[key] for key in range(first, first + COUNT)]
+    assert in_order == sorted(in_order)
+    numbers: list[int] = []
+    while len(arrived := receiver.receive_event().lengths):
+        numbers += receiver._in.octets[: len(arrived), 1:3].copy().view(">u2").reshape(-1).tolist()
+    assert [number for number in numbers if number][:10] == list(range(1, 11))
+    assert len(numbers) == COUNT + 2
+
+
+def test_what_arrives_has_its_sender_and_its_stamp(ends: tuple[PortSocket, PortSocket], transport: Transport) -> None:
+    port, peer = ends
+    sockets = Datagrams(port)
+    before = time.time_ns()
+    peer.send_event(EVENT * SIZE, {Transport.UDPV4: "10.9.0.1", Transport.UDPV6: "fd00::1"}[transport])
+    deadline = time.monotonic() + 5
+    while not len((arrived := sockets.receive_event()).lengths) and time.monotonic() < deadline:
+        pass
+    assert arrived.lengths.tolist() == [SIZE]
+    assert before <= arrived.stamps_ns[0] <= time.time_ns()
+    assert sockets.address(arrived.addresses[0].tobytes()) == PEERS[transport]
+    assert sockets.packed(arrived.addresses)[0].tobytes() == ip_address(PEERS[transport]).packed
+
+
+def test_an_answer_goes_to_the_port_of_general_frames(
+    ends: tuple[PortSocket, PortSocket], transport: Transport
+) -> None:
+    port, peer = ends
+    sockets = Datagrams(port)
+    out = frames(sockets, PEERS[transport], event=True)
+    out.names[:] = sockets.to_general(out.names)
+    assert sockets.send_general(out, COUNT) == 0
+    assert len(wait_for(peer.receive_general, COUNT)) == COUNT
+
+
+def test_one_address_that_the_kernel_refuses_does_not_hold_up_the_others(
+    ends: tuple[PortSocket, PortSocket], transport: Transport
+) -> None:
+    port, peer = ends
+    sockets = Datagrams(port)
+    out = frames(sockets, PEERS[transport], event=False)
+    nowhere = {Transport.UDPV4: "255.255.255.255", Transport.UDPV6: "2001:db8::1"}[transport]
+    out.names[7] = np.frombuffer(sockets.name(ip_address(nowhere).packed, event=False), np.uint8)
+    assert sockets.send_general(out, COUNT) == 1
+    assert len(wait_for(peer.receive_general, COUNT - 1)) == COUNT - 1
