@@ -131,6 +131,15 @@ class Port(GptpPortKeys, frozen=True, kw_only=True):
             description="How long after a request without answer the next, log2 seconds; twice as long each time.",
         ),
     ] = 0
+    interface_rate_tlv: Annotated[
+        bool,
+        Meta(
+            description=(
+                "Tell unicast clients how fast this link is, and take off the asymmetry that a master's other speed "
+                "makes (ITU-T G.8275.2 Annex D)."
+            )
+        ),
+    ] = False
     unicast_master: Annotated[
         tuple[UnicastMaster, ...],
         Meta(description="The masters to ask, `[[instance.NAME.port.unicast_master]]` each."),

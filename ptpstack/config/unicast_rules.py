@@ -33,6 +33,9 @@ def unicast_problems(instance: Instance, port: Port, path: Path, source: Source)
         yield from _masters(instance, port, path, source)
     if port.unicast_service is not UNSET:
         yield from _service(instance, port, path, source)
+    if port.interface_rate_tlv and not port.unicast_master and port.unicast_service is UNSET:
+        why = "the TLV goes along with unicast grants"
+        yield source.problem((*path, "interface_rate_tlv"), "has no effect", why=why)
     if port.unicast_master or port.unicast_service is not UNSET:
         if instance.instance_type != "auto":
             why = f'instance_type = "{instance.instance_type}" negotiates nothing'

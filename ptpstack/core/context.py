@@ -9,6 +9,8 @@ from ptpstack.core.settings import PortSettings
 from ptpstack.core.timers import Timers
 from ptpstack.engine.outputs import Output
 from ptpstack.engine.port_messages import PortMessages
+from ptpstack.time import TimeInterval
+from ptpstack.wire.types import PortIdentity
 
 
 class PortContext(PortMessages):
@@ -29,6 +31,8 @@ class PortContext(PortMessages):
         self.random = random
         self.clock_problem = ""
         """Why the stamps of this port's clock are no use; "": they are."""
+        self.rate_asymmetry: Callable[[PortIdentity], TimeInterval] | None = None
+        """What different link speeds add to the asymmetry of the path from a master."""
         super().__init__(
             self.port_ds.port_identity,
             outputs,
@@ -43,3 +47,11 @@ class PortContext(PortMessages):
     def shows_announced_time(self) -> bool:
         """Whether the clock of this port shows the time that is announced, so that Syncs are no lie."""
         return self.data_sets.shows_announced_time and not self.clock_problem
+
+    @property
+    def delay_asymmetry(self) -> TimeInterval:
+        """How much longer the way from the parent is than the mean of both ways (7.4.2)."""
+        configured = self.settings.delay_asymmetry
+        if self.rate_asymmetry is None:
+            return configured
+        return configured + self.rate_asymmetry(self.data_sets.parent_ds.parent_port_identity)

@@ -128,7 +128,7 @@ class EndToEndDelay:
             DelayReq,
             flags=Flag.UNICAST if address is not None else 0,
             log_message_interval=LOG_INTERVAL_UNSPECIFIED,
-            correction_field=-context.settings.delay_asymmetry,
+            correction_field=-context.delay_asymmetry,
         )
         exchange = self._exchanges[request.sequence_id] = Exchange(request.sequence_id, now)
 

@@ -103,3 +103,7 @@ class PortSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Whether this port serves and hears the groups, or only whom it negotiated with."""
     unicast_client: UnicastClientSettings | None = None
     unicast_service: UnicastServiceSettings | None = None
+    interface_rate_tlv: bool = False
+    """Tell unicast clients how fast the link is, and heed what masters tell (ITU-T G.8275.2 Annex D)."""
+    interface_bit_period: int = 0
+    """Attoseconds; 0: not known, and then nothing is told or heeded."""

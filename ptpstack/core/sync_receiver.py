@@ -98,7 +98,7 @@ class SyncReceiver:
 
     def _point(self, sync: Sync, ingress: LocalTime, follow_up: FollowUp | None) -> SyncPoint | None:
         """Correct the origin timestamp by correctionField and delayAsymmetry (11.2, 11.6.2)."""
-        correction = sync.correction_field + self._context.settings.delay_asymmetry
+        correction = sync.correction_field + self._context.delay_asymmetry
         origin = sync.origin_timestamp
         overflow = sync.correction_field == CORRECTION_OVERFLOW
         if follow_up is not None:

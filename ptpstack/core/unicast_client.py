@@ -17,20 +17,33 @@ from ptpstack.core.settings import DelayMechanism
 from ptpstack.core.signal_fail import SignalFail, SignalFails
 from ptpstack.core.timers import Timer
 from ptpstack.core.unicast_contract import CANCELS_SENT, Contract, ContractEvent, ContractState
-from ptpstack.core.unicast_events import UnicastContractChanged
+from ptpstack.core.unicast_events import InterfaceRateHeeded, UnicastContractChanged
 from ptpstack.core.unicast_settings import UnicastClientSettings
-from ptpstack.time import SECOND, MonotonicTime, TimeInterval, interval_from_log2_seconds
+from ptpstack.time import (
+    MICROSECOND,
+    NANOSECOND,
+    SECOND,
+    MonotonicTime,
+    TimeInterval,
+    interval_from_log2_seconds,
+    interval_to_ns,
+)
 from ptpstack.wire.header import Flag
 from ptpstack.wire.messages.signaling import Signaling
 from ptpstack.wire.tlv import Tlv
 from ptpstack.wire.tlvs import (
     CancelUnicastTransmission,
     GrantUnicastTransmission,
+    InterfaceRate,
     RequestUnicastTransmission,
 )
 from ptpstack.wire.types import ALL_PORTS, MessageType, PortIdentity
 
 PLAUSIBLE_LOG_INTERVALS = range(-10, 11)
+ATTOSECONDS_PER_NANOSECOND = 1_000_000_000
+LARGEST_RATE_ASYMMETRY: TimeInterval = 100 * MICROSECOND
+"""As 10 Mbit/s on one side give; what says more is not believed."""
+
 SILENT_INTERVALS = 10
 """Intervals without a message, at least 2 s, after which a granted contract counts as forgotten by its master."""
 
@@ -42,6 +55,8 @@ class Master(msgspec.Struct, eq=False):
     local_priority: int | None
     contracts: dict[MessageType, Contract]
     port_identity: PortIdentity | None = None
+    rate_asymmetry: TimeInterval = 0
+    """What its link's speed, other than ours, adds to the asymmetry of the path."""
 
     @property
     def serves(self) -> bool:
@@ -94,6 +109,29 @@ class UnicastClient:
         """Return the rank of the master at *address*, if it has one of its own."""
         master = self.masters.get(address)
         return master.local_priority if master else None
+
+    def rate_asymmetry(self, parent: PortIdentity) -> TimeInterval:
+        """Return what different link speeds add to the asymmetry of the path from *parent*."""
+        master = self._by_identity.get(parent)
+        return master.rate_asymmetry if master else 0
+
+    def told_rate(self, rate: InterfaceRate, address: str) -> None:
+        """Take how fast the link of the master at *address* is (ITU-T G.8275.2 Annex D)."""
+        own, master = self._context.settings.interface_bit_period, self.masters.get(address)
+        if master is None or not own:
+            return
+        bits = rate.number_of_bits_after_timestamp - rate.number_of_bits_before_timestamp
+        asymmetry = bits * (rate.interface_bit_period - own) * NANOSECOND // (2 * ATTOSECONDS_PER_NANOSECOND)
+        if asymmetry != master.rate_asymmetry and abs(asymmetry) <= LARGEST_RATE_ASYMMETRY:
+            master.rate_asymmetry = asymmetry
+            self._context.tell(
+                InterfaceRateHeeded,
+                address=address,
+                port_identity=master.port_identity,
+                bit_period_ns=rate.interface_bit_period / ATTOSECONDS_PER_NANOSECOND,
+                own_bit_period_ns=own / ATTOSECONDS_PER_NANOSECOND,
+                asymmetry_ns=interval_to_ns(asymmetry),
+            )
 
     # -- begin and end -----------------------------------------------------------------------------
 

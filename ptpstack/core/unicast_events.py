@@ -93,3 +93,20 @@ class UnicastContractChanged(UnicastEvent, frozen=True, kw_only=True):
             f"port {self.port_number}: {self.message} of master {self.party()}: "
             f"{self.old_state} to {self.new_state} on {self.cause}{because}"
         )
+
+
+class InterfaceRateHeeded(PortEventRecord, frozen=True, kw_only=True):
+    """A master told the speed of its link, which makes the way there and back different (ITU-T G.8275.2 Annex D)."""
+
+    severity: ClassVar[Severity] = Severity.NOTICE
+    address: str
+    port_identity: PortIdentity | None
+    bit_period_ns: float
+    own_bit_period_ns: float
+    asymmetry_ns: float
+
+    def __str__(self) -> str:
+        return (
+            f"port {self.port_number}: a bit takes {self.bit_period_ns:g} ns at master {self.address} and"
+            f" {self.own_bit_period_ns:g} ns here: {self.asymmetry_ns:+.1f} ns of asymmetry are taken off"
+        )

@@ -26,6 +26,7 @@ from ptpstack.wire.tlvs import (
     AcknowledgeCancelUnicastTransmission,
     CancelUnicastTransmission,
     GrantUnicastTransmission,
+    InterfaceRate,
     RequestUnicastTransmission,
 )
 from ptpstack.wire.types import ALL_PORTS, MessageType, PortIdentity
@@ -53,6 +54,8 @@ class Negotiation:
         self.client: UnicastClient | None = None
         if settings.unicast_client is not None:
             self.client = UnicastClient(context, settings.unicast_client, fails, decide)
+            if settings.interface_rate_tlv:
+                context.rate_asymmetry = self.client.rate_asymmetry
         self.service = UnicastService(context, settings.unicast_service) if settings.unicast_service else None
         batched = settings.unicast_service is not None and settings.unicast_service.batched
         self.transmitter = UnicastTransmitter(context, syncs, announces.announce, batched=batched)
@@ -132,6 +135,9 @@ class Negotiation:
             self._context.discard(signaling, "too many Signaling messages from one address")
             return
         answers = [answer for tlv in signaling.tlvs for answer in self._take(tlv, sender, where, state, now)]
+        settings = self._context.settings
+        if settings.interface_rate_tlv and settings.interface_bit_period and any(map(_grants_sync, answers)):
+            answers.append(InterfaceRate(settings.interface_bit_period))
         if answers:
             self._context.send_general(
                 self._context.new(Signaling, flags=Flag.UNICAST, target_port_identity=sender, tlvs=tuple(answers)),
@@ -143,6 +149,8 @@ class Negotiation:
         match tlv:
             case RequestUnicastTransmission() if self.service is not None:
                 return [self.service.request(tlv, sender, address, state, now)]
+            case InterfaceRate() if self.client is not None and self._context.settings.interface_rate_tlv:
+                self.client.told_rate(tlv, address)
             case GrantUnicastTransmission() if self.client is not None:
                 self.client.granted(tlv, sender, address, now)
             case CancelUnicastTransmission():
@@ -167,3 +175,7 @@ class Negotiation:
             self._context.timers.stop(Timer.UNICAST_SERVICE)
         else:
             self._context.timers.start(Timer.UNICAST_SERVICE, deadline)
+
+
+def _grants_sync(tlv: Tlv) -> bool:
+    return isinstance(tlv, GrantUnicastTransmission) and tlv.duration_field > 0 and tlv.message_type == MessageType.SYNC

@@ -7,22 +7,36 @@ from dataclasses import replace
 
 import msgspec
 
+from hw.ethtool import link_speed_mbps
 from ptpstack.config.resolve import ResolvedInstance, ResolvedPort
 from ptpstack.daemon.batched_port_io import BatchedPortIo
 from ptpstack.daemon.instance_driver import InstanceDriver
 from ptpstack.daemon.port_io import PortIo
 from ptpstack.daemon.protocol_driver import StampingClock
 
+ATTOSECONDS_PER_MICROSECOND = 10**12
+"""A bit at 1 Mbit/s."""
+
 
 def with_batches(resolved: Sequence[ResolvedInstance]) -> list[ResolvedInstance]:
-    """Return *resolved* with batches for unicast services over UDP, one for each interface and transport.
+    """Return *resolved* with the speeds of links, and with batches for unicast services over UDP.
 
-    Should several instances serve there, the others do so message by message.
+    There is one service by batches for each interface and transport; others there serve message by message.
     """
     taken: set[tuple[str, str]] = set()
     return [
-        replace(instance, ports=tuple(_with_batches(port, taken) for port in instance.ports)) for instance in resolved
+        replace(instance, ports=tuple(_with_batches(_with_bit_period(port), taken) for port in instance.ports))
+        for instance in resolved
     ]
+
+
+def _with_bit_period(port: ResolvedPort) -> ResolvedPort:
+    """Return *port* with the speed of its link, where that is told and known."""
+    speed_mbps = link_speed_mbps(port.interface) if port.settings.interface_rate_tlv else None
+    if not speed_mbps:
+        return port
+    bit_period = ATTOSECONDS_PER_MICROSECOND // speed_mbps
+    return replace(port, settings=msgspec.structs.replace(port.settings, interface_bit_period=bit_period))
 
 
 def _with_batches(port: ResolvedPort, taken: set[tuple[str, str]]) -> ResolvedPort:

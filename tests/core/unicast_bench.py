@@ -47,7 +47,12 @@ def signaling(sender: PortIdentity, *tlvs: Tlv, target: PortIdentity = ALL_PORTS
 class ClientBench(Bench):
     """A slave with two masters in its table; *priority* ranks the first and the second."""
 
-    def __init__(self, priorities: tuple[int | None, int | None] = (None, None), **settings: Any) -> None:
+    def __init__(
+        self,
+        priorities: tuple[int | None, int | None] = (None, None),
+        of_port: dict[str, Any] | None = None,
+        **settings: Any,
+    ) -> None:
         rows = zip((FIRST, SECOND_MASTER), priorities, strict=True)
         client = UnicastClientSettings(masters=tuple(UnicastMaster(*row) for row in rows), duration_s=60)
         if priorities != (None, None):
@@ -58,6 +63,7 @@ class ClientBench(Bench):
             "local_priority": settings.get("local_priority"),
             "log_sync_interval": -4,
             "log_min_delay_req_interval": -4,
+            **(of_port or {}),
         }
         settings.setdefault("signal_fail", SIGNAL_FAIL)
         self.answering = {FIRST, SECOND_MASTER}

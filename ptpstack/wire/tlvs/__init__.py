@@ -9,6 +9,7 @@ from ptpstack.wire.tlvs.ieee_802_1as import (
     MessageIntervalRequest,
 )
 from ptpstack.wire.tlvs.ieee_c37_238 import IeeeC37238, IeeeC37238Of2011
+from ptpstack.wire.tlvs.interface_rate import InterfaceRate
 from ptpstack.wire.tlvs.management import ManagementErrorStatus, ManagementTlv
 from ptpstack.wire.tlvs.organization_extension import OrganizationExtension
 from ptpstack.wire.tlvs.pad import Pad
@@ -31,6 +32,7 @@ __all__ = [
     "GrantUnicastTransmission",
     "IeeeC37238",
     "IeeeC37238Of2011",
+    "InterfaceRate",
     "ManagementErrorStatus",
     "ManagementTlv",
     "MessageIntervalRequest",
