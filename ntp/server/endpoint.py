@@ -108,7 +108,8 @@ class Endpoint:
         self._rows.reply_lengths[:] = HEADER_OCTETS
 
     def take_stamps(self) -> None:
-        """Take in the stamps of replies that have left."""
+        """Take in the stamps of replies that have left, and whatever else the socket reports as an error."""
+        self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)  # else it would be reported again and again
         for _ in range(ROWS):
             try:
                 _, control, _, _ = self._socket.recvmsg(0, 512, socket.MSG_ERRQUEUE)
