@@ -34,6 +34,8 @@ class Count(IntEnum):
     """Transmit stamps of our own replies."""
     DEFECTS = 18
     """Batches that were given up for a defect of this program."""
+    IS_READY = 19
+    """1 while the worker listens."""
     LOST = 16
     """Dropped by the kernel: the socket was full."""
     DEPARTURE_ERROR_NS = 17

@@ -21,6 +21,21 @@ class ServerStarted(Event, frozen=True, kw_only=True):
         return f"NTP server: {self.workers} {'worker' if self.workers == 1 else 'workers'}, {where}, port {self.port}"
 
 
+class PortShared(Event, frozen=True, kw_only=True):
+    """Another program listens at the server's address and port: the kernel may give it a part of the requests."""
+
+    severity: ClassVar[Severity] = Severity.WARNING
+
+    address: str
+    port: int
+
+    def __str__(self) -> str:
+        return (
+            f"NTP server: another program listens at {self.address} port {self.port} and may get some of the requests; "
+            f"next: `ss -ulpn sport = :{self.port}` shows which; stop it"
+        )
+
+
 class WorkerEnded(Event, frozen=True, kw_only=True):
     """A worker ended; another one is started in its place. No clock is touched by that."""
 

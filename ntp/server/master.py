@@ -24,8 +24,9 @@ import msgspec
 from ntp.child import die_with_parent
 from ntp.server.clients import Clients
 from ntp.server.counters import OCTETS, Count, Counters
-from ntp.server.events import ServerStarted, WorkerEnded
+from ntp.server.events import PortShared, ServerStarted, WorkerEnded
 from ntp.server.settings import ServerSettings
+from ntp.server.sockets import is_taken
 from ntp.server.worker import Worker, client_octets
 from ptpstack.errors import PtpstackError
 from ptpstack.events import Event
@@ -72,6 +73,10 @@ class Master:
         gc.freeze()  # so that workers do not copy what they share with us
         settings = self._settings
         _say(ServerStarted(addresses=settings.listen, port=settings.port, workers=settings.workers))
+        if not settings.namespace:  # which this process must not enter, or it could not come back
+            for address in settings.listen:
+                if is_taken(address, settings.port):
+                    _say(PortShared(address=address, port=settings.port))
         tell_at = time.monotonic()
         while not self._ended:
             now = time.monotonic()
@@ -88,7 +93,7 @@ class Master:
         return 0
 
     def status(self) -> dict[str, Any]:
-        """Return what `ptpstack status` shows."""
+        """Return what `ptpstack status` shows; a worker that does not listen has the process 0."""
         numbers = [Counters(place.counters).as_dict() for place in self._places]
         error = Count.DEPARTURE_ERROR_NS.name.lower()
         total = {name: sum(worker[name] for worker in numbers) for name in numbers[0]}
@@ -101,7 +106,7 @@ class Master:
             known["limited"] += entry["limited"]
         busiest = sorted(clients.values(), key=lambda client: -client["requests"])[:_BUSIEST]
         return {
-            "workers": [place.pid for place in self._places],
+            "workers": [place.pid * worker["is_ready"] for place, worker in zip(self._places, numbers, strict=True)],
             "counts": total,
             "clients": busiest,
         }
@@ -111,6 +116,7 @@ class Master:
 
     def _start(self, place: _Place) -> None:
         place.begun = time.monotonic()
+        place.counters.cast("Q")[Count.IS_READY] = 0
         sys.stdout.flush()
         place.pid = os.fork()
         if place.pid:
@@ -145,6 +151,7 @@ class Master:
                 why = f"signal {signal.Signals(-code).name}" if code < 0 else f"code {code}"
                 _say(WorkerEnded(worker=place.number, why=why, retry_s=place.back_off_s))
             place.pid, place.start_at = 0, now + place.back_off_s
+            place.counters.cast("Q")[Count.IS_READY] = 0
             place.back_off_s = min(2 * place.back_off_s, _LONGEST_BACK_OFF_S)
 
     def _end(self) -> None:

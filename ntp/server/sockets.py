@@ -81,6 +81,18 @@ def open_socket(
         return sock
 
 
+def is_taken(address: str, port: int) -> bool:
+    """Tell whether another program listens at *address*, be it one that would share the port with us."""
+    with socket.socket(family_of(address), socket.SOCK_DGRAM) as probe:
+        if probe.family == socket.AF_INET6:
+            probe.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        try:
+            probe.bind(socket.getaddrinfo(address, port, type=socket.SOCK_DGRAM)[0][4])
+        except OSError as error:
+            return error.errno == errno.EADDRINUSE
+    return False
+
+
 def _set_buffers(sock: socket.socket) -> None:
     """Make room for what comes while a batch is answered, as much as is allowed."""
     try:

@@ -81,6 +81,7 @@ class Worker:
         die_with_parent()
         gc.collect()
         gc.freeze()
+        self._counters.numbers[Count.IS_READY] = 1
         try:
             self._serve(endpoints)
         finally:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
-from ntp.server.events import ServerStarted, WorkerDefect, WorkerEnded
+from ntp.server.events import PortShared, ServerStarted, WorkerDefect, WorkerEnded
 from ntp.server.time_state import UNSYNCHRONIZED_STRATUM, TimePage, TimeState
 from ntp.wire.packet import Leap
 from ptpstack.arbiter.clock_state import ClockState
@@ -163,5 +163,5 @@ def reference_text(state: TimeState) -> str:
     return ".".join(map(str, octets))
 
 
-SAYS = (ServerStarted, WorkerEnded, WorkerDefect)
+SAYS = (ServerStarted, PortShared, WorkerEnded, WorkerDefect)
 """The events of the server's process."""
