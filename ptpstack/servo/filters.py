@@ -106,6 +106,8 @@ class AutoDelay:
 
     MEMORIES = (1, 3, 10, 30, 100, 300, 1000)
     JUDGED_VALUES = 100
+    UNJUDGED_VALUES = 10
+    """Half of fewer values may lie near each other by chance: their width would make each error look large."""
     WINDOW = 31
     RESOLUTION: TimeInterval = 10 * NANOSECOND
 
@@ -149,11 +151,12 @@ class AutoDelay:
 
     def _take(self, value: TimeInterval, variance: float) -> None:
         self._taken += 1
-        judged = min(self._taken, self.JUDGED_VALUES)
+        judged = min(max(self._taken - self.UNJUDGED_VALUES, 0), self.JUDGED_VALUES)
         means, losses = self._means, self._losses
         for number, memory in enumerate(self.MEMORIES):
             error = value - means[number]
-            losses[number] += (error * error / variance - losses[number]) / judged
+            if judged:
+                losses[number] += (error * error / variance - losses[number]) / judged
             means[number] += error / min(memory, self._taken)
         least = max(min(losses), 1e-9)
         total = weights = 0.0

@@ -79,3 +79,14 @@ def test_names_that_are_not_known_are_answered_with_those_that_are() -> None:
     with pytest.raises(ConfigError, match="no delay filter is called 'medium'") as filter_error:
         make_filter("medium")
     assert "median, mean, none" in str(filter_error.value)
+
+
+def test_auto_is_not_misled_by_a_few_first_values_that_lie_near_each_other() -> None:
+    shares = []
+    for seed in range(100):
+        noise = np.random.default_rng(seed).uniform(-20e3, 20e3, (80, 4)).sum(axis=1) / 2
+        delays_of = make_filter("auto")
+        filtered = [delays_of.update(300_000 + round(value)) for value in noise]
+        shares.append(np.std(filtered[20:]) / np.std(noise))
+    assert np.median(shares) < 0.15
+    assert max(shares) < 0.7
