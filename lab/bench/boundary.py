@@ -188,11 +188,11 @@ def measure(rounds: int) -> Iterator[Row]:
     draw(boots[0])
 
 
-def boot(scenario: Scenario, seed: int) -> None:
+def boot(scenario: Scenario, seed: int, *, guest: str = "lab.bench.boundary_guest", out: Path = OUT) -> None:
     """Run a scenario in a guest of its own; what it recorded is in the folder of the seed."""
     scenario.card = f"{scenario.card.partition(' seed=')[0]} seed={seed}"
-    script = f"python3 -m lab.bench.boundary_guest {shlex.quote(json.dumps(asdict(scenario)))}"
-    result = run_in_vm(script, timeout=3000, guest=Guest(vptp="ports=2"), results=OUT / f"seed{seed}")
+    script = f"python3 -m {guest} {shlex.quote(json.dumps(asdict(scenario)))}"
+    result = run_in_vm(script, timeout=3000, guest=Guest(vptp="ports=2"), results=out / f"seed{seed}")
     if result.exit_code:
         raise BoundaryBenchError(f"scenario {scenario.name} failed in the guest", why=result.output[-2000:])
 

@@ -11,9 +11,10 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from hw.phc import Phc
 from lab.bench.hardware_guest import RUN, SAMPLES_PER_S, event_socket, log_of, sample_regularly, start
@@ -65,14 +66,17 @@ log_min_{request}_req_interval = -3
 """
 OUR_ROLES = {"bc": "", "tc": 'instance_type = "{mechanism}-tc"', "slave": "slave_only = true"}
 
+RunNode: TypeAlias = Callable[[dict[str, Any], str], subprocess.Popen[bytes]]
+
 ANNOUNCE, GRANDMASTER = 0xB, slice(53, 61)
 
 
-def main(arguments: list[str]) -> int:
+def main(arguments: list[str], run: RunNode | None = None) -> int:
+    """Play the scenario in *arguments*, whose nodes *run* starts."""
     scenario: dict[str, Any] = json.loads(arguments[0])
     RUN.mkdir(exist_ok=True)
     load_card(scenario)
-    nodes = {node["name"]: run_node(node, scenario["mechanism"]) for node in scenario["nodes"]}
+    nodes = {node["name"]: (run or run_node)(node, scenario["mechanism"]) for node in scenario["nodes"]}
     nodes |= {f"{node['name']} phc2sys": keep_cards(node) for node in scenario["nodes"] if is_jbod(node)}
     tracks: dict[str, list[float]] = {name: [] for name in scenario["observe"]}
     grandmasters: dict[str, list[tuple[float, str]]] = {name: [] for name in scenario["listen"]}

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import cast
 
+from ptpstack.config.resolve import ResolvedInstance, ResolvedPort
 from ptpstack.core.instance import PtpInstance
 from ptpstack.engine.delay_filter import DelayFilter
 from ptpstack.gptp.instance import GptpInstance
 from ptpstack.gptp.link_delay_service import LinkDelayService
+from ptpstack.gptp.link_port import LinkPort
 from ptpstack.gptp.settings import GptpPortSettings, GptpSettings, LinkSettings
 from ptpstack.servo.filters import MovingMedian
 from ptpstack.sim.host import Host
@@ -32,17 +34,40 @@ def add_gptp_instance(
     settings: GptpSettings,
     ports: Sequence[GptpPortSettings],
     *,
-    service: LinkDelayService | None = None,
+    links: Mapping[int, LinkPort] | None = None,
     delay_filter: Callable[[], DelayFilter] = MovingMedian,
 ) -> GptpInstance:
-    """Give *host* an end station or relay for the domain in *settings*; with *service* that measures the links."""
-    links = service.ports if service is not None else None
+    """Give *host* an end station or relay for the domain in *settings*, on the *links* of the service if it has any."""
     instance = GptpInstance(settings, ports, delay_filter=delay_filter, links=links)
     host.instances[settings.domain_number] = cast(PtpInstance, instance)  # it has the same inputs and outputs
     for number, link in (links or {}).items():
         if number in instance.ports:
             link.listeners.append(_listener(host, settings.domain_number, number))
     return instance
+
+
+def add_resolved(
+    host: Host, resolved: Sequence[ResolvedInstance], *, delay_filter: Callable[[], DelayFilter] = MovingMedian
+) -> None:
+    """Give *host* the gPTP instances of a configuration, and the service if any of their ports names it."""
+    common: dict[int, LinkSettings] = {}
+    for instance in resolved:
+        common |= {port.settings.port_number: port.gptp.link for port in _common_ports(instance) if port.gptp}
+    links = add_link_delay_service(host, list(common.values()), delay_filter=delay_filter).ports if common else {}
+    for instance in resolved:
+        shared = {port.settings.port_number for port in _common_ports(instance)}
+        add_gptp_instance(
+            host,
+            instance.gptp_settings(host.clock_identity),
+            [port.gptp for port in instance.ports if port.gptp is not None],
+            links={number: link for number, link in links.items() if number in shared},
+            delay_filter=delay_filter,
+        )
+
+
+def _common_ports(resolved: ResolvedInstance) -> list[ResolvedPort]:
+    ports = zip(resolved.ports, resolved.values.port, strict=True)
+    return [port for port, values in ports if values.delay_mechanism == "common-p2p" and port.gptp is not None]
 
 
 def _listener(host: Host, domain: int, port_number: int) -> Callable[[MonotonicTime], None]:

@@ -179,7 +179,7 @@ class TestSeveralDomains:
             service = add_link_delay_service(host, [LinkSettings(port_number=1)])
             for domain, priority1 in enumerate(priorities):
                 settings = GptpSettings(clock_identity=host.clock_identity, domain_number=domain, priority1=priority1)
-                add_gptp_instance(host, settings, [port()], service=service)
+                add_gptp_instance(host, settings, [port()], links=service.ports)
             hosts.append(host)
         left, right = hosts
         world.connect(left.port(), right.port(), conditions=CABLE)

@@ -18,11 +18,12 @@ from ptpstack.config.resolve import ResolvedInstance, resolve
 from ptpstack.config.rules import is_transparent, steers
 from ptpstack.config.servo_settings import servo_settings
 from ptpstack.config.servo_table import Servo as ServoTable
-from ptpstack.core.events import PortStateChanged
+from ptpstack.engine.events import PortStateChanged
 from ptpstack.engine.port_state import PortState
 from ptpstack.servo.events import ClockStepped, ServoStateChanged
 from ptpstack.servo.interface import Servo, ServoState
 from ptpstack.servo.registry import make_filter, make_servo
+from ptpstack.sim.gptp import add_resolved
 from ptpstack.sim.host import Host, SampleListener
 from ptpstack.sim.network import Link, LinkConditions
 from ptpstack.sim.oscillator import MODELS, OscillatorModel
@@ -109,10 +110,14 @@ class Site:
         self._add_instances(host, servo)
 
     def _add_instances(self, host: Host, servo: ServoTable) -> None:
-        for instance in self._resolved(self.templates[host.name], self._ports.get(host.name, 1)):
+        delay_filter = partial(make_filter, servo.delay_filter, servo.delay_filter_length)
+        resolved = self._resolved(self.templates[host.name], self._ports.get(host.name, 1))
+        add_resolved(host, [instance for instance in resolved if instance.is_gptp], delay_filter=delay_filter)
+        for instance in resolved:
+            if instance.is_gptp:
+                continue
             settings = instance.instance_settings(host.clock_identity)
             ports = [port.settings for port in instance.ports]
-            delay_filter = partial(make_filter, servo.delay_filter, servo.delay_filter_length)
             if is_transparent(instance.values):
                 add_transparent_clock(host, settings, ports, delay_filter=delay_filter)
             else:

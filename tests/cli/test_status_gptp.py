@@ -1,0 +1,55 @@
+"""What `ptpstack status` says of gPTP: the grandmaster, the rate of its clock, and why a port is not asCapable."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ptpstack.cli.status_gptp import gptp_lines, gptp_ports, gptp_reasons, is_gptp
+from ptpstack.observe.status import data_set, instance_data_sets
+from tests.gptp.rig import Rig
+
+
+def status(rig: Rig) -> dict[str, Any]:
+    """The status of the instance of a rig, as the daemon makes it."""
+    port_ds = data_set(rig.port.port_ds)
+    ports = [{"interface": "eth0", "open": True, "stamps": "hardware stamps", "portDS": port_ds}]
+    return {"profile": "gptp", "state": "locked", **instance_data_sets(rig.instance), "ports": ports}
+
+
+def test_a_follower_names_the_way_and_the_rate_of_the_grandmaster() -> None:
+    rig = Rig(gptp_capable_state_machines_enabled=False, neighbor_rate_ppm=8)
+    rig.run(3.2)
+    rig.announces()
+    rig.syncs(1)
+    told = status(rig)
+    assert is_gptp(told)
+    *_, line = gptp_lines("main", told)
+    assert "020000.fffe.000001 by 020000.fffe.000001-1, 1 step away, running +8.000 ppm by the own clock" in line
+    assert gptp_ports(told) == [("1", "eth0", "SLAVE", "yes", "300", "+8.000", "hardware stamps")]
+    assert list(gptp_reasons(told)) == []
+
+
+def test_a_port_that_is_not_capable_says_why_and_what_to_do() -> None:
+    rig = Rig(link_delay_ns=2500)
+    rig.run(3)
+    (reason,) = gptp_reasons(status(rig))
+    assert reason == (
+        "  port 1 is not asCapable: delay above threshold: meanLinkDelay 2500 ns, threshold 800 ns; if no device "
+        "without gPTP is on the link, set mean_link_delay_thresh_ns = 5000"
+    )
+
+
+def test_no_system_that_may_be_grandmaster_is_told_as_such() -> None:
+    rig = Rig(settings={"priority1": 255})
+    *_, line = gptp_lines("main", status(rig))
+    assert line == "  grandmaster     none: no system that may be one is heard of"
+
+
+def test_members_have_their_standard_names() -> None:
+    told = status(Rig())
+    assert {"gmCapable", "externalPortConfigurationEnabled", "sdoId"} <= set(told["defaultDS"])
+    assert {"lastGmPhaseChange", "gmTimebaseIndicator", "gmChangeCount"} <= set(told["currentDS"])
+    assert {"asCapable", "isMeasuringDelay", "neighborRateRatio", "meanLinkDelayThresh", "syncLocked"} <= set(
+        told["ports"][0]["portDS"]
+    )
+    assert told["ports"][0]["portDS"]["meanLinkDelayThresh"] == 800
