@@ -179,7 +179,7 @@ class Net:
                 domain_number=domain,
                 external_port_configuration_enabled=True,
             )
-            add_gptp_instance(host, instance, ports, service=service)
+            add_gptp_instance(host, instance, ports, links=service.ports)
         return host
 
 
