@@ -31,7 +31,8 @@ def run(
     instants_s = np.arange(len(noise_ns)) * interval_s + (nothing if lateness_s is None else lateness_s)
     intervals_s = np.diff(instants_s, append=instants_s[-1] + interval_s)
     weights = nothing + 1.0 if weights is None else weights
-    samples = zip(frequency_ppb, noise_ns, instants_s, intervals_s, weights, strict=True)
+    columns = (frequency_ppb, noise_ns, instants_s, intervals_s, weights)
+    samples = zip(*(np.asarray(column).tolist() for column in columns), strict=True)  # numpy's own floats are slow
     for free_ppb, noise, seconds, elapsed_s, weight in samples:
         offsets.append(offset - master_ns(seconds))
         if not silent(seconds):
