@@ -10,19 +10,16 @@ from ptpstack.engine.unicast_slot import Grant, Slot
 from ptpstack.time import SECOND, MonotonicTime, TimeInterval, interval_from_log2_seconds
 from ptpstack.wire.types import MessageType
 
-SLOTS = 128
+SLOTS = 1024
 """Into so many at most a wheel is divided."""
-
-TICK: TimeInterval = SECOND // 64
-"""No slot is shorter, so that there is something to be sent at once."""
 
 
 class Wheel:
     """All grants of one type and rate, spread evenly over the interval."""
 
-    def __init__(self, log_interval: int, now: MonotonicTime) -> None:
+    def __init__(self, log_interval: int, slots_per_second: int, now: MonotonicTime) -> None:
         interval = interval_from_log2_seconds(log_interval)
-        count = min(SLOTS, max(1, interval // TICK))
+        count = min(SLOTS, max(1, interval * slots_per_second // SECOND))
         self._slots = [Slot() for _ in range(count)]
         self._step: TimeInterval = interval // count
         self._position = 0
@@ -68,16 +65,17 @@ class Wheel:
 
 
 class Schedule:
-    """All wheels."""
+    """All wheels, each with *slots_per_second*."""
 
-    def __init__(self) -> None:
+    def __init__(self, slots_per_second: int) -> None:
+        self._slots_per_second = slots_per_second
         self._wheels: dict[tuple[MessageType, int], Wheel] = {}
 
     def add(self, grant: Grant, now: MonotonicTime) -> None:
         """Serve *grant* at its rate."""
         key = grant.message_type, grant.log_interval
         if key not in self._wheels:
-            self._wheels[key] = Wheel(grant.log_interval, now)
+            self._wheels[key] = Wheel(grant.log_interval, self._slots_per_second, now)
         self._wheels[key].add(grant)
 
     def remove(self, grant: Grant) -> None:

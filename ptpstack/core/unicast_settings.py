@@ -23,7 +23,9 @@ class UnicastClientSettings(msgspec.Struct, frozen=True, kw_only=True):
 class UnicastServiceSettings(msgspec.Struct, frozen=True, kw_only=True):
     """What a port grants, and to whom. *allow* holds networks or MAC addresses; none at all allows everybody.
 
-    With *batched* the driver sends a whole slot of the schedule at once (``outputs.UnicastBatch``).
+    With *batched* the driver sends a whole slot of the schedule at once (``outputs.UnicastBatch``). *slots_per_second*
+    says into how many slots clients are spread: few make large batches, many keep Syncs apart, since some NICs hold
+    one transmit stamp at a time.
     """
 
     allow: tuple[str, ...] = ()
@@ -34,3 +36,4 @@ class UnicastServiceSettings(msgspec.Struct, frozen=True, kw_only=True):
     min_log_sync_interval: int = -7
     min_log_delay_resp_interval: int = -7
     batched: bool = False
+    slots_per_second: int = 1024

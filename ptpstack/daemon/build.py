@@ -123,7 +123,7 @@ def build(config: Config, resolved: Sequence[ResolvedInstance], loop: Loop, reco
             asymmetries=_asymmetries(users, host.get(word, ""), store.load(clock.name).get("asymmetries")),
         )
     shared: dict[tuple[object, ...], PortIo] = {}
-    resolved = with_batches(resolved)
+    resolved = with_batches(resolved, lambda name, number: plant.clocks[words[name][number]].clock.stamping)
     plant.shared_links = shared_links(resolved, words, plant.clocks, config.servo, loop=loop, recorder=recorder)
     for instance in resolved:
         clock_driver = _instance_clock(instance, words[instance.name], plant, loop, recorder)

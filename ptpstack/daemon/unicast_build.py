@@ -2,30 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import msgspec
 
 from hw.ethtool import link_speed_mbps
+from hw.timestamping import Timestamping
 from ptpstack.config.resolve import ResolvedInstance, ResolvedPort
 from ptpstack.daemon.batched_port_io import BatchedPortIo
 from ptpstack.daemon.instance_driver import InstanceDriver
 from ptpstack.daemon.port_io import PortIo
 from ptpstack.daemon.protocol_driver import StampingClock
 
+BATCHES_PER_SECOND = 64
+"""So that there is something to be sent at once."""
+
 ATTOSECONDS_PER_MICROSECOND = 10**12
 """A bit at 1 Mbit/s."""
 
 
-def with_batches(resolved: Sequence[ResolvedInstance]) -> list[ResolvedInstance]:
+def with_batches(
+    resolved: Sequence[ResolvedInstance], stamping_of: Callable[[str, int], Timestamping]
+) -> list[ResolvedInstance]:
     """Return *resolved* with the speeds of links, and with batches for unicast services over UDP.
 
-    There is one service by batches for each interface and transport; others there serve message by message.
+    There is one service by batches for each interface and transport; others there serve message by message. So do
+    ports with hardware stamps: some NICs hold a single transmit stamp, so Syncs are kept a millisecond apart.
+    *stamping_of* tells what stamps a port, by instance and number.
     """
     taken: set[tuple[str, str]] = set()
     return [
-        replace(instance, ports=tuple(_with_batches(_with_bit_period(port), taken) for port in instance.ports))
+        replace(
+            instance,
+            ports=tuple(
+                _with_batches(_with_bit_period(port), stamping_of(instance.name, port.settings.port_number), taken)
+                for port in instance.ports
+            ),
+        )
         for instance in resolved
     ]
 
@@ -39,12 +53,13 @@ def _with_bit_period(port: ResolvedPort) -> ResolvedPort:
     return replace(port, settings=msgspec.structs.replace(port.settings, interface_bit_period=bit_period))
 
 
-def _with_batches(port: ResolvedPort, taken: set[tuple[str, str]]) -> ResolvedPort:
+def _with_batches(port: ResolvedPort, stamping: Timestamping, taken: set[tuple[str, str]]) -> ResolvedPort:
     service, place = port.settings.unicast_service, (port.interface, port.transport)
-    if service is None or port.transport == "l2" or not port.settings.two_step_flag or place in taken:
+    fits = port.transport != "l2" and port.settings.two_step_flag and stamping is Timestamping.SOFTWARE
+    if service is None or not fits or place in taken:
         return port
     taken.add(place)
-    batched = msgspec.structs.replace(service, batched=True)
+    batched = msgspec.structs.replace(service, batched=True, slots_per_second=BATCHES_PER_SECOND)
     return replace(port, settings=msgspec.structs.replace(port.settings, unicast_service=batched))
 
 

@@ -57,7 +57,7 @@ class SlotBySlot(ServiceBench):
     """As a daemon does that was told to batch."""
 
     def __init__(self, **limits: object) -> None:
-        super().__init__(batched=True, port=LATENCIES, **limits)
+        super().__init__(batched=True, slots_per_second=64, port=LATENCIES, **limits)
         port = self.instance.ports[1]
         assert port.negotiation is not None
         self.codec = port.negotiation.batch_codec(port)
@@ -137,7 +137,7 @@ def ask_both(benches: Sequence[ServiceBench], who: int, kind: MessageType, log: 
 
 @given(st.lists(STEP, max_size=25))
 def test_slot_by_slot_is_message_by_message(steps: list[tuple[object, ...]]) -> None:
-    one, many = OneByOne(port=LATENCIES), SlotBySlot()
+    one, many = OneByOne(port=LATENCIES, slots_per_second=64), SlotBySlot()
     for who in range(1, CLIENTS - 1):
         ask_both((one, many), who, DELAY_RESP, -4)
     for what, *details in steps:

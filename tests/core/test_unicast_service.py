@@ -111,19 +111,20 @@ def test_a_delay_req_is_answered_only_where_answers_are_granted() -> None:
     assert len(bench.sends(DelayResp)) == 1
 
 
-def test_clients_of_one_rate_are_spread_over_the_interval() -> None:
-    bench = ServiceBench()
+@pytest.mark.parametrize(("slots", "at_once"), [(64, 2), (128, 1), (1024, 1)])
+def test_clients_of_one_rate_are_spread_over_the_interval(slots: int, at_once: int) -> None:
+    bench = ServiceBench(slots_per_second=slots)
     for number in range(32):
         bench.ask(SYNC, log=-2, sender=client_identity(number), address=f"10.0.1.{number}")
     bench.run(1)
     bench.outputs.clear()
     counts = []
-    for _ in range(16):
+    for _ in range(slots // 4):
         before = len(bench.sends(Sync))
-        bench.run(1 / 64)
+        bench.run(1 / slots)
         counts.append(len(bench.sends(Sync)) - before)
     assert sum(counts) == 32
-    assert max(counts) == 2
+    assert max(counts) == at_once
 
 
 def test_a_grant_expires_and_what_was_renewed_goes_on() -> None:

@@ -70,14 +70,18 @@ def run(tmp_path: Path, change: str) -> tuple[Site, list[Recorded], list[float]]
 
 
 CHANGES = {
-    "it is shut down, and tells": ("host = 'gm-1'\nrunning = false", "host = 'gm-1'\nrunning = true", "unusable"),
-    "it falls silent": ("link = 'slave/gm-1'\nloss = 1.0", "link = 'slave/gm-1'\nloss = 0.0", "lossSync"),
+    "it is shut down, and tells": ("host = 'gm-1'\nrunning = false", "host = 'gm-1'\nrunning = true", {"unusable"}),
+    "it falls silent": (
+        "link = 'slave/gm-1'\nloss = 1.0",
+        "link = 'slave/gm-1'\nloss = 0.0",
+        {"lossSync", "lossDelayResp"},
+    ),
 }
 
 
-@pytest.mark.parametrize(("gone", "back", "failure"), CHANGES.values(), ids=CHANGES)
+@pytest.mark.parametrize(("gone", "back", "failures"), CHANGES.values(), ids=CHANGES)
 def test_the_other_master_is_followed_without_a_bump_and_the_preferred_one_again(
-    gone: str, back: str, failure: str, tmp_path: Path
+    gone: str, back: str, failures: set[str], tmp_path: Path
 ) -> None:
     change = f"[[at]]\ntime = '30 s'\n{gone}\n[[at]]\ntime = '50 s'\n{back}\n"
     site, events, errors_ns = run(tmp_path, change)
@@ -90,7 +94,7 @@ def test_the_other_master_is_followed_without_a_bump_and_the_preferred_one_again
     assert chosen[-2][0] == pytest.approx(30, abs=3)
     assert chosen[-1][0] > 50
     failed = [recorded.event for recorded in events if isinstance(recorded.event, SignalFailed)]
-    assert failed[0].signal_fail == failure
+    assert failed[0].signal_fail in failures
     assert max(map(abs, errors_ns)) < 300
     assert site.world.hosts["slave"].port_state(domain=44) is PortState.SLAVE
 
