@@ -21,6 +21,7 @@ from ptpstack.arbiter.events import (
     WriterChosen,
 )
 from ptpstack.arbiter.majority_watch import MajorityWatch
+from ptpstack.arbiter.new_time import NewTime
 from ptpstack.arbiter.sanity import implausible, is_timescale_mismatch
 from ptpstack.engine.outputs import Measurement
 from ptpstack.events import Event
@@ -33,6 +34,7 @@ from ptpstack.time import (
     TimeInterval,
     interval_from_log2_seconds,
     interval_to_ns,
+    interval_to_seconds,
 )
 
 SILENCE_INTERVALS = 8
@@ -53,7 +55,8 @@ class ClockArbiter:
 
     *refuses_timescale_mismatch*: a clock that other programs read as UTC is never taken to what looks like TAI.
     *watch*: who compares what steers with a majority of others. *hot_standby*: two of the candidates, of which the
-    second takes over as soon as the first one's Syncs are overdue.
+    second takes over as soon as the first one's Syncs are overdue. *new_time*: what a clock does that meets another
+    timescale or grandmaster. *return_after*: how long a preferred one must measure before it takes the clock back.
     """
 
     def __init__(
@@ -64,8 +67,13 @@ class ClockArbiter:
         refuses_timescale_mismatch: bool = False,
         watch: MajorityWatch | None = None,
         hot_standby: HotStandbySystem | None = None,
+        new_time: NewTime | None = None,
+        return_after: TimeInterval = 0,
     ) -> None:
         self.clock = clock
+        self.new_time = new_time or NewTime(clock)
+        self._return_after = 0 if hot_standby is not None else return_after
+        self._measures_since: dict[str, MonotonicTime] = {}
         self._candidates = tuple(candidates)
         self._refuses_timescale_mismatch = refuses_timescale_mismatch
         self._watch = watch
@@ -85,9 +93,9 @@ class ClockArbiter:
         """Whether *instance* is one that may steer the clock at all."""
         return instance in self._candidates
 
-    def is_refused(self, instance: str) -> bool:
+    def is_refused(self, instance: str | None) -> bool:
         """Whether *instance* may not steer now, as it departs from a majority of others."""
-        return self._watch is not None and self._watch.refused == instance
+        return self._watch is not None and instance is not None and self._watch.refused == instance
 
     def judge(
         self, instance: str, measurement: Measurement, local_now: LocalTime, now: MonotonicTime
@@ -110,8 +118,13 @@ class ClockArbiter:
             events += self._watch_timescale(measurement)
         if self._mismatched and self._refuses_timescale_mismatch:
             return Verdict.REJECT, events
+        refused, told = self.new_time.refuses(instance, measurement)
+        if refused:
+            return Verdict.REJECT, events + told
         if self.hot_standby is not None:
             events += self.hot_standby.take(instance, measurement, now)
+        if instance not in self._silent_after:
+            self._measures_since[instance] = now
         self._silent_after[instance] = now + self._silence(instance, measurement)
         if instance != self.writer or instance != self._candidates[0] or self.is_refused(instance):
             events += self._choose(now)
@@ -174,7 +187,7 @@ class ClockArbiter:
 
     def _choose(self, now: MonotonicTime) -> list[Event]:
         heard = [name for name in self._candidates if self._silent_after.get(name, now) > now]
-        writer = next((name for name in heard if not self.is_refused(name)), None)
+        writer = next((name for name in heard if not self.is_refused(name) and self._may_take(name, heard, now)), None)
         if writer == self.writer:
             return []
         previous, self.writer = self.writer, writer
@@ -187,10 +200,19 @@ class ClockArbiter:
         elif previous is None:
             self.rule = "it is the first of the configuration that measures"
         elif previous in heard:
-            self.rule = f"it measures again and stands before {previous}"
+            self.rule = f"it measures again and stands before {previous}" + (
+                f", for {interval_to_seconds(self._return_after):g} s without a break" if self._return_after else ""
+            )
         else:
             self.rule = f"{previous} fell silent"
         return [WriterChosen(clock=self.clock, writer=writer, previous=previous, rule=self.rule)]
+
+    def _may_take(self, name: str, heard: Sequence[str], now: MonotonicTime) -> bool:
+        """Whether *name* measures for long enough to take the clock from what keeps it well."""
+        writer = self.writer
+        if name == writer or self.state is not ClockState.LOCKED or writer not in heard or self.is_refused(writer):
+            return True
+        return now - self._measures_since.get(name, now) >= self._return_after
 
     def _become(self, state: ClockState, rule: str) -> list[Event]:
         if state is self.state:

@@ -174,6 +174,10 @@ class ClockDiscipline:
             # Only now, as until here the clock may have been another program's.
             outputs.append(Steer(Purpose.RESTORE, self._learnt.ppb))
         self._tell_servo_of_source(name, measurement, now)
+        if (met := self._meets_new_time(name, measurement)) is not None:
+            if self.servo_state not in LOCKED_STATES:
+                return outputs + met
+            outputs += met
         self._joined = joined = self._join_both_ways(measurement)
         offset = self._reentry.take(joined.offset if joined else measurement.offset_from_master, now)
         if offset is None:
@@ -192,6 +196,25 @@ class ClockDiscipline:
         interval = interval_from_log2_seconds(measurement.log_sync_interval)
         parted = self.phase_writing.part(command.frequency_ppb, self._servo.slew_ppb, interval)
         return Steer(Purpose.FOLLOW, parted.frequency_ppb, phase=parted.phase)
+
+    def _meets_new_time(self, name: str, measurement: Measurement) -> list[Output] | None:
+        """Another timescale or grandmaster is met by a step where that is allowed, never by a slew of seconds.
+
+        Then this sample only ends what was: the clock may be slewing wildly after it already, and is held first.
+        """
+        new_time = self.arbiter.new_time
+        if self.servo_state not in LOCKED_STATES:
+            new_time.acquires(measurement)
+            return None
+        may_step, events = new_time.follow(name, measurement)
+        if not may_step:
+            new_time.locked(measurement)
+            return [*events] if events else None
+        self._lose_phase()
+        held = [Steer(Purpose.HOLD, self._learnt.ppb)] if self._learnt.ppb is not None else []
+        sampled = Sampled(measurement, steering=True, state=ServoState.UNLOCKED)
+        self.commands += 1
+        return [*events, *held, *self._servo_became(name, ServoState.UNLOCKED), sampled]
 
     def _join_both_ways(self, measurement: Measurement) -> Joined | None:
         t3, t4 = measurement.t3, measurement.t4

@@ -133,6 +133,49 @@ class TimescaleTaken(Event, frozen=True, kw_only=True):
         )
 
 
+class TimescaleChanged(Event, frozen=True, kw_only=True):
+    """What would steer *clock* is on another timescale than the clock kept so far."""
+
+    severity: ClassVar[Severity] = Severity.WARNING
+
+    clock: str
+    source: str
+    ptp_timescale: bool
+    offset_ns: float
+    refused: bool
+
+    def __str__(self) -> str:
+        old, new = ("its grandmaster's own", "TAI") if self.ptp_timescale else ("TAI", "its grandmaster's own")
+        then = (
+            'refused, as timescale_change says; next: timescale_change = "step", or ptp_timescale at the grandmaster'
+            if self.refused
+            else "the clock may be stepped to it (beyond first_step_threshold_ns)"
+        )
+        return (
+            f"{self.clock}: {self.source} is on another timescale: {new} after {old}, {self.offset_ns / 1e9:+.6f} s "
+            f"off (local - master): {then}"
+        )
+
+
+class StepAllowedAgain(Event, frozen=True, kw_only=True):
+    """Another grandmaster is followed, and ``first_step_threshold`` counts for it as for the first."""
+
+    severity: ClassVar[Severity] = Severity.NOTICE
+
+    clock: str
+    previous: str
+    grandmaster: str
+    offset_ns: float
+    rule: str
+
+    def __str__(self) -> str:
+        why = "as always" if self.rule == "always" else "as the clock was never locked to a traceable one"
+        return (
+            f"{self.clock}: grandmaster {self.grandmaster} after {self.previous}, {self.offset_ns:+.0f} ns off "
+            f"(local - master): it may be stepped to beyond first_step_threshold_ns, {why}"
+        )
+
+
 class ClockHeld(Event, frozen=True, kw_only=True):
     """A clock without measurements runs on at the frequency that it had on average."""
 

@@ -13,6 +13,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from msgspec import UNSET, Meta, Struct, UnsetType, field
 
+from ptpstack.config.arbiter_table import Arbiter
 from ptpstack.config.autosar_table import Autosar, AutosarOffset
 from ptpstack.config.gptp_table import GptpInstanceKeys
 from ptpstack.config.holdover_table import Holdover, Time
@@ -342,6 +343,7 @@ class Config(Table, frozen=True):
     hot_standby: HotStandby = field(default_factory=HotStandby)
     ntp: Ntp = field(default_factory=Ntp)
     servo: Servo = field(default_factory=Servo)
+    arbiter: Arbiter = field(default_factory=Arbiter)
     holdover: Holdover = field(default_factory=Holdover)
     time: Time = field(default_factory=Time)
     leap_seconds: LeapSeconds = field(default_factory=LeapSeconds)
@@ -374,6 +376,7 @@ TABLES: dict[str, type[Struct]] = {
     "[ntp.server]": NtpServer,
     "[ntp.server.nts]": NtpServerNts,
     "[servo]": Servo,
+    "[arbiter]": Arbiter,
     "[holdover]": Holdover,
     "[time]": Time,
     "[leap_seconds]": LeapSeconds,

@@ -117,6 +117,9 @@ class Slave:
                 log_sync_interval=self._log_sync_interval,
                 t3=exchange[0] if exchange else None,
                 t4=exchange[1] if exchange else None,
+                grandmaster_identity=data_sets.parent_ds.grandmaster_identity,
+                ptp_timescale=data_sets.time_properties_ds.ptp_timescale,
+                time_traceable=data_sets.time_properties_ds.time_traceable,
             )
         )
 

@@ -21,6 +21,7 @@ from ptpstack.arbiter.clock_arbiter import ClockArbiter
 from ptpstack.arbiter.clock_state import ClockState
 from ptpstack.arbiter.holdover_worth import holdover_settings
 from ptpstack.arbiter.majority_watch import MajorityWatch
+from ptpstack.arbiter.new_time import NewTime, NewTimeSettings
 from ptpstack.arbiter.path_asymmetry import PathAsymmetries
 from ptpstack.config.clock_rules import real_clock
 from ptpstack.config.model import Config
@@ -73,7 +74,7 @@ from ptpstack.gptp.link_port import LinkPort
 from ptpstack.observe.recorder import Recorder
 from ptpstack.servo.registry import make_filter
 from ptpstack.servo.sanity import ClockCheck
-from ptpstack.time import interval_from_ns
+from ptpstack.time import interval_from_ns, interval_from_seconds
 from ptpstack.wire.types import ClockIdentity
 
 if TYPE_CHECKING:
@@ -107,6 +108,8 @@ def build(config: Config, resolved: Sequence[ResolvedInstance], loop: Loop, reco
                 steered_by,
                 refuses_timescale_mismatch=refuses_timescale_mismatch(word, config.clock),
                 watch=_majority_watch(config, word),
+                new_time=NewTime(clock.name, _new_time(config)),
+                return_after=interval_from_seconds(config.arbiter.return_after_s),
                 hot_standby=hot_standby(config.hot_standby, steering),
             ),
             ClockCheck(config.servo.sanity_freq_limit_ppb),
@@ -214,6 +217,14 @@ def _kernel_says_kept() -> bool:
         return RealtimeClock(tai_offset_s=0).is_synchronized()
     except HardwareError:
         return False
+
+
+def _new_time(config: Config) -> NewTimeSettings:
+    return NewTimeSettings(
+        timescale_change=config.arbiter.timescale_change,
+        step_on_new_grandmaster=config.arbiter.step_on_new_grandmaster,
+        first_step_threshold=interval_from_ns(config.servo.first_step_threshold_ns),
+    )
 
 
 def _time_trust(config: Config) -> TimeTrust:

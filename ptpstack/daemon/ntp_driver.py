@@ -359,7 +359,7 @@ class NtpDriver:
             return
         local = self._driver.clock.time()
         exponent = self.ensemble.members[combined.best].poll.exponent
-        self._driver.take(self, measurement_of(combined, local, exponent))
+        self._driver.take(self, measurement_of(combined, local, exponent, self._timescale.tai_offset_s))
         self._follow_clock()
 
     def _leaves_it_to_others(self, now: MonotonicTime) -> bool:

@@ -11,7 +11,7 @@ LONGEST_DELAY: TimeInterval = SECOND
 """What the arbiter takes as a delay at most; a bound beyond it is a second and more anyway."""
 
 
-def measurement_of(combined: Combined, local: LocalTime, log_interval: int) -> Measurement:
+def measurement_of(combined: Combined, local: LocalTime, log_interval: int, tai_offset_s: int) -> Measurement:
     """Put what is combined as if a port 0 had measured it when the clock read *local*, over a path as its bound."""
     return Measurement(
         port_number=0,
@@ -21,4 +21,5 @@ def measurement_of(combined: Combined, local: LocalTime, log_interval: int) -> M
         offset_from_master=combined.offset,
         mean_delay=min(combined.bound, LONGEST_DELAY),
         log_sync_interval=log_interval,
+        ptp_timescale=True if tai_offset_s else None,
     )

@@ -233,6 +233,7 @@ class PulseSource:
             offset_from_master=offset_between(stamp, pulse),
             mean_delay=0,
             log_sync_interval=0,
+            ptp_timescale=True,
         )
         self._driver.take(self, measurement)
 

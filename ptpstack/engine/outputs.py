@@ -17,7 +17,7 @@ from ptpstack.engine.unicast_slot import Slot
 from ptpstack.events import Event
 from ptpstack.time import LocalTime, PtpTime, TimeInterval
 from ptpstack.wire.message import Message
-from ptpstack.wire.types import MessageType, PortIdentity
+from ptpstack.wire.types import ClockIdentity, MessageType, PortIdentity
 
 
 class Destination(Enum):
@@ -47,7 +47,8 @@ class Measurement(msgspec.Struct, kw_only=True):
     """One corrected Sync of the parent, with the path delay known when it came.
 
     ``offset_from_master`` is local − master; ``t1`` includes correctionField, latencies and asymmetry
-    (IEEE 1588-2019 11.2). ``t3``/``t4`` are those of the newest complete E2E exchange.
+    (IEEE 1588-2019 11.2). ``t3``/``t4`` are those of the newest complete E2E exchange. The last three are what the
+    grandmaster announces (8.2.3, 8.2.4).
     """
 
     port_number: int
@@ -59,6 +60,11 @@ class Measurement(msgspec.Struct, kw_only=True):
     log_sync_interval: int
     t3: LocalTime | None = None
     t4: PtpTime | None = None
+    grandmaster_identity: ClockIdentity | None = None
+    """Whose time it is in the end; None: no grandmaster's."""
+    ptp_timescale: bool | None = None
+    """Whether that is TAI (true), or an arbitrary timescale (false); None: nobody tells."""
+    time_traceable: bool | None = None
 
 
 class UnicastBatch(msgspec.Struct):

@@ -169,3 +169,19 @@ def test_other_offsets_are_no_mismatch(offset_s: int) -> None:
 def test_a_clock_of_its_own_follows_over_a_mismatch_and_it_is_told() -> None:
     arbiter = ClockArbiter("/dev/ptp0", ["main"])
     assert judged(arbiter, 37 * SECOND) == (Verdict.STEER, [TimescaleTaken, WriterChosen])
+
+
+def test_a_preferred_one_that_comes_back_must_measure_for_a_while_before_it_takes_a_clock_that_is_locked() -> None:
+    arbiter = ClockArbiter("soft", ["a", "b"], return_after=5 * SECOND)
+    judge(arbiter, "b", 0)
+    arbiter.servo_moved(ServoState.LOCKED)
+    for second in range(2, 10):
+        assert judge(arbiter, "a", second) is (Verdict.STEER if second >= 7 else Verdict.MEASURE)
+        judge(arbiter, "b", second)
+    assert "for 5 s without a break" in arbiter.rule
+
+
+def test_but_not_where_the_clock_is_not_locked() -> None:
+    arbiter = ClockArbiter("soft", ["a", "b"], return_after=5 * SECOND)
+    judge(arbiter, "b", 0)
+    assert judge(arbiter, "a", 1) is Verdict.STEER
