@@ -69,7 +69,8 @@ class NtpServer:
         self._timer = loop.timer(self._on_tick)
         self._state = TimeState()
         self._told: tuple[int, bytes, int] | None = None
-        self.counts: dict[str, Any] = {}
+        self._counts: dict[str, Any] = {}
+        self._counted_by = 0
 
     def start(self) -> None:
         """Tell the time, and start the server."""
@@ -99,7 +100,7 @@ class NtpServer:
     def take_status(self, said: dict[str, Any]) -> None:
         """Take in what the server's process counts."""
         if isinstance(status := said.get("status"), dict):
-            self.counts = status
+            self._counts, self._counted_by = status, self._process.starts
 
     def _on_state(self, _state: ClockState) -> None:
         self._tell()
@@ -150,7 +151,7 @@ class NtpServer:
             "root_delay_ns": round(state.root_delay_ns, 1),
             "root_dispersion_ns": round(state.root_dispersion_ns, 1),
             "why": self._served.why,
-            **self.counts,
+            **(self._counts if self._counted_by == self._process.starts else {}),
             "nts": self._keys.as_dict() if self._keys else None,
         }
 
