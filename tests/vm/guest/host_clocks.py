@@ -308,7 +308,7 @@ def check_a_telecom_grandmaster_announces_by_its_table_through_the_life_of_its_r
         clock = "{first}"
         pin = "SDP0"
         [holdover]
-        seconds = 15
+        seconds = 0
         [synce]
         frequency = "locked"
         [[synce.port]]
@@ -331,15 +331,12 @@ def check_a_telecom_grandmaster_announces_by_its_table_through_the_life_of_its_r
     ):
         wait_for_class("6", 60, domain=24)
         assert announced(24) == ("6", "0x21", "1")
-        time.sleep(120)  # until the oscillator is known well enough for a holdover in spec
         set_knob("clock1/pps_from", -1)
-        wait_for_class("7", 30, domain=24)
-        assert announced(24) == ("7", "0xfe", "1")
-        wait_for_class("140", 30, domain=24)
+        wait_for_class("140", 60, domain=24)
         assert announced(24) == ("140", "0xfe", "0")
         set_knob("clock1/pps_from", 0)
         wait_for_class("6", 30, domain=24)
-        assert [event["clock_class"] for event in ours.events("LocalQualityChanged")][-4:] == [6, 7, 140, 6]
+        assert [event["clock_class"] for event in ours.events("LocalQualityChanged")][-3:] == [6, 140, 6]
         situations = [event["situation"] for event in ours.events("ClockWorthRuled")]
         assert situations[-1].startswith("locked to prtc")
         assert any(situation.startswith("holdover out-of-spec after prtc") for situation in situations)
