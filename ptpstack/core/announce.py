@@ -8,7 +8,6 @@ from ptpstack.core.announce_tlvs import extended
 from ptpstack.core.context import PortContext
 from ptpstack.core.timers import Timer, following
 from ptpstack.engine.port_messages import LOG_INTERVAL_UNSPECIFIED
-from ptpstack.engine.time_properties import TimeProperties
 from ptpstack.time import MonotonicTime, interval_from_log2_seconds
 from ptpstack.wire.message import Flag
 from ptpstack.wire.messages.announce import Announce
@@ -52,7 +51,7 @@ class AnnounceTransmitter:
         return context.new(
             Announce,
             sequence_id=sequence_id,
-            flags=flags | _flags(properties, uncertain=uncertain),
+            flags=flags | properties.flags | Flag.SYNCHRONIZATION_UNCERTAIN * uncertain,
             log_message_interval=LOG_INTERVAL_UNSPECIFIED if unicast else context.port_ds.log_announce_interval,
             current_utc_offset=properties.current_utc_offset,
             grandmaster_priority1=parent.grandmaster_priority1,
@@ -82,16 +81,3 @@ class AnnounceTransmitter:
         path = self._context.data_sets.path_trace
         longer = PathTrace((*path, self._context.data_sets.default_ds.clock_identity))
         return (longer if encoded_size(longer) <= TLV_CAPACITY else PathTrace(path),)
-
-
-def _flags(properties: TimeProperties, *, uncertain: bool) -> int:
-    """Return the flagField octet that carries timePropertiesDS (Table 37)."""
-    return (
-        Flag.LEAP61 * properties.leap61
-        | Flag.LEAP59 * properties.leap59
-        | Flag.CURRENT_UTC_OFFSET_VALID * properties.current_utc_offset_valid
-        | Flag.PTP_TIMESCALE * properties.ptp_timescale
-        | Flag.TIME_TRACEABLE * properties.time_traceable
-        | Flag.FREQUENCY_TRACEABLE * properties.frequency_traceable
-        | Flag.SYNCHRONIZATION_UNCERTAIN * uncertain
-    )

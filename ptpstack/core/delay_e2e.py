@@ -18,11 +18,11 @@ from ptpstack.core.context import PortContext
 from ptpstack.core.events import DelayKnown, DelayMissing, IntervalChanged, PathChanged
 from ptpstack.core.path_watch import PathWatch
 from ptpstack.core.signal_fail import SignalFail, SignalFails
-from ptpstack.core.sync_receiver import CORRECTION_OVERFLOW, SyncPoint
+from ptpstack.core.sync_receiver import SyncPoint
 from ptpstack.core.timers import Timer
 from ptpstack.core.unicast_client import UnicastClient
 from ptpstack.engine.delay_filter import DelayFilter
-from ptpstack.engine.port_messages import LOG_INTERVAL_UNSPECIFIED
+from ptpstack.engine.port_messages import CORRECTION_OVERFLOW, LOG_INTERVAL_UNSPECIFIED
 from ptpstack.time import (
     SECOND,
     LocalTime,

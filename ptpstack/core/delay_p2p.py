@@ -8,11 +8,10 @@ import msgspec
 
 from ptpstack.core.context import PortContext
 from ptpstack.core.events import DelayKnown, DelayMissing, MultiplePeers
-from ptpstack.core.sync_receiver import CORRECTION_OVERFLOW
 from ptpstack.core.timers import Timer, following
 from ptpstack.engine.delay_filter import DelayFilter
 from ptpstack.engine.outputs import Destination
-from ptpstack.engine.port_messages import LOG_INTERVAL_UNSPECIFIED, NANOSECOND_FRACTION
+from ptpstack.engine.port_messages import CORRECTION_OVERFLOW, LOG_INTERVAL_UNSPECIFIED, NANOSECOND_FRACTION
 from ptpstack.time import (
     LocalTime,
     MonotonicTime,

@@ -36,7 +36,6 @@ from ptpstack.engine.port_state import RECEIVING_STATES, PortState
 from ptpstack.engine.time_properties import TimeProperties
 from ptpstack.time import LocalTime, MonotonicTime, TimeInterval
 from ptpstack.wire.message import Message
-from ptpstack.wire.messages.announce import Announce
 from ptpstack.wire.tlv import Tlv
 from ptpstack.wire.types import ClockIdentity, ClockQuality, PortIdentity
 
@@ -364,7 +363,7 @@ class PtpInstance:
             grandmaster_priority1=announce.grandmaster_priority1,
             grandmaster_priority2=announce.grandmaster_priority2,
         )
-        data.time_properties_ds = _time_properties(announce)
+        data.time_properties_ds = TimeProperties.of(announce)
         data.path_trace = path_of(announce)
         data.propagated_tlvs = tuple(handed_on(announce))
         data.parent_is_uncertain = announce.synchronization_uncertain
@@ -382,17 +381,3 @@ class PtpInstance:
         if old.parent_port_identity != best.sender and port.state in RECEIVING_STATES:
             port.apply(PortEvent.RS_SLAVE_NEW_MASTER, now, f"{best.sender} is {reason}")
             port.follow_new_parent(now)
-
-
-def _time_properties(announce: Announce) -> TimeProperties:
-    """Return what the parent announces of its timescale."""
-    return TimeProperties(
-        current_utc_offset=announce.current_utc_offset,
-        current_utc_offset_valid=announce.current_utc_offset_valid,
-        leap59=announce.leap59,
-        leap61=announce.leap61,
-        time_traceable=announce.time_traceable,
-        frequency_traceable=announce.frequency_traceable,
-        ptp_timescale=announce.ptp_timescale,
-        time_source=announce.time_source,
-    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from ptpstack.core.context import PortContext
+from ptpstack.engine.port_messages import CORRECTION_OVERFLOW
 from ptpstack.time import LocalTime, PtpTime, TimeInterval
 from ptpstack.wire.messages.follow_up import FollowUp
 from ptpstack.wire.messages.sync import Sync
@@ -14,9 +15,6 @@ LATE_WINDOW = 16
 
 SYNCS_WAITING = 8
 """How many Syncs wait for their Follow_Ups, and the other way round."""
-
-CORRECTION_OVERFLOW = (1 << 63) - 1
-"""correctionField that says "too big to represent" (13.3.2.9)."""
 
 
 class SyncPoint(NamedTuple):

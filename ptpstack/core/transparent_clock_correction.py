@@ -6,7 +6,7 @@ from typing import TypeVar
 
 from msgspec.structs import replace
 
-from ptpstack.core.sync_receiver import CORRECTION_OVERFLOW
+from ptpstack.engine.port_messages import CORRECTION_OVERFLOW
 from ptpstack.time import TimeInterval
 from ptpstack.wire.message import Message
 

@@ -12,11 +12,11 @@ from typing import TypeAlias
 
 from msgspec.structs import replace
 
-from ptpstack.core.sync_receiver import CORRECTION_OVERFLOW
 from ptpstack.core.transparent_clock_correction import corrected
 from ptpstack.core.transparent_clock_memory import Memory
 from ptpstack.core.transparent_clock_port import TransparentPort
 from ptpstack.core.transparent_clock_rate import RateRatio
+from ptpstack.engine.port_messages import CORRECTION_OVERFLOW
 from ptpstack.time import SECOND, LocalTime, MonotonicTime, TimeInterval
 from ptpstack.wire.message import Flag
 from ptpstack.wire.messages.follow_up import FollowUp

@@ -20,6 +20,9 @@ STEP_QUARANTINE: TimeInterval = 10 * MILLISECOND
 LOG_INTERVAL_UNSPECIFIED = 0x7F
 """logMessageInterval where the standard defines none (IEEE 1588-2019 Table 42)."""
 
+CORRECTION_OVERFLOW = (1 << 63) - 1
+"""correctionField that says "too big to represent" (IEEE 1588-2019 13.3.2.9)."""
+
 NANOSECOND_FRACTION = 0xFFFF
 """The bits of an instant that a wire timestamp cannot hold and correctionField takes."""
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from enum import Enum, auto
 
-from ptpstack.engine.port_messages import PortMessages
+from ptpstack.engine.port_messages import CORRECTION_OVERFLOW, PortMessages
 from ptpstack.gptp.autosar_time_sync import AutosarTimeSyncPort
 from ptpstack.gptp.link_port import LinkPort
 from ptpstack.gptp.machine import Machine, sensible
@@ -18,10 +18,6 @@ from ptpstack.time import LocalTime, MonotonicTime, PtpTime, TimeInterval, inter
 from ptpstack.wire.messages import FollowUp, Sync
 from ptpstack.wire.tlvs.ieee_802_1as import RATE_ONE, FollowUpInformation
 from ptpstack.wire.types import NO_PORT, PortIdentity
-
-CORRECTION_OVERFLOW = (1 << 63) - 1
-"""correctionField that says "too big to represent"."""
-
 
 LATE_WINDOW = 16
 """How far behind the newest sequenceId a Sync counts as late or doubled; farther is a neighbour that started anew."""

@@ -7,7 +7,6 @@ from enum import Enum, auto
 from ptpstack.engine.port_messages import PortMessages
 from ptpstack.gptp.interval_settings import AnnounceIntervalSetting
 from ptpstack.gptp.machine import Machine, always, following
-from ptpstack.gptp.time_properties import flags_of
 from ptpstack.gptp.variables import InstanceVariables, PortVariables
 from ptpstack.time import interval_from_log2_seconds
 from ptpstack.wire.messages.announce import Announce
@@ -79,7 +78,7 @@ class PortAnnounceTransmit(Machine):
         self._messages.send_general(
             self._messages.new(
                 Announce,
-                flags=flags_of(properties),
+                flags=properties.flags,
                 log_message_interval=self._setting.current_log_interval,
                 current_utc_offset=properties.current_utc_offset,
                 grandmaster_priority1=root.priority1,

@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping
 from enum import Enum, auto
 
 from ptpstack.engine.port_state import PortState
+from ptpstack.engine.time_properties import TimeProperties
 from ptpstack.gptp.machine import Machine
 from ptpstack.gptp.priority import PriorityVector, reason_between
-from ptpstack.gptp.time_properties import time_properties_of
 from ptpstack.gptp.variables import InfoIs, InstanceVariables, PortVariables
 from ptpstack.wire.types import PortIdentity
 
@@ -69,7 +69,7 @@ class PortStateSelection(Machine):
             instance.time_properties = instance.sys_time_properties
             instance.path_trace = (instance.this_clock,)
         else:
-            instance.time_properties = time_properties_of(source.announce)
+            instance.time_properties = TimeProperties.of(source.announce)
             instance.path_trace = (*source.path_trace, instance.this_clock)
 
     def _choose_state(self, port: PortVariables) -> None:

@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping
 from enum import Enum, auto
 
 from ptpstack.engine.port_state import PortState
+from ptpstack.engine.time_properties import TimeProperties
 from ptpstack.gptp.machine import Machine
 from ptpstack.gptp.priority import PriorityVector, SystemIdentity
-from ptpstack.gptp.time_properties import time_properties_of
 from ptpstack.gptp.variables import InstanceVariables, PortVariables
 from ptpstack.wire.types import ClockIdentity, PortIdentity
 
@@ -67,7 +67,7 @@ class PortStateSettingExt(Machine):
             instance.path_trace = (instance.this_clock,)
         elif slave.port_priority is not None and slave.announce is not None:
             instance.gm_priority = slave.port_priority.as_path()
-            instance.time_properties = time_properties_of(slave.announce)
+            instance.time_properties = TimeProperties.of(slave.announce)
             instance.path_trace = (*slave.path_trace, instance.this_clock)
 
     ROWS = (

@@ -9,10 +9,10 @@ import pytest
 
 from ptpstack.core.events import ForwardingChanged
 from ptpstack.core.settings import DelayMechanism
-from ptpstack.core.sync_receiver import CORRECTION_OVERFLOW
 from ptpstack.core.transparent_clock_delay import REQUESTS_CAPACITY
 from ptpstack.core.transparent_clock_sync import SYNCS_CAPACITY
 from ptpstack.engine.events import TransmitStampLost
+from ptpstack.engine.port_messages import CORRECTION_OVERFLOW
 from ptpstack.time import MILLISECOND, NANOSECOND, SECOND, LocalTime
 from ptpstack.wire import messages
 from ptpstack.wire.message import Flag, Message
