@@ -24,6 +24,7 @@ CASES = {
     "plan": "a day of a chain of 20 clocks as arrays, and one link beside the message level (minutes)",
     "sim": "the simulator: CPU time of an event, and of a slave's second, with 50 and 1000 slaves",
     "unicast": "a unicast grandmaster: CPU time per client at 16 Syncs and 16 Delay_Reqs a second, memory per client",
+    "ecu": "an automotive end station: from process start to the time, memory, CPU (a minute a round)",
     "slave": "a slave on software stamps: true offset and time to lock",
     "boundary": "boundary and transparent clocks, against the truth, in the VM and simulated (minutes a round)",
     "ntp_client": "NTP clients: memory, CPU, and how well each knows the time (some four minutes a round)",
