@@ -1,19 +1,21 @@
 """Servos on the same simulated clocks and packets: true offsets beside those of the PI servo as linuxptp has it.
 
-``python3 -m lab.bench.servo PICTURE.png`` draws the scenarios instead.
+The picture of all scenarios is in lab/out. ``python3 -m lab.bench.servo FOLDER`` draws those of docs/servos.md instead,
+one for each servo.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
 
 from lab.bench.rows import Row
-from lab.bench.servo_scenarios import SCENARIOS, Result, judge, play
+from lab.bench.servo_scenarios import SCENARIOS, Result, Scenario, judge, play
 
 PEER = "pi (linuxptp's formulas)"
 
@@ -27,7 +29,7 @@ class Contender(NamedTuple):
 
 
 BASELINE = Contender("pi", "median")
-CONTENDERS = {
+CONTENDERS: Mapping[str, Contender] = {
     "auto": Contender("auto", "auto"),
     "kalman": Contender("kalman", "auto"),
     "linreg": Contender("linreg", "median"),
@@ -36,8 +38,24 @@ CONTENDERS = {
 METRICS = (("RMS", "rms_ns"), ("95 %", "percentile_95_ns"), ("max", "max_ns"), ("MTIE 10 s", "mtie_10s_ns"))
 
 
+PAGES = {
+    "pi": ("wander 0.1, 8/s", "wander 10, 8/s", "master +100 us, 8/s"),
+    "linreg": ("wander 0.1, 8/s", "wander 1, 8/s both ways", "TCXO +10 K, 8/s"),
+    "kalman": ("OCXO 16/s", "wander 0.1, 8/s", "TCXO +10 K, 1/s"),
+    "auto": ("wander 0.1, 8/s", "wander 1, 8/s both ways", "TCXO +10 K, 1/s", "path +40 us, 8/s"),
+    "bandwidth": ("wander 0.1, 8/s", "OCXO 16/s", "master +100 us, 8/s"),
+    "selecting": ("queues at 10 % load, 8/s", "queues at 50 % load, 8/s"),
+}
+"""What the documentation shows of each."""
+LINEAR_NS = 200.0
+PICTURE = Path("lab/out/servo.png")
+
+
 def measure(rounds: int) -> Iterator[Row]:
     """Yield the rows of this case; every other round is a seed."""
+    PICTURE.parent.mkdir(parents=True, exist_ok=True)
+    draw(PICTURE, SCENARIOS, CONTENDERS)
+    print(f"picture: {PICTURE}")
     seeds = range(1, max(1, rounds // 2) + 1)
     for scenario in SCENARIOS:
         runs = {
@@ -57,24 +75,35 @@ def _value(result: Result, field: str) -> float:
     return value
 
 
-def draw(path: str) -> None:
-    """Write a picture of the true offsets in every scenario to *path*."""
+def draw(path: Path, scenarios: Sequence[Scenario], contenders: Mapping[str, Contender]) -> None:
+    """Write a picture of the true offsets in *scenarios* to *path*, beside those of PI."""
     mpl.use("Agg")
-    figure, axes = plt.subplots(len(SCENARIOS), figsize=(12, 2.2 * len(SCENARIOS)), constrained_layout=True)
-    for axis, scenario in zip(axes, SCENARIOS, strict=True):
-        for label, contender in {PEER: BASELINE, **CONTENDERS}.items():
+    figure, axes = plt.subplots(len(scenarios), figsize=(12, 2.2 * len(scenarios)), constrained_layout=True)
+    for axis, scenario in zip(axes, scenarios, strict=True):
+        for label, contender in {PEER: BASELINE, **contenders}.items():
             if label == "selecting" and not scenario.conditions.load:
                 continue
             times, offsets = play(scenario, **contender._asdict())
             late = times >= 10.0
             axis.plot(times[late], offsets[late], linewidth=0.6, label=label)
-        axis.set_yscale("symlog", linthresh=50)
+        if max(map(abs, axis.get_ylim())) > LINEAR_NS:
+            axis.set_yscale("symlog", linthresh=50)
         axis.set_title(scenario.name, loc="left", fontsize=9)
         axis.set_ylabel("ns")
     axes[0].legend(ncols=5, fontsize=8, loc="upper right")
     axes[-1].set_xlabel("s")
-    figure.savefig(path, dpi=90)
+    figure.savefig(path, dpi=60 if len(scenarios) < len(SCENARIOS) else 90)
+    plt.close(figure)
+
+
+def draw_pages(folder: Path) -> None:
+    """Write the pictures of docs/servos.md into *folder*."""
+    others = {"bandwidth": Contender("bandwidth", "mean"), "pi": Contender("pi", "none")}
+    for name, chosen in PAGES.items():
+        scenarios = [scenario for scenario in SCENARIOS if scenario.name in chosen]
+        label = {"pi": "pi without a delay filter"}.get(name, name)
+        draw(folder / f"servo-{name}.png", scenarios, {label: {**CONTENDERS, **others}[name]})
 
 
 if __name__ == "__main__":
-    draw(sys.argv[1])
+    draw_pages(Path(sys.argv[1]))
