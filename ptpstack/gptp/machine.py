@@ -23,6 +23,13 @@ def always(_machine: Any) -> bool:  # noqa: ANN401 (any machine)
     return True
 
 
+def _leaves(origin: Enum | tuple[Enum, ...] | None, state: Enum, target: Enum) -> bool:
+    """Whether a row from *origin* to *target* begins in *state*."""
+    if origin is None:
+        return state is not target
+    return state in origin if isinstance(origin, tuple) else state is origin
+
+
 class Machine:
     """One figure. Conditions read variables; :meth:`run` follows rows until none applies.
 
@@ -31,6 +38,15 @@ class Machine:
 
     ROWS: ClassVar[Sequence[Row]]
     ENTRY: ClassVar[Mapping[Enum, Callable[[Any], None]]]
+    _rows_by_state: ClassVar[Mapping[Enum, Sequence[tuple[Callable[[Any], bool], Enum]]]]
+
+    def __init_subclass__(cls) -> None:
+        if "ROWS" in cls.__dict__:
+            states = type(cls.ROWS[0][2])
+            cls._rows_by_state = {
+                state: [(condition, target) for origin, condition, target in cls.ROWS if _leaves(origin, state, target)]
+                for state in states
+            }
 
     def __init__(self, begin: Enum) -> None:
         self.state = begin
@@ -46,26 +62,24 @@ class Machine:
         """Follow the rows that apply at *now*."""
         self.now = now
         for _ in range(STEPS_MAX):
-            row = next((row for row in self.ROWS if self._applies(row)), None)
-            if row is None:
+            target = self._next_state()
+            if target is None:
                 return
-            self.state = row[2]
-            if (enter := self.ENTRY.get(self.state)) is not None:
+            self.state = target
+            if (enter := self.ENTRY.get(target)) is not None:
                 enter(self)
         raise AssertionError(f"{type(self).__name__} does not come to rest in {self.state.name}")
+
+    def _next_state(self) -> Enum | None:
+        for condition, target in self._rows_by_state[self.state]:
+            if condition(self):
+                return target
+        return None
 
     def run_if_due(self, now: MonotonicTime) -> None:
         """Run where the deadline has come."""
         if self.deadline is not None and now >= self.deadline:
             self.run(now)
-
-    def _applies(self, row: Row) -> bool:
-        origin, condition, target = row
-        if origin is None:
-            here = self.state is not target
-        else:
-            here = self.state in origin if isinstance(origin, tuple) else self.state is origin
-        return here and condition(self)
 
 
 def earliest(*deadlines: MonotonicTime | None) -> MonotonicTime | None:
