@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from statistics import median
 
+from ntp.client.asymmetry import Asymmetry
 from ntp.client.regression import Line, Point, fit
 from ntp.client.sample import Sample
 from ptpstack.time import MILLISECOND, NANOSECOND, SECOND, TimeInterval, UtcTime, interval_to_seconds
@@ -53,6 +54,7 @@ class Samples:
         self._kept: deque[Sample] = deque(maxlen=most)
         self._fewest = fewest
         self._line: Line | None = None
+        self._asymmetry = Asymmetry()
 
     def __len__(self) -> int:
         return len(self._kept)
@@ -98,6 +100,7 @@ class Samples:
         """Forget all."""
         self._kept.clear()
         self._line = None
+        self._asymmetry.reset()
 
     def is_elsewhere(self, sample: Sample) -> bool:
         """Tell whether *sample* cannot be of the same clocks as those before it, left alone."""
@@ -130,7 +133,7 @@ class Samples:
         skew_ppb = UNKNOWN_SKEW_PPB if line is None else self._skew_ppb(line)
         best = min(self._kept, key=lambda sample: self._aged_distance(sample, local, skew_ppb))
         return Estimate(
-            offset=best.offset if line is None else self._offset_at(line, local),
+            offset=best.offset if line is None else self._offset_within(line, best, local),
             deviation=best.distance if line is None else self._deviation(line),
             root_distance=self._aged_distance(best, local, skew_ppb),
             frequency_ppb=0.0 if line is None else line.slope,
@@ -163,13 +166,14 @@ class Samples:
         least = min(sample.distance for sample in self._kept)
         excess = median(sample.distance for sample in self._kept) - least
         scale = min(max(excess / _EXCESS_OF_DEVIATION, NANOSECOND), max(least, NANOSECOND))
+        times = [(sample.local - newest.local) / SECOND for sample in self._kept]
+        offsets = [(sample.offset - newest.offset) / NANOSECOND for sample in self._kept]
+        delays = [sample.delay / NANOSECOND for sample in self._kept]
+        self._asymmetry.look(times, offsets, delays)
+        share, shortest = self._asymmetry.share, min(delays)
         points = [
-            Point(
-                (sample.local - newest.local) / SECOND,
-                (sample.offset - newest.offset) / NANOSECOND,
-                (1 + (sample.distance - least) / scale) ** 2,
-            )
-            for sample in self._kept
+            Point(x, y - share * (delay - shortest), (1 + (sample.distance - least) / scale) ** 2)
+            for x, y, delay, sample in zip(times, offsets, delays, self._kept, strict=True)
         ]
         self._line = fit(points, self._fewest, resolution=1.0)
         while self._line and len(self._kept) > self._line.count:
@@ -178,6 +182,12 @@ class Samples:
     def _offset_at(self, line: Line, local: UtcTime) -> TimeInterval:
         newest = self._kept[-1]
         return newest.offset + round((line.intercept + line.slope * (local - newest.local) / SECOND) * NANOSECOND)
+
+    def _offset_within(self, line: Line, best: Sample, local: UtcTime) -> TimeInterval:
+        """Return the line's offset, but nothing that the best sample rules out: there the truth is, whoever delays."""
+        middle = best.offset + round((local - best.local) * line.slope * 1e-9)
+        room = self._aged_distance(best, local, self._skew_ppb(line))
+        return min(max(self._offset_at(line, local), middle - room), middle + room)
 
     def _deviation(self, line: Line) -> TimeInterval:
         return max(round(line.deviation * NANOSECOND), NANOSECOND)

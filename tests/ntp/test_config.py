@@ -18,7 +18,7 @@ from ptpstack.config.model import Config
 from ptpstack.config.ntp_rules import ntp_writers
 from ptpstack.config.ntp_table import accuracy_of
 from ptpstack.config.problems import InvalidConfigError
-from ptpstack.daemon.ntp_build import _count, _keys, _settings
+from ptpstack.daemon.ntp_build import _count, _settings, read_key_file
 from ptpstack.errors import ConfigError
 from ptpstack.time import MICROSECOND, MILLISECOND
 
@@ -93,7 +93,7 @@ def test_keys_are_read_from_their_file(tmp_path: Path) -> None:
     file = tmp_path / "ntp.keys"
     file.write_text("3 SHA256 ASCII:word\n")
     config = read(f'[ntp]\nkey_file = "{file}"\n{SHORTEST}key = 3\n')
-    assert _keys(config.ntp) == {3: Key(3, "SHA256", b"word")}
+    assert read_key_file(config.ntp) == {3: Key(3, "SHA256", b"word")}
 
 
 @pytest.mark.parametrize(
@@ -106,7 +106,7 @@ def test_a_bad_key_file_is_told(tmp_path: Path, content: bytes | None, said: str
         file.write_bytes(content)
     config = read(f'[ntp]\nkey_file = "{file}"\n{SHORTEST}key = 3\n')
     with pytest.raises(ConfigError, match=said) as caught:
-        _keys(config.ntp)
+        read_key_file(config.ntp)
     assert "word" not in str(caught.value)
 
 
