@@ -77,6 +77,7 @@ def snapshot(plant: Plant, recorder: Recorder, started: MonotonicTime) -> dict[s
         "exit_code": exit_code([*words.values(), *_steered_by_host(plant)]),
         "instances": {name: {"state": words[name], **_instance(plant, driver)} for name, driver in _drivers(plant)},
         "clocks": {word: _clock(plant, word, driver) for word, driver in plant.clocks.items()},
+        **_link_delay_services(plant),
         "sources": {name: source.as_dict() for name, source in plant.host.sources.items()},
         **({"synce": plant.synce.as_dict()} if plant.synce else {}),
         **({"time_trust": plant.trust.as_dict()} if plant.trust else {}),
@@ -86,6 +87,21 @@ def snapshot(plant: Plant, recorder: Recorder, started: MonotonicTime) -> dict[s
         **({"ntp_server": plant.host.ntp_server.as_dict()} if plant.host.ntp_server else {}),
         "decisions": [record.as_dict() for record in recorder.last(DECISIONS)],
     }
+
+
+def _link_delay_services(plant: Plant) -> dict[str, Any]:
+    """Return what the common mean link delay services measure, by name and interface, where there are any."""
+    services = {
+        shared.driver.name: {
+            interface: {
+                "linkPortDS": data_set(shared.driver.instance.ports[number].port_ds),
+                "counters": data_set(shared.driver.instance.ports[number].counters),
+            }
+            for interface, number in shared.number_of.items()
+        }
+        for shared in plant.shared_links
+    }
+    return {"linkDelayServices": services} if services else {}
 
 
 def _steered_by_host(plant: Plant) -> list[str]:

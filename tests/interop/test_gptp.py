@@ -341,6 +341,9 @@ class TestTwoDomainsOverOneMeasurement:
         first, second = port_ds(right, 1, "main"), port_ds(right, 1, "second")
         assert first["delayMechanism"] == second["delayMechanism"] == "COMMON_P2P"
         assert first["meanLinkDelay"] == second["meanLinkDelay"] > 0
+        measured = right["linkDelayServices"]["cmlds"]["eth0"]
+        assert measured["linkPortDS"]["meanLinkDelay"] == first["meanLinkDelay"]
+        assert measured["counters"]["sent"]["PdelayReq"] > 0
 
     def test_peer_delay_goes_once_with_the_services_sdo_id(self, outcomes: Mapping[str, Outcome]) -> None:
         seen = outcomes["two_domains"].fields["sdo domain type"]
