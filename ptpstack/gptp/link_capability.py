@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import deque
 from enum import Enum
+from statistics import median
 
 from ptpstack.gptp.settings import LinkSettings
 from ptpstack.time import TimeInterval, interval_from_ns, interval_to_ns
@@ -107,14 +108,19 @@ class LinkCapability:
             self.as_capable_across_domains, self.reason = False, reason
 
     def delay_to_keep(self) -> TimeInterval | None:
-        """Return the delay that is to be kept for the next start, None while the kept one is near enough (6.2.2)."""
-        if len(self._delays) < DELAYS_TO_KEEP:
+        """Return the delay that is to be kept for the next start, None while the kept one is near enough (6.2.2).
+
+        One that lies among the last ones is near enough too, or noise would be written down all the time.
+        """
+        if not self._settings.as_capable_on_link_up or len(self._delays) < DELAYS_TO_KEEP:
             return None
-        kept = self.kept_mean_link_delay
-        if kept is not None and abs(self.mean_link_delay - kept) <= KEPT_DELAY_TOLERANCE:
+        kept, delay = self.kept_mean_link_delay, round(median(self._delays))
+        if kept is not None and abs(delay - kept) <= KEPT_DELAY_TOLERANCE:
             return None
-        self.kept_mean_link_delay = self.mean_link_delay
-        return self.mean_link_delay
+        if kept is not None and min(self._delays) <= kept <= max(self._delays):
+            return None
+        self.kept_mean_link_delay = delay
+        return delay
 
     def _fault(self, *, own_clock: bool, rate_ratio_is_valid: bool) -> Reason | None:
         if own_clock:

@@ -93,6 +93,18 @@ class TestKeptDelay:
         told = rig.events_of(MeanLinkDelayToKeep)
         assert [round(event.mean_link_delay_ns) for event in told] == [345] * written
 
+    def test_noise_is_not_written_down_again_and_again(self) -> None:
+        rig = slave_rig(link={"log_pdelay_req_interval": -3})
+        for number in range(200):
+            rig.link_delay = interval_from_ns(5000 + 900 * (number % 7))
+            rig.run(0.125)
+        assert 1 <= len(rig.events_of(MeanLinkDelayToKeep)) <= 2
+
+    def test_plain_gptp_keeps_nothing_as_it_would_not_use_it(self) -> None:
+        rig = Rig()
+        rig.run(20)
+        assert not rig.events_of(MeanLinkDelayToKeep)
+
     def test_it_outlives_a_link_that_was_down(self) -> None:
         rig = slave_rig(link_delay_ns=345)
         rig.run(10)
