@@ -133,6 +133,8 @@ class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     ``gptp_rules`` are what a profile of gPTP has otherwise than IEEE 802.1AS (``ptpstack.gptp.settings``).
     ``signal_fail`` lets masters that are no use (PTSF) not be compared. ``tells_smp_synch``: its clocks serve merging
     units. ``holdover_bound_ns`` is what a clock may be off by in holdover and still be in specification.
+    ``interval_tolerance_percent`` is by how much the intervals and timeouts of others may be off, below and above;
+    it is told to the operator, and nothing is dropped by it.
     """
 
     ident: str
@@ -157,6 +159,7 @@ class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     signal_fail: bool = False
     clock_quality_of: str | None = None
     holdover_bound_ns: Annotated[float, msgspec.Meta(gt=0)] = 1500.0
+    interval_tolerance_percent: tuple[int, int] | None = None
     aliases: tuple[str, ...] = ()
     unverified: tuple[str, ...] = ()
 

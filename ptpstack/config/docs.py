@@ -112,6 +112,10 @@ def _profile(profile: Profile) -> str:
         f"transports {', '.join(profile.transports)}.",
         "",
     ]
+    if profile.interval_tolerance_percent:
+        below, above = profile.interval_tolerance_percent
+        doubt = " (unverified)" if profile.is_unverified("interval_tolerance_percent", "default") else ""
+        lines[-1:] = [f"Intervals and timeouts of others may be off by {below} to +{above} %{doubt}.", ""]
     rows = [("attribute", "default", "range", "unverified")]
     for name, attribute in profile.attributes.items():
         doubts = [part for part in PARTS if profile.is_unverified(name, part)]

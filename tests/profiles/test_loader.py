@@ -142,3 +142,22 @@ def test_what_makes_each_of_them_special() -> None:
 def test_a_profile_that_was_not_read_in_its_standard_marks_its_intervals(name: str) -> None:
     profile = load_profile(name)
     assert all(profile.is_unverified(key, "default") for key in NAMES)
+
+
+@pytest.mark.parametrize(("name", "domains", "pdelay"), [("milan", (0, 0), 0), ("iec-60802", (0, 127), -3)])
+def test_profiles_of_gptp_that_are_data_only_change_what_they_name_and_mark_all(
+    name: str, domains: tuple[int, int], pdelay: int
+) -> None:
+    profile, base = load_profile(name), load_profile("gptp")
+    attributes = profile.attributes
+    assert (attributes["domain_number"].min, attributes["domain_number"].max) == domains
+    assert attributes["log_min_pdelay_req_interval"].default == pdelay
+    assert (profile.sdo_id, profile.bmca) == (base.sdo_id, base.bmca)
+    changed = {key for key in base.attributes if attributes[key] != base.attributes[key]}
+    assert changed <= {"domain_number", "log_min_pdelay_req_interval"}
+    assert all(profile.is_unverified(key, "default") and profile.is_unverified(key, "range") for key in attributes)
+
+
+def test_a_tolerance_of_intervals_is_told() -> None:
+    assert load_profile("milan").interval_tolerance_percent == (-10, 50)
+    assert load_profile("milan").is_unverified("interval_tolerance_percent", "default")
