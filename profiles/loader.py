@@ -33,6 +33,7 @@ GptpRuleName: TypeAlias = Literal[
     "obeys_only_sync_interval",
     "any_source_port_identity",
     "sends_without_sync",
+    "default_time",
 ]
 AnnounceTlvName: TypeAlias = Literal["ieee_c37_238_2011", "ieee_c37_238_2017"]
 AttributeName: TypeAlias = Literal[

@@ -24,9 +24,12 @@ from ptpstack.gptp.settings import (
     GptpSettings,
     LinkSettings,
 )
-from ptpstack.time import interval_from_ns
+from ptpstack.time import interval_from_ns, interval_from_seconds
 from ptpstack.wire.tlvs.autosar import SYNC_TO_GATEWAY, USER_DATA_OCTETS, OffsetTime, Status, SubTlv, UserData
 from ptpstack.wire.types import ClockIdentity, ClockQuality
+
+DEFAULT_TIME_AFTER = interval_from_seconds(20)
+"""AVnu Automotive 6.3, startup."""
 
 DESIRED_STATES = {
     "master": PortState.MASTER,
@@ -54,6 +57,7 @@ def gptp_settings(values: Instance, identity: ClockIdentity, properties: TimePro
         time_properties=properties,
         external_port_configuration_enabled=has_static_roles(values),
         announces="static_roles" not in load_profile(values.profile).gptp_rules,
+        default_time_after=DEFAULT_TIME_AFTER if "default_time" in load_profile(values.profile).gptp_rules else None,
         autosar=None if isinstance(values.autosar, UnsetType) else _autosar(values.autosar),
         empty_path_trace_when_too_long=values.path_trace_when_too_long == "empty",
     )

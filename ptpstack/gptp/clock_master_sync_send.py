@@ -36,7 +36,8 @@ class ClockMasterSyncSend(Machine):
         self._deliver = deliver
 
     def _is_grandmaster(self) -> bool:
-        return self.enabled and self._instance.is_grandmaster and self._instance.gm_present
+        serves = self._instance.is_grandmaster or self._instance.serves_default_time
+        return self.enabled and serves and self._instance.gm_present
 
     def _is_not_grandmaster(self) -> bool:
         return not self._is_grandmaster()

@@ -188,6 +188,21 @@ class HotStandbyStateChanged(Event, frozen=True, kw_only=True):
         )
 
 
+class DefaultTimeServed(Event, frozen=True, kw_only=True):
+    """A relay without any Sync since its start serves its own clock's time, or ends that (AVnu Automotive 6.3)."""
+
+    severity: ClassVar[Severity] = Severity.WARNING
+    serves: bool
+    after_s: float
+
+    def __str__(self) -> str:
+        if self.serves:
+            return (
+                f"no Sync within {self.after_s:.0f} s of the start: serving the time of the own clock until one comes"
+            )
+        return "a Sync came: the time of the own clock is served no more"
+
+
 class SyncContinued(PortEventRecord, frozen=True, kw_only=True):
     """No more Syncs come, and a relay goes on by what it had last (AVnu Automotive 6.3)."""
 

@@ -18,6 +18,7 @@ from ptpstack.gptp.clock_master_sync_receive import ClockMasterSyncReceive
 from ptpstack.gptp.clock_master_sync_send import ClockMasterSyncSend
 from ptpstack.gptp.clock_slave_sync import ClockSlaveSync
 from ptpstack.gptp.datasets import CurrentDS, DefaultDS, ParentDS
+from ptpstack.gptp.default_time import DefaultTime
 from ptpstack.gptp.events import GmTimeBaseChanged, GrandmasterSelected
 from ptpstack.gptp.link_port import LinkPort
 from ptpstack.gptp.machine import earliest
@@ -70,6 +71,7 @@ class GptpInstance:
         self._selection: PortStateSelection | PortStateSettingExt
         chooser = PortStateSettingExt if settings.external_port_configuration_enabled else PortStateSelection
         self._selection = chooser(self._variables, self._port_variables, self._select)
+        self._default_time = DefaultTime(self._variables, self._outputs.append)
         self._selected: tuple[ClockIdentity, PortIdentity | None, bool] | None = None
         self._gm_change_count = 0
         self._begin_at: MonotonicTime | None = None
@@ -161,7 +163,7 @@ class GptpInstance:
     def next_deadline(self) -> MonotonicTime | None:
         """Return when :meth:`handle_deadline` wants to be called, if ever."""
         deadlines = (port.next_deadline() for port in self.ports.values())
-        return earliest(self._begin_at, self._clock_master_send.deadline, *deadlines)
+        return earliest(self._begin_at, self._clock_master_send.deadline, self._default_time.deadline, *deadlines)
 
     # -- inputs ----------------------------------------------------------------------------------------
 
@@ -173,6 +175,7 @@ class GptpInstance:
     def _begin(self, now: MonotonicTime) -> None:
         self._begin_at = None
         self._clock_master_send.enabled = True
+        self._default_time.begin(now)
         for number in self.ports.keys() - self._down:
             self.ports[number].set_oper(True, now)
 
@@ -221,6 +224,7 @@ class GptpInstance:
             self._begin(now)
         for port in self.ports.values():
             port.handle_deadline(now)
+        self._default_time.run_if_due(now)
         self._clock_master_send.run_if_due(now)
         return self._settle(now)
 
@@ -354,6 +358,8 @@ class GptpInstance:
         return min((interval for interval in wanted if interval is not None), default=0)
 
     def _hand_out(self, sync: PortSyncSync, now: MonotonicTime) -> None:
+        if sync.local_port_number:
+            self._default_time.sync_came(now)
         for port in self.ports.values():
             port.sync_send.receive(sync, now)
         self._clock_slave.receive(sync, now)

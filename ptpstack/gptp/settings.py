@@ -73,6 +73,9 @@ class GptpSettings(msgspec.Struct, frozen=True, kw_only=True):
     it (AVnu Automotive 6.2.1.1); with external port configuration."""
     autosar: AutosarSettings | None = None
     """None: Follow_Ups have no AUTOSAR TLV, and what is received with one is not looked at."""
+    default_time_after: TimeInterval | None = None
+    """A relay whose grandmaster sent no Sync so long after the start serves its own clock's time until there is one
+    (AVnu Automotive 6.3); None: it serves none."""
     empty_path_trace_when_too_long: bool = True
     """Whether a path that is too long is told by an empty TLV, or by none: the editions and AVnu disagree."""
 

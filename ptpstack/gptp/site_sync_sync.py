@@ -49,7 +49,8 @@ class SiteSyncSync(Machine):
         if not self._instance.gm_present:
             return "no system may be the grandmaster"
         if sync.local_port_number == 0:
-            return "" if self._instance.is_grandmaster else "another system is the grandmaster"
+            serves = self._instance.is_grandmaster or self._instance.serves_default_time
+            return "" if serves else "another system is the grandmaster"
         port = self._ports[sync.local_port_number]
         if port.selected_state is not PortState.SLAVE:
             return "the port does not follow a grandmaster"

@@ -59,6 +59,8 @@ class InstanceVariables:
         self.grandmaster = TimeBase()
         """Of the present grandmaster."""
         self.parent_log_sync_interval: int | None = None
+        self.serves_default_time = False
+        """No Sync came since the start, and for so long that the own clock's time is handed on."""
 
     @property
     def gm_present(self) -> bool:

@@ -9,6 +9,7 @@ import pytest
 from ptpstack.engine.port_state import PortState
 from ptpstack.gptp.events import (
     AsCapableChanged,
+    DefaultTimeServed,
     LinkCapabilityChanged,
     MeanLinkDelayToKeep,
     OperationalIntervalsChanged,
@@ -33,7 +34,7 @@ SETTLED_S = SETTLED_AFTER / SECOND
 class Car:
     """AED-GM, AED-B and AED-E in a row."""
 
-    def __init__(self, seed: int = 1, **changes: Any) -> None:
+    def __init__(self, seed: int = 1, *, master_is_there: bool = True, **changes: Any) -> None:
         self.world = World(seed)
         self.master = add_static(self.world, "AED-GM", [PortState.MASTER], frequency_error_ppm=-15.0, **changes)
         self.bridge = add_static(
@@ -50,6 +51,7 @@ class Car:
         )
         self.upper: Link = self.world.connect(self.master.port(), self.bridge.port(1), conditions=CABLE)
         self.lower: Link = self.world.connect(self.bridge.port(2), self.end.port(), conditions=CABLE)
+        self.upper.set_up(master_is_there)
         self.world.start()
 
 
@@ -187,6 +189,32 @@ class TestIntervals:
         assert rig.port.port_ds.current_log_sync_interval == -2
         assert rig.port.port_ds.current_log_announce_interval == 0
         assert rig.link.port_ds.current_log_pdelay_req_interval == 0
+
+
+class TestDefaultTime:
+    def test_a_bridge_without_any_sync_serves_its_own_time_after_twenty_seconds(self) -> None:
+        car = Car(master_is_there=False, settings={"default_time_after": 20 * SECOND})
+        car.world.run(19)
+        assert not port_of(car.end).counters.received["Sync"]
+        car.world.run(21)
+        (told,) = car.world.events_of(DefaultTimeServed, car.bridge)
+        assert told.serves
+        assert car.world.max_ns(car.end, last_s=5, reference=car.bridge) <= 200
+
+    def test_the_first_sync_ends_it(self) -> None:
+        car = Car(master_is_there=False, settings={"default_time_after": 20 * SECOND})
+        car.world.run(30)
+        car.upper.set_up(True)
+        car.world.run(40)
+        assert [event.serves for event in car.world.events_of(DefaultTimeServed, car.bridge)] == [True, False]
+        assert car.world.max_ns(car.end, last_s=5, reference=car.master) <= 200
+
+    def test_one_that_heard_syncs_never_does(self) -> None:
+        car = Car(settings={"default_time_after": 20 * SECOND})
+        car.world.run(25)
+        car.upper.set_up(False)
+        car.world.run(40)
+        assert not car.world.events_of(DefaultTimeServed)
 
 
 class TestCar:
