@@ -81,6 +81,21 @@ class ChangeFollowed(Event, frozen=True, kw_only=True):
         )
 
 
+class SurpriseHalfFollowed(Event, frozen=True, kw_only=True):
+    """After long quiet one offset is far off, a step or an outlier: it is followed in part until the next one tells."""
+
+    severity: ClassVar[Severity] = Severity.NOTICE
+
+    phase_ns: float
+    share: float
+
+    def __str__(self) -> str:
+        return (
+            f"one offset is {self.phase_ns:+.0f} ns from where the clock was thought, after long quiet and beyond "
+            f"every outlier so far: followed by {self.share:.0%} until the next one tells whether it is a step"
+        )
+
+
 class SanityFailed(Event, frozen=True, kw_only=True):
     """The clock did not advance as its set frequency says, seen from the monotonic raw clock."""
 

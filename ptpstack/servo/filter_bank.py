@@ -15,7 +15,7 @@ from operator import attrgetter
 from ptpstack.events import Event
 from ptpstack.servo.clock_filter import ClockFilter
 from ptpstack.servo.discipline import Discipline, ServoSettings
-from ptpstack.servo.events import ChangeFollowed
+from ptpstack.servo.events import ChangeFollowed, SurpriseHalfFollowed
 from ptpstack.servo.outliers import GATE, NOISE_WINDOW, Change, NoiseLevel, RefusedRun
 from ptpstack.time import NANOSECOND, SECOND, LocalTime, TimeInterval, interval_to_ns, interval_to_seconds
 
@@ -35,6 +35,10 @@ STEERED_SHARE_OF_MEMORY = 1 / 8
 COMMAND_LATENESS_S = 1e-3
 STEP_ERROR_NS = 1_000.0
 FIRST_NOISE_NS = 50.0
+SURPRISE_INTERVALS_S = 0.5, 2.0
+SURPRISE_SHARE = 0.6
+"""Where Syncs are so far apart, what may be a step or an outlier is followed by this much until the next one tells.
+PI errs more than this does, whichever it was. Polls of NTP are further apart, and waiting is right."""
 
 
 class FilterBankSettings(ServoSettings, frozen=True, kw_only=True):
@@ -116,11 +120,21 @@ class FilterBankServo(Discipline):
         if phase_ns * phase_ns < 9.0 * self.noise.variance:
             known_s = self._judged * self._interval_s
             time_constant_s = max(time_constant_s, min(memory_s, known_s) * STEERED_SHARE_OF_MEMORY)
-        slew_ppb = max(-self._max_slew_ppb, min(self._max_slew_ppb, -phase_ns / time_constant_s))
+        wanted_ppb = -phase_ns / time_constant_s - self._surprise_ppb(events)
+        slew_ppb = max(-self._max_slew_ppb, min(self._max_slew_ppb, wanted_ppb))
         self.drift_ppb = _holding(frequency_ppb)
         commanded_ppb = self._clamp(self.drift_ppb + slew_ppb / (1.0 + frequency_ppb * 1e-9), offset, events)
         self._doubt_the_command(commanded_ppb - self.frequency_ppb)
         self.frequency_ppb = commanded_ppb
+
+    def _surprise_ppb(self, events: list[Event]) -> float:
+        """Return how much faster the clock is taken to be, for one interval, as the newest sample may be a step."""
+        shortest_s, longest_s = SURPRISE_INTERVALS_S
+        surprise_ns = self._refused.surprise(self.noise.variance)
+        if not surprise_ns or not shortest_s <= self._interval_s <= longest_s:
+            return 0.0
+        events.append(SurpriseHalfFollowed(phase_ns=surprise_ns, share=SURPRISE_SHARE))
+        return SURPRISE_SHARE * surprise_ns / self._interval_s
 
     def _doubt_the_command(self, change_ppb: float) -> None:
         """The clock takes a new frequency a little after the sample, nobody knows how much."""

@@ -25,6 +25,10 @@ CLEAN_SHARE = 0.003
 """Where fewer than this are refused, two in a row are no coincidence."""
 CHANCE = 1e-6
 """Elsewhere, a run that is less probable than this is none."""
+FAR_BEYOND = 4.0
+FAR_BEYOND_NOISE = 100.0
+"""What is so many times larger than every outlier before, and than the noise, may as well be a step: queues that make
+outliers make noise."""
 
 
 class NoiseLevel:
@@ -63,6 +67,8 @@ class RefusedRun:
         self._run: list[tuple[float, float]] = []
         self._agreeing = 0
         self._share = FIRST_REFUSED_SHARE
+        self._largest = 0.0
+        """Of all that turned out to be outliers."""
 
     def clear(self) -> None:
         """Forget the run: another clock."""
@@ -72,6 +78,7 @@ class RefusedRun:
     def taken(self) -> None:
         """A sample was not refused."""
         self._count(self._agreeing)
+        self._largest = max([self._largest, *(abs(error) for _, error in self._run)])
         self.clear()
 
     def refused(self, now_s: float, error: float, variance: float) -> Change | None:
@@ -96,6 +103,17 @@ class RefusedRun:
         change = Change(self._agreeing, elapsed_s, rise if abs(rise) > tolerance and elapsed_s > 0 else None)
         self.clear()
         return change
+
+    def surprise(self, variance: float) -> float:
+        """Return the error of the newest refused sample if nothing tells whether it is an outlier or a step; else 0.
+
+        It is the first after long quiet, and far beyond the noise and every outlier before.
+        """
+        if len(self._run) != 1 or self._share >= CLEAN_SHARE:
+            return 0.0
+        error = self._run[0][1]
+        usual = max(FAR_BEYOND * self._largest, FAR_BEYOND_NOISE * math.sqrt(variance))
+        return error if abs(error) > usual else 0.0
 
     def _count(self, refused: int) -> None:
         self._share += (refused - self._share) / SHARE_WINDOW
