@@ -242,7 +242,7 @@ class AsymmetryUsed(Event, frozen=True, kw_only=True):
         )
 
 
-class PathChanged(Event, frozen=True, kw_only=True):
+class AssistedPathChanged(Event, frozen=True, kw_only=True):
     """A path takes another time than while its asymmetry was learnt, and nothing can learn it anew now."""
 
     severity: ClassVar[Severity] = Severity.WARNING

@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
-from ptpstack.arbiter.events import AsymmetryLearnt, AsymmetryUsed, PathChanged
+from ptpstack.arbiter.events import AssistedPathChanged, AsymmetryLearnt, AsymmetryUsed
 from ptpstack.engine.outputs import Measurement
 from ptpstack.events import Event
 from ptpstack.servo.holdover import COVERAGE
@@ -127,7 +127,7 @@ class PathAsymmetries:
                 events.append(AsymmetryLearnt(clock=clock, instance=name, port_identity=parent, **figures))
             if path.delay_change_ns and not changed and not learns:
                 events.append(
-                    PathChanged(
+                    AssistedPathChanged(
                         clock=clock,
                         instance=name,
                         port_identity=parent,

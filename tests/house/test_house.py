@@ -4,6 +4,7 @@ import ast
 import re
 import subprocess
 import tomllib
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -89,3 +90,20 @@ def test_the_configuration_in_the_readme_loads(tmp_path: Path) -> None:
         file = tmp_path / "readme.toml"
         file.write_text(block)
         load(file)
+
+
+def test_no_two_events_have_one_name() -> None:
+    """Logs, ``why`` and replays know an event by the name of its class."""
+    names = Counter(
+        node.name
+        for module in MODULES
+        if module.parts[0] in ("ptpstack", "hw", "ntp")
+        for node in ast.parse((CHECKOUT / module).read_text()).body
+        if isinstance(node, ast.ClassDef) and _is_event(node)
+    )
+    assert [name for name, count in names.items() if count > 1] == []
+
+
+def _is_event(node: ast.ClassDef) -> bool:
+    bases = {base.id for base in node.bases if isinstance(base, ast.Name)}
+    return bool(bases & {"Event", "PortEventRecord"})

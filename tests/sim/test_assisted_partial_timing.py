@@ -5,7 +5,7 @@ from random import Random
 import numpy as np
 
 from ptpstack.arbiter.clock_state import ClockState
-from ptpstack.arbiter.events import AsymmetryLearnt, AsymmetryUsed, PathChanged, WriterChosen
+from ptpstack.arbiter.events import AssistedPathChanged, AsymmetryLearnt, AsymmetryUsed, WriterChosen
 from ptpstack.core.settings import InstanceSettings, PortSettings
 from ptpstack.servo.registry import make_servo
 from ptpstack.sim.host import Host
@@ -107,7 +107,7 @@ def test_a_path_that_changes_while_the_receiver_is_lost_widens_the_bound() -> No
     before = site.bounds[-1][1]
     site.link.conditions = LinkConditions(delay_ns=53_000.0, asymmetry_ns=ASYMMETRY_NS + 3000.0, jitter_ns=300.0)
     site.run(300, gnss=False)
-    (changed,) = site.world.events_of(PathChanged)
+    (changed,) = site.world.events_of(AssistedPathChanged)
     assert abs(changed.mean_delay_ns - changed.learnt_delay_ns - 3000) < 300
     assert site.bounds[-1][1] > before + 2500
     error, bound = site.bounds[-1]
