@@ -1,8 +1,8 @@
 """For one clock: which instance may steer it, and what the clock is worth while it does.
 
 Exactly one steers a clock: an instance, a source of pulses, or a follower of another clock. It is the first of the
-candidates, in the order of the configuration, whose measurements come; the others measure only. One that falls
-silent gives way.
+candidates, in the order of the configuration or of quality, whose measurements come; the others measure only. One that
+falls silent gives way.
 
 What does not live here: servos (they only see samples that were let through) and clocks.
 """
@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from enum import Enum, auto
+from typing import Literal, TypeAlias
 
 from ptpstack.arbiter.clock_state import ClockState
 from ptpstack.arbiter.events import (
@@ -23,7 +24,7 @@ from ptpstack.arbiter.events import (
 from ptpstack.arbiter.majority_watch import MajorityWatch
 from ptpstack.arbiter.new_time import NewTime
 from ptpstack.arbiter.sanity import implausible, is_timescale_mismatch
-from ptpstack.engine.outputs import Measurement
+from ptpstack.engine.outputs import GrandmasterRank, Measurement
 from ptpstack.events import Event
 from ptpstack.gptp.hot_standby import HotStandbySystem
 from ptpstack.servo.interface import ServoState
@@ -41,6 +42,8 @@ SILENCE_INTERVALS = 8
 SILENCE_MIN: TimeInterval = 2 * SECOND
 """An instance counts as silent after this many Sync intervals, at least 2 s, without a usable measurement."""
 
+Order: TypeAlias = Literal["configuration", "quality"]
+
 
 class Verdict(Enum):
     """What a measurement is good for."""
@@ -57,6 +60,8 @@ class ClockArbiter:
     *watch*: who compares what steers with a majority of others. *hot_standby*: two of the candidates, of which the
     second takes over as soon as the first one's Syncs are overdue. *new_time*: what a clock does that meets another
     timescale or grandmaster. *return_after*: how long a preferred one must measure before it takes the clock back.
+    *order*: by ``quality`` those that tell their grandmaster's rank change places among themselves, the best one first;
+    a hot standby has its own order.
     """
 
     def __init__(
@@ -69,10 +74,15 @@ class ClockArbiter:
         hot_standby: HotStandbySystem | None = None,
         new_time: NewTime | None = None,
         return_after: TimeInterval = 0,
+        order: Order = "configuration",
     ) -> None:
         self.clock = clock
         self.new_time = new_time or NewTime(clock)
         self._return_after = 0 if hot_standby is not None else return_after
+        self._by_quality = order == "quality" and hot_standby is None
+        self._ranks: dict[str, GrandmasterRank] = {}
+        self._ranked_since: MonotonicTime | None = None
+        """Since when the order by rank is what it is."""
         self._measures_since: dict[str, MonotonicTime] = {}
         self._candidates = tuple(candidates)
         self._refuses_timescale_mismatch = refuses_timescale_mismatch
@@ -125,10 +135,28 @@ class ClockArbiter:
             events += self.hot_standby.take(instance, measurement, now)
         if instance not in self._silent_after:
             self._measures_since[instance] = now
+        if self._by_quality:
+            self._rank(instance, measurement.rank, now)
         self._silent_after[instance] = now + self._silence(instance, measurement)
-        if instance != self.writer or instance != self._candidates[0] or self.is_refused(instance):
+        is_first = instance == self._candidates[0] and not self._by_quality
+        if instance != self.writer or not is_first or self.is_refused(instance):
             events += self._choose(now)
         return Verdict.STEER if self.writer == instance else Verdict.MEASURE, events
+
+    def _rank(self, name: str, rank: GrandmasterRank | None, now: MonotonicTime) -> None:
+        if rank is None or self._ranks.get(name) == rank:
+            return
+        before = self._in_order(self._candidates)
+        self._ranks[name] = rank
+        if self._in_order(self._candidates) != before:
+            self._ranked_since = now
+
+    def _in_order(self, heard: Sequence[str]) -> list[str]:
+        """Return *heard* with those of a rank sorted by it, in the places that they have together."""
+        if not self._by_quality:
+            return [*heard]
+        ranked = iter(sorted((name for name in heard if name in self._ranks), key=self._ranks.__getitem__))
+        return [next(ranked) if name in self._ranks else name for name in heard]
 
     def _silence(self, instance: str, measurement: Measurement) -> TimeInterval:
         interval = interval_from_log2_seconds(measurement.log_sync_interval)
@@ -186,7 +214,7 @@ class ClockArbiter:
         return self._become(ClockState.FREE_RUNNING if self.writer is None else ClockState.ACQUIRING, rule)
 
     def _choose(self, now: MonotonicTime) -> list[Event]:
-        heard = [name for name in self._candidates if self._silent_after.get(name, now) > now]
+        heard = self._in_order([name for name in self._candidates if self._silent_after.get(name, now) > now])
         writer = next((name for name in heard if not self.is_refused(name) and self._may_take(name, heard, now)), None)
         if writer == self.writer:
             return []
@@ -197,22 +225,42 @@ class ClockArbiter:
             self.rule = f"no usable measurement of {previous}, and no other has one"
         elif len(self._candidates) == 1:
             self.rule = "nothing else may steer this clock"
+        elif better := self._better(writer, previous, heard):
+            self.rule = better
         elif previous is None:
             self.rule = "it is the first of the configuration that measures"
         elif previous in heard:
-            self.rule = f"it measures again and stands before {previous}" + (
-                f", for {interval_to_seconds(self._return_after):g} s without a break" if self._return_after else ""
-            )
+            self.rule = f"it measures again and stands before {previous}{self._for_long_enough}"
         else:
             self.rule = f"{previous} fell silent"
         return [WriterChosen(clock=self.clock, writer=writer, previous=previous, rule=self.rule)]
+
+    @property
+    def _for_long_enough(self) -> str:
+        return f", for {interval_to_seconds(self._return_after):g} s without a break" if self._return_after else ""
+
+    def _better(self, writer: str, previous: str | None, heard: Sequence[str]) -> str:
+        """Return the rule if *writer* is chosen by the rank of its grandmaster."""
+        rank = self._ranks.get(writer)
+        if rank is None:
+            return ""
+        if previous is None:
+            ranked = [name for name in heard if name in self._ranks]
+            return f"its grandmaster is the best of {len(ranked)} that are measured: {rank}" if len(ranked) > 1 else ""
+        if previous not in heard or previous not in self._ranks or rank == self._ranks[previous]:
+            return ""
+        than = f"is better than that of {previous} ({self._ranks[previous]})"
+        return f"its grandmaster ({rank}) {than}{self._for_long_enough}"
 
     def _may_take(self, name: str, heard: Sequence[str], now: MonotonicTime) -> bool:
         """Whether *name* measures for long enough to take the clock from what keeps it well."""
         writer = self.writer
         if name == writer or self.state is not ClockState.LOCKED or writer not in heard or self.is_refused(writer):
             return True
-        return now - self._measures_since.get(name, now) >= self._return_after
+        since = self._measures_since.get(name, now)
+        if self._ranked_since is not None:
+            since = max(since, self._ranked_since)
+        return now - since >= self._return_after
 
     def _become(self, state: ClockState, rule: str) -> list[Event]:
         if state is self.state:

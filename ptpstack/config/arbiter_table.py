@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from msgspec import Meta
+from msgspec import UNSET, Meta, UnsetType
 
 from ptpstack.config.table import Table
 
@@ -12,9 +12,22 @@ from ptpstack.config.table import Table
 class Arbiter(Table, frozen=True):
     """Who may steer a clock when, and what a clock does that meets another time.
 
-    The order is that of the file (docs/arbiter.md); `[ntp]` `watch` and `refuse_departed` add agreement to it.
+    A source of pulses stands first, then the instances in this order, then NTP (docs/arbiter.md); `[ntp]` `watch` and
+    `refuse_departed` add agreement to it.
     """
 
+    order: (
+        Annotated[
+            Literal["configuration", "quality"],
+            Meta(
+                description=(
+                    "Lets several instances of one port steer one clock: the first of the file that measures, or the "
+                    "one whose grandmaster is better (clockClass, clockAccuracy, stepsRemoved). Unset: only one may."
+                )
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
     return_after_s: Annotated[
         float,
         Meta(

@@ -217,13 +217,29 @@ def _between(first: Instance, second: Instance, first_name: str, path: Path, sou
     """Two instances may share a clock only when at most one steers it."""
     if not (steers(first) and steers(second)) or _stand_in_for_each_other(first_name, str(path[-1]), source):
         return
-    if shared := sorted(clocks_of(first) & clocks_of(second)):
+    shared = sorted(clocks_of(first) & clocks_of(second))
+    if not shared:
+        return
+    if not _is_ordered(source):
         yield source.problem(
             (*path, "clock"),
             f"instance {first_name} steers the same clock",
             why=shared[0],
-            next_step="set free_running = true in one of them, give each its own clock, or see [hot_standby]",
+            next_step="set free_running = true in one, give each its own clock, or write [arbiter] order",
         )
+    elif max(len(first.port), len(second.port)) > 1:
+        yield source.problem(
+            (*path, "clock"),
+            f"instance {first_name} steers the same clock, and one of the two has several ports",
+            why="it would announce its own grandmaster while the clock follows the other's",
+            next_step="give each one port, or set free_running = true in one",
+        )
+
+
+def _is_ordered(source: Source) -> bool:
+    """Whether `[arbiter]` says who of several instances steers a clock."""
+    table = source.table.get("arbiter")
+    return isinstance(table, dict) and "order" in table
 
 
 def _stand_in_for_each_other(first_name: str, second_name: str, source: Source) -> bool:

@@ -14,7 +14,7 @@ from ptpstack.core.events import SynchronizationLost
 from ptpstack.core.signal_fail import SignalFails
 from ptpstack.core.sync_receiver import SyncPoint, SyncReceiver
 from ptpstack.core.timers import Timer
-from ptpstack.engine.outputs import Measurement
+from ptpstack.engine.outputs import GrandmasterRank, Measurement
 from ptpstack.engine.port_state import PortState
 from ptpstack.time import (
     SECOND,
@@ -120,8 +120,14 @@ class Slave:
                 grandmaster_identity=data_sets.parent_ds.grandmaster_identity,
                 ptp_timescale=data_sets.time_properties_ds.ptp_timescale,
                 time_traceable=data_sets.time_properties_ds.time_traceable,
+                rank=self._rank(),
             )
         )
+
+    def _rank(self) -> GrandmasterRank:
+        data_sets = self._context.data_sets
+        quality = data_sets.parent_ds.grandmaster_clock_quality
+        return GrandmasterRank(quality.clock_class, quality.clock_accuracy, data_sets.current_ds.steps_removed)
 
     @property
     def lacks_delay(self) -> bool:

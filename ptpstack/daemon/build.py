@@ -111,6 +111,7 @@ def build(config: Config, resolved: Sequence[ResolvedInstance], loop: Loop, reco
                 new_time=NewTime(clock.name, _new_time(config)),
                 return_after=interval_from_seconds(config.arbiter.return_after_s),
                 hot_standby=hot_standby(config.hot_standby, steering),
+                order=config.arbiter.order or "configuration",
             ),
             ClockCheck(config.servo.sanity_freq_limit_ppb),
             kept=kept,

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 from enum import Enum
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import msgspec
 
@@ -43,12 +43,24 @@ class Send(msgspec.Struct):
     address: Hashable = None
 
 
+class GrandmasterRank(NamedTuple):
+    """How good a grandmaster says it is, and how far away it is: the less, the better, from the first field on."""
+
+    clock_class: int
+    clock_accuracy: int
+    steps_removed: int
+
+    def __str__(self) -> str:
+        quality = f"clockClass {self.clock_class}, clockAccuracy {self.clock_accuracy:#04x}"
+        return f"{quality}, stepsRemoved {self.steps_removed}"
+
+
 class Measurement(msgspec.Struct, kw_only=True):
     """One corrected Sync of the parent, with the path delay known when it came.
 
     ``offset_from_master`` is local − master; ``t1`` includes correctionField, latencies and asymmetry
-    (IEEE 1588-2019 11.2). ``t3``/``t4`` are those of the newest complete E2E exchange. The last three are what the
-    grandmaster announces (8.2.3, 8.2.4).
+    (IEEE 1588-2019 11.2). ``t3``/``t4`` are those of the newest complete E2E exchange. The last four are what the
+    grandmaster announces (8.2.2 to 8.2.4).
     """
 
     port_number: int
@@ -65,6 +77,7 @@ class Measurement(msgspec.Struct, kw_only=True):
     ptp_timescale: bool | None = None
     """Whether that is TAI (true), or an arbitrary timescale (false); None: nobody tells."""
     time_traceable: bool | None = None
+    rank: GrandmasterRank | None = None
 
 
 class UnicastBatch(msgspec.Struct):

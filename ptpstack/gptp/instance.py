@@ -10,7 +10,7 @@ from collections.abc import Callable, Hashable, Mapping, Sequence
 
 from ptpstack.engine.delay_filter import DelayFilter
 from ptpstack.engine.events import LocalQualityChanged, PortStateChanged
-from ptpstack.engine.outputs import Measurement, Output
+from ptpstack.engine.outputs import GrandmasterRank, Measurement, Output
 from ptpstack.engine.port_state import PortState
 from ptpstack.engine.time_properties import TimeProperties
 from ptpstack.gptp.clock_master_sync_offset import ClockMasterSyncOffset
@@ -372,6 +372,9 @@ class GptpInstance:
 
     def _measured(self, measurement: Measurement, now: MonotonicTime) -> None:
         self._last_measurement = measurement
+        priority = self._variables.gm_priority
+        quality = priority.root.clock_quality
+        measurement.rank = GrandmasterRank(quality.clock_class, quality.clock_accuracy, priority.steps_removed)
         self._outputs.append(measurement)
         self._clock_master_offset.sync_receipt_time(now)
 

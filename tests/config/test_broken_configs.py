@@ -292,8 +292,24 @@ BROKEN = [
         + SECOND.replace("domain_number = 0", 'clock = "/dev/ptp0"').replace("eth0", "eth1"),
         (
             "ptp.toml:7: instance.second.clock: instance main steers the same clock (/dev/ptp0)",
-            "set free_running = true in one of them, give each its own clock, or see [hot_standby]",
+            "set free_running = true in one, give each its own clock, or write [arbiter] order",
         ),
+    ),
+    Broken(
+        "two instances in order on one clock, and one of them is a boundary clock",
+        '[arbiter]\norder = "quality"\n'
+        + GOOD
+        + '[[instance.main.port]]\ninterface = "eth1"\n'
+        + SECOND.replace("domain_number = 0", "domain_number = 1"),
+        (
+            "instance.second.clock: instance main steers the same clock, and one of the two has several ports",
+            "it would announce its own grandmaster while the clock follows the other's",
+        ),
+    ),
+    Broken(
+        "an order that is none",
+        '[arbiter]\norder = "best"\n' + GOOD,
+        ("arbiter.order",),
     ),
     Broken(
         "two instances steer the clock of one interface",
