@@ -28,7 +28,7 @@ CASES = {
     "slave": "a slave on software stamps: true offset and time to lock",
     "boundary": "boundary and transparent clocks, against the truth, in the VM and simulated (minutes a round)",
     "ntp_client": "NTP clients: memory, CPU, and how well each knows the time (some four minutes a round)",
-    "gptp": "a chain of seven hops of gPTP, and one relay, against the truth, in the VM (minutes a round)",
+    "gptp": "gPTP against the truth, in the VM: seven hops, one relay, hot standby, a car's link (minutes a round)",
     "hardware": "hardware stamps on the virtual NIC, against the truth (a quarter of an hour a round; not by default)",
 }
 QUICK = ["codec", "start", "serve", "follow", "slave"]

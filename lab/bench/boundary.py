@@ -45,7 +45,7 @@ class Scenario:
     """One run in the guest: the card's wiring, what runs on its ports, and which clocks are held against which.
 
     ``observe`` names pairs of clocks, ``listen`` ports whose grandmaster is noted, ``kill`` nodes that end at
-    ``kill_at``.
+    ``kill_at``; ``turns`` are (second, knob, value), ``steps`` (second, clock, ns).
     """
 
     name: str
@@ -62,6 +62,8 @@ class Scenario:
     listen: dict[str, int] = field(default_factory=dict)
     kill: list[str] = field(default_factory=list)
     kill_at: int = 1 << 20
+    turns: list[tuple[int, str, int]] = field(default_factory=list)
+    steps: list[tuple[int, int, int]] = field(default_factory=list)
 
 
 class Wiring:

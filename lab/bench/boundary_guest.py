@@ -79,6 +79,7 @@ def main(arguments: list[str], run: RunNode | None = None) -> int:
     nodes = {node["name"]: (run or run_node)(node, scenario["mechanism"]) for node in scenario["nodes"]}
     nodes |= {f"{node['name']} phc2sys": keep_cards(node) for node in scenario["nodes"] if is_jbod(node)}
     tracks: dict[str, list[float]] = {name: [] for name in scenario["observe"]}
+    rates: dict[str, list[float]] = {name: [] for name in scenario["observe"]}
     grandmasters: dict[str, list[tuple[float, str]]] = {name: [] for name in scenario["listen"]}
     sockets = {name: event_socket(port) for name, port in scenario["listen"].items()}
     kill_at = scenario["kill_at"] * SAMPLES_PER_S
@@ -87,9 +88,11 @@ def main(arguments: list[str], run: RunNode | None = None) -> int:
         clocks = read_truth().clocks
         for name, (clock, reference) in scenario["observe"].items():
             tracks[name].append(clocks[clock].minus_ns(clocks[reference]))
+            rates[name].append(clocks[clock].frequency_error_ppb)
         if number == kill_at:
             for name in scenario["kill"]:
                 nodes[name].kill()
+        change_world(scenario, number)
         for name, listening in sockets.items():
             hear(listening, number / SAMPLES_PER_S, grandmasters[name])
 
@@ -100,7 +103,8 @@ def main(arguments: list[str], run: RunNode | None = None) -> int:
     for process in nodes.values():
         process.terminate()
         process.wait()
-    answer = {"tracks": tracks, "grandmasters": grandmasters, "logs": {name: log_of(name)[-2000:] for name in nodes}}
+    logs = {name: log_of(name)[-2000:] for name in nodes}
+    answer = {"tracks": tracks, "rates": rates, "grandmasters": grandmasters, "logs": logs}
     Path(os.environ["RESULTS"], f"{scenario['name']}.json").write_text(json.dumps(answer))
     return 1 if ended else 0
 
@@ -120,6 +124,17 @@ def load_card(scenario: dict[str, Any]) -> None:
         set_knob(f"clock{number}/error_ppb", error_ppb)
         set_knob(f"clock{number}/walk_ppt", scenario["walk_ppt"] if error_ppb else 0)  # a grandmaster's is perfect
     set_grandmasters_alike(scenario["grandmaster_clocks"])
+
+
+def change_world(scenario: dict[str, Any], number: int) -> None:
+    """Turn the knobs and step the clocks that are due at this sample."""
+    for at_s, knob, value in scenario["turns"]:
+        if number == at_s * SAMPLES_PER_S:
+            set_knob(knob, value)
+    for at_s, clock, step_ns in scenario["steps"]:
+        if number == at_s * SAMPLES_PER_S:
+            with closing(Phc(read_truth().clocks[clock].device)) as phc:
+                phc.step(step_ns * NANOSECOND)
 
 
 def set_grandmasters_alike(clocks: list[int]) -> None:
