@@ -90,6 +90,8 @@ def check_the_system_clock_is_kept_on_a_hardware_clock_no_worse_than_by_phc2sys(
         type = "system"
         follows = "nic"
         log_interval = -3
+        [leap_seconds]
+        file = ""
     """
     with daemon(follow) as ours_daemon:
         ours = say("ptpstack", settled(lambda: system_offset_ns(0)))
