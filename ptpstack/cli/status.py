@@ -138,7 +138,7 @@ def _trusted_line(trust: dict[str, Any]) -> str:
     if trust["trusted_since"]:
         return f"system clock: trusted since {trust['trusted_since']}, by {trust['trusted_by']}"
     floor = f"it is {trust['floor']} at least ({trust['floor_by']})"
-    return f"system clock: not known to be right: {trust['why_not']}; {floor}"
+    return f"system clock: not known to be right: {trust['why_not']}; {trust['reads'] or floor}"
 
 
 def _transparent_clock(name: str, clock: dict[str, Any]) -> Iterator[str]:

@@ -10,6 +10,7 @@ from typing import Any
 from hw.soft_clock import SoftClock
 from ptpstack import __version__
 from ptpstack.arbiter.clock_state import ClockState
+from ptpstack.config.clock_rules import SYSTEM
 from ptpstack.config.ntp_rules import NTP
 from ptpstack.core.port import Port
 from ptpstack.daemon.clock_driver import ClockDriver
@@ -211,13 +212,21 @@ def _time(plant: Plant, word: str, driver: ClockDriver) -> dict[str, Any]:
     return answer
 
 
+def _why(plant: Plant, word: str, driver: ClockDriver) -> str:
+    """Return why who steers the clock does; for a system clock that nobody has set, whose time it shows as well."""
+    rule = driver.arbiter.rule
+    if word != SYSTEM or driver.arbiter.writer is not None or plant.trust is None:
+        return rule
+    return "; ".join(filter(None, (rule, plant.trust.what_it_reads())))
+
+
 def _clock(plant: Plant, word: str, driver: ClockDriver) -> dict[str, Any]:
     sample = driver.last_sample
     state: dict[str, Any] = {
         "name": driver.clock.name,
         "state": driver.arbiter.state.label,
         "writer": driver.arbiter.writer,
-        "why": driver.arbiter.rule,
+        "why": _why(plant, word, driver),
         "servo_state": driver.servo_state.name,
         "frequency_ppb": driver.frequency_ppb,
         "offset_ns": sample and sample.offset_ns,

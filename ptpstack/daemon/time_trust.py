@@ -100,6 +100,8 @@ class TimeTrust:
         self.floor = _floor(self._saved, files) if has_floor else Floor(0, "none is asked for")
         self.trusted_since_s: float | None = None
         self.trusted_by = ""
+        self._put_on_floor_at_s: float | None = None
+        """On the monotonic clock; None: it never was, or something has set the clock since."""
         self._began = now_s() - monotonic_s()
         self.unset_why = self._why_unset(rtc)
         """Why the clock is not to be believed at the start; empty when it may be."""
@@ -113,6 +115,7 @@ class TimeTrust:
         if behind_s > 0 and step is not None:
             before = _text(self._now_s())
             step(behind_s)
+            self._put_on_floor_at_s = self._monotonic_s()
             events.append(SystemClockSet(from_utc=before, to_utc=_text(self.floor.utc_s), why=self.floor.why))
         if self.unset_why:
             events.append(TimeUntrusted(floor=_text(self.floor.utc_s), why=self.unset_why))
@@ -138,12 +141,20 @@ class TimeTrust:
             return []
         if not locked or self.trusted_since_s is not None:
             return []
+        self._put_on_floor_at_s = None
         now_s = self._now_s()
         behind_s = now_s - self._monotonic_s() - self._began
         self._began += behind_s
         self.trusted_since_s, self.trusted_by = now_s, by
         self.save()
         return [TimeTrusted(by=by, log_was_behind_s=behind_s)]
+
+    def what_it_reads(self) -> str:
+        """Return where the time of a clock comes from that nothing but the floor has set, and its age; else ""."""
+        if self._put_on_floor_at_s is None or self._kernel_says_kept():
+            return ""
+        age_s = self._monotonic_s() - self._put_on_floor_at_s
+        return f"its time is {_text(self.floor.utc_s)} ({self.floor.why}), counted on for {age_s:.0f} s by itself"
 
     def save(self) -> None:
         """Keep the time for the next start, while it is trusted. Raises ``OSError``."""
@@ -164,6 +175,7 @@ class TimeTrust:
             "why_not": self._why_not(),
             "floor": _text(self.floor.utc_s),
             "floor_by": self.floor.why,
+            "reads": self.what_it_reads() or None,
         }
 
     def _why_not(self) -> str:

@@ -87,6 +87,25 @@ def test_a_clock_in_the_past_is_put_on_the_floor_and_both_are_told(tmp_path: Pat
     assert "1970-01-01T00:00:10Z, which has been" in str(untrusted)
 
 
+def test_a_clock_that_only_the_floor_has_set_says_whose_time_it_shows_and_how_old_that_is(tmp_path: Path) -> None:
+    machine = Machine(tmp_path, now_s=10.0, rtc=False)
+    (tmp_path / "state").mkdir()
+    (tmp_path / "state" / "time").write_text("")
+    os.utime(tmp_path / "state" / "time", (NOW_S, NOW_S))
+    trust = machine.started()
+    assert trust.what_it_reads() == ""
+    trust.start(machine.step)
+    machine.run(12.0)
+    told = "its time is 2096-10-02T07:06:40Z (this program knew the time then), counted on for 12 s by itself"
+    assert trust.what_it_reads() == trust.as_dict()["reads"] == told
+    machine.kept = True
+    assert trust.what_it_reads() == ""  # another program has set it
+    machine.kept = False
+    trust.clock_became(locked=True, lost=False, by="main")
+    trust.clock_became(locked=False, lost=True, by="main")
+    assert trust.as_dict()["reads"] is None
+
+
 def test_a_clock_that_is_not_ours_stays_where_it_is(tmp_path: Path) -> None:
     machine = Machine(tmp_path, now_s=10.0)
     machine.file("os-release", NOW_S)
