@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable
-from dataclasses import dataclass
 from enum import Enum
 
 from ntp.client import packet_tests
@@ -26,16 +25,16 @@ from ntp.client.events import (
     SourceUnreachable,
     reference_name,
 )
+from ntp.client.exchange import Exchange, instants_of, not_possible, sample_of
 from ntp.client.outputs import Output, Send
 from ntp.client.packet_tests import Rejected
 from ntp.client.poll import Poll
-from ntp.client.sample import Instants, Sample, StampSource
+from ntp.client.sample import Sample, StampSource
 from ntp.client.samples import Estimate, Samples
 from ntp.client.settings import AssociationSettings
 from ntp.wire.packet import Leap, Packet, decode, encode
-from ntp.wire.timestamp import interval_from_log2, interval_from_short, utc_from_ntp
 from ptpstack.errors import WireError
-from ptpstack.time import MILLISECOND, SECOND, MonotonicTime, TimeInterval, UtcTime, interval_to_seconds
+from ptpstack.time import MILLISECOND, MonotonicTime, TimeInterval, UtcTime, interval_to_seconds
 
 BURST_LENGTH = 6
 """Requests of a burst, at most: as many good samples end it."""
@@ -44,7 +43,6 @@ BURST_ENOUGH = 4
 STAMP_WAIT: TimeInterval = 20 * MILLISECOND
 """How long a reply waits for the stamp of its request, which may come after it."""
 
-MAX_SERVER_INTERVAL: TimeInterval = 4 * SECOND
 MOST_DELAYED = 4
 """So many late replies in a row are a path that has become longer."""
 
@@ -58,21 +56,6 @@ class AssociationState(Enum):
     IDLE = "not started"
     ACTIVE = "asked"
     STOPPED = "the server sent us away"
-
-
-@dataclass(slots=True)
-class _Exchange:
-    """A request and what is known of it so far."""
-
-    context: int
-    transmit_cookie: int
-    receive_cookie: int
-    t1: UtcTime | None = None
-    t1_stamps: StampSource | None = None
-    reply: Packet | None = None
-    t4: UtcTime | None = None
-    t4_stamps: StampSource | None = None
-    deadline: MonotonicTime | None = None
 
 
 class Association:
@@ -100,8 +83,8 @@ class Association:
         self.rejected: Counter[Rejected] = Counter()
         self.own_reference_ids: Collection[bytes] = ()
         self._random_bits = random_bits
-        self._open: _Exchange | None = None
-        self._previous: _Exchange | None = None
+        self._open: Exchange | None = None
+        self._previous: Exchange | None = None
         self._burst_left = 0
         self._burst_good = 0
         self._next_request: MonotonicTime | None = None
@@ -184,7 +167,8 @@ class Association:
                 self._previous.t1, self._previous.t1_stamps = instant, stamps
             return []
         exchange.t1, exchange.t1_stamps = instant, stamps
-        return self._finish(exchange, now) if exchange.reply is not None and self._has_good_stamp(exchange) else []
+        is_complete = exchange.reply is not None and exchange.has_stamp_by(self.settings.stamps)
+        return self._finish(exchange, now) if is_complete else []
 
     def receive(self, octets: bytes, instant: UtcTime, stamps: StampSource, now: MonotonicTime) -> list[Output]:
         """Take in what came to the port of the open request at *instant*."""
@@ -205,7 +189,7 @@ class Association:
             return self._reject(reason)
         exchange.reply, exchange.t4, exchange.t4_stamps = reply, instant, stamps
         outputs = self._answered(reply)
-        if self._is_interleaved(exchange) or self._has_good_stamp(exchange):
+        if exchange.is_interleaved or exchange.has_stamp_by(self.settings.stamps):
             return outputs + self._finish(exchange, now)
         exchange.deadline = now + STAMP_WAIT
         return outputs
@@ -217,10 +201,8 @@ class Association:
     def clock_stepped(self, delta: TimeInterval) -> None:
         """Take in that the local clock was moved by *delta*: everything known moves along, the open request is void."""
         self.samples.clock_stepped(delta)
-        previous = self._previous
-        if previous is not None and previous.t1 is not None and previous.t4 is not None:
-            previous.t1 += delta
-            previous.t4 += delta
+        if self._previous is not None:
+            self._previous.moved(delta)
         if self._open is not None:
             self.rejected[Rejected.CLOCK_MOVED] += 1
             self._open = None
@@ -229,10 +211,8 @@ class Association:
         """Take in that the local clock runs *change_ppb* faster from *local* on."""
         self.samples.frequency_changed(change_ppb, local)
         previous = self._previous
-        if previous is not None and previous.t1 is not None and previous.t4 is not None:
-            shift = round((local - previous.t4) * change_ppb * 1e-9)
-            previous.t1 -= shift
-            previous.t4 -= shift
+        if previous is not None and previous.t4 is not None:
+            previous.moved(-round((local - previous.t4) * change_ppb * 1e-9))
 
     # ---- requests
 
@@ -254,7 +234,7 @@ class Association:
         self._burst_left = max(self._burst_left - 1, 0)
         self._next_request = now + self.poll.next_interval(burst=self._burst_left > 0)
         self.requests += 1
-        exchange = _Exchange(self.requests, self._cookie(), 0)
+        exchange = Exchange(self.requests, self._cookie(), 0)
         request = Packet(version=self.settings.version, precision=_REQUEST_PRECISION)
         request.transmit_timestamp = exchange.transmit_cookie
         if self.settings.interleaved and self._previous is not None and self._previous.reply is not None:
@@ -296,60 +276,22 @@ class Association:
         name = reference_name(reply.reference_id, reply.stratum)
         return [SourceReachable(source=self.settings.name, stratum=reply.stratum, reference_id=name)]
 
-    def _is_interleaved(self, exchange: _Exchange) -> bool:
-        assert exchange.reply is not None
-        return bool(exchange.receive_cookie) and exchange.reply.origin_timestamp == exchange.receive_cookie
-
-    def _has_good_stamp(self, exchange: _Exchange) -> bool:
-        return exchange.t1 is not None and (
-            exchange.t1_stamps is self.settings.stamps or self.settings.stamps is StampSource.DAEMON
-        )
-
-    def _finish(self, exchange: _Exchange, now: MonotonicTime) -> list[Output]:
+    def _finish(self, exchange: Exchange, now: MonotonicTime) -> list[Output]:
         """Make a sample of a complete exchange: of this one, or of the one before it when interleaved."""
         self._open, previous, self._previous = None, self._previous, exchange
         assert exchange.reply is not None
-        interleaved = self._is_interleaved(exchange)
-        measured = previous if interleaved else exchange
-        if measured is None or measured.reply is None or measured.t1 is None or measured.t4 is None:
+        measured = previous if exchange.is_interleaved else exchange
+        instants = instants_of(measured, exchange.reply) if measured else None
+        if measured is None or instants is None:
             return self._reject(Rejected.NO_STAMP)
-        t2 = utc_from_ntp(measured.reply.receive_timestamp, measured.t4)
-        t3 = utc_from_ntp(exchange.reply.transmit_timestamp, measured.t4)
-        instants = Instants(t1=measured.t1, t2=t2, t3=t3, t4=measured.t4)
-        stamps = max(
-            (source for source in (measured.t1_stamps, measured.t4_stamps) if source), key=lambda source: source.error
-        )
-        sample = self._sample(instants, exchange.reply, stamps, now, interleaved=interleaved)
-        if reason := self._not_plausible(instants, sample):
+        sample = sample_of(exchange, measured, instants, now, self.settings.offset_correction)
+        reason = not_possible(instants, sample, self.settings.max_delay) or self._is_delayed(sample)
+        if reason:
             self.poll.bad_reply()
             return self._reject(reason)
         return self._accept(sample)
 
-    def _sample(
-        self, instants: Instants, reply: Packet, stamps: StampSource, now: MonotonicTime, *, interleaved: bool
-    ) -> Sample:
-        precision = interval_from_log2(max(min(reply.precision, 0), -30))
-        delay = max(instants.delay, precision)
-        dispersion = precision + stamps.error + (instants.t4 - instants.t1) // 1_000_000  # 1 ppm while on the way
-        return Sample(
-            local=instants.middle,
-            at=now,
-            offset=instants.offset + self.settings.offset_correction,
-            delay=delay,
-            dispersion=dispersion,
-            root_delay=interval_from_short(reply.root_delay) + delay,
-            root_dispersion=interval_from_short(reply.root_dispersion) + dispersion,
-            interleaved=interleaved,
-            stamps=stamps,
-        )
-
-    def _not_plausible(self, instants: Instants, sample: Sample) -> Rejected | None:
-        if instants.t3 < instants.t2:
-            return Rejected.TURNED_BACK
-        if instants.t3 - instants.t2 > MAX_SERVER_INTERVAL:
-            return Rejected.KEPT_TOO_LONG
-        if sample.delay - sample.dispersion > self.settings.max_delay:
-            return Rejected.DELAY_TOO_LONG
+    def _is_delayed(self, sample: Sample) -> Rejected | None:
         if self.samples.is_delayed(sample) and self._delayed_in_a_row < MOST_DELAYED:
             self._delayed_in_a_row += 1
             return Rejected.DELAYED

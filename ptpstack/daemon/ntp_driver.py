@@ -1,26 +1,23 @@
-"""NTP servers and the clock that is kept by them: sockets, names, and measurements for the arbiter. No protocol rule.
+"""NTP servers and the clock that is kept by them: names, and measurements for the arbiter. No protocol rule.
 
-What lives here: wiring. What does not: when and what to ask, and whom to believe (``ntp``), and what follows for the
-clock (``clock_driver.py``).
+What lives here: wiring. What does not: when and what to ask, and whom to believe (``ntp``), the sockets of
+requests (``ntp_requests.py``), and what follows for the clock (``clock_driver.py``).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
-from functools import partial
 from random import SystemRandom
 from typing import TYPE_CHECKING, Any
 
-from hw.timestamping import Timestamping
 from ntp.client.association import Association
 from ntp.client.outputs import Output, Send
-from ntp.client.sample import Sample, StampSource
+from ntp.client.sample import Sample
 from ntp.client.settings import AssociationSettings
 from ntp.ensemble import ClockFoundElsewhere, Ensemble, SourceOptions
 from ntp.resolver import Resolved
 from ntp.selection import Selection
-from ntp.transport import Address, ClientSocket, NotSentError, StampKeeper
+from ntp.transport import Address, ClientSocket
 from ntp.wire.packet import Leap
 from ptpstack.config.ntp_rules import NTP
 from ptpstack.config.ntp_table import NtpSource
@@ -29,6 +26,7 @@ from ptpstack.daemon.events import ClockFailed
 from ptpstack.daemon.loop import Loop, monotonic_now
 from ptpstack.daemon.ntp_measurement import measurement_of
 from ptpstack.daemon.ntp_memory import NtpMemory
+from ptpstack.daemon.ntp_requests import NtpRequests
 from ptpstack.daemon.ntp_source import Names, NtpSourceState, SourceResolved
 from ptpstack.daemon.ntp_status import association_dict, ensemble_dict
 from ptpstack.daemon.reference_inputs import Reference, inputs_of
@@ -54,15 +52,6 @@ SAVE_EVERY: TimeInterval = 3600 * SECOND
 
 CHANCE = SystemRandom()
 _CHANGES_S = {Leap.INSERT: 1, Leap.DELETE: -1}
-
-
-@dataclass(slots=True)
-class _Request:
-    """The socket of an association's open request."""
-
-    socket: ClientSocket
-    context: int
-    has_stamp: bool = False
 
 
 class NtpDriver:
@@ -97,11 +86,18 @@ class NtpDriver:
         self._driver = driver
         self._sources = list(sources)
         self._settings_of = settings_of
-        self._open_socket = open_socket
         self.names = names
         self._loop = loop
         self._recorder = recorder
-        self._requests: dict[str, _Request] = {}
+        self._requests = NtpRequests(
+            driver,
+            self._utc,
+            open_socket,
+            carry_out=self._carry_out,
+            failed=self._failed,
+            settled=self._arm,
+            loop=loop,
+        )
         self._memory = NtpMemory(driver.kept.store, driver.clock.name)
         self._save_timer = loop.timer(self._save)
         self._timer = loop.timer(self._on_deadline)
@@ -109,7 +105,6 @@ class NtpDriver:
         self._timescale = UtcTimescale(driver, kernel_tai_offset_s)
         self._after_others = after_others
         self._started = monotonic_now()
-        self._stamp_keeper = StampKeeper()
 
     @property
     def time_properties(self) -> TimeProperties | None:
@@ -141,9 +136,7 @@ class NtpDriver:
         self._timer.close()
         self._loop.unwatch(self.names.fileno())
         self.names.close()
-        self._stamp_keeper.close()
-        for name in list(self._requests):
-            self._close_request(name)
+        self._requests.stop()
         for member in self.ensemble.members.values():
             member.stop()
         if self.references:
@@ -235,7 +228,7 @@ class NtpDriver:
         self._carry_out(name, association.start(now))
 
     def _remove(self, source: NtpSourceState, name: str) -> None:
-        self._close_request(name)
+        self._requests.close(name)
         self.ensemble.remove(name)
         del self.associations[name]
         del source.addresses[name]
@@ -261,71 +254,21 @@ class NtpDriver:
         self._judge(now)
         self._arm()
 
-    # -- requests and replies ----------------------------------------------------------------------------------
+    # -- what the associations want done ------------------------------------------------------------------------
 
     def _carry_out(self, name: str, outputs: list[Output]) -> None:
         for output in outputs:
             match output:
                 case Send():
-                    self._send(name, output)
+                    self._requests.send(name, self.associations[name], self.address_of(name), output)
                 case Sample():
                     self._measured(name)
                 case _:
                     self._recorder.record(output)
 
-    def _send(self, name: str, send: Send) -> None:
-        self._close_request(name)
-        association = self.associations[name]
-        try:
-            opened = self._open_socket(self.address_of(name))
-            request = self._requests[name] = _Request(opened, send.context)
-            departed = self._utc(self._driver.clock.time())
-            opened.send(send.octets)
-        except NotSentError as error:
-            association.refused(error.why)
-            self._close_request(name)
-            return
-        except HardwareError as error:
-            association.refused(error.why or error.what)
-            self._failed(error)
-            self._close_request(name)
-            return
-        self._loop.watch(request.socket.fileno(), partial(self._on_socket, name))
-        self._carry_out(name, association.transmitted(send.context, departed, StampSource.DAEMON, monotonic_now()))
-
-    def _on_socket(self, name: str) -> None:
-        request, association = self._requests[name], self.associations[name]
-        stamps = self._stamp_source()
-        try:
-            stamp_ns = request.socket.transmit_stamp_ns()
-            if stamp_ns is not None:
-                left = self._utc(self._driver.local_time(stamp_ns))
-                self._carry_out(name, association.transmitted(request.context, left, stamps, monotonic_now()))
-            for received in request.socket.receive():
-                if received.stamp_ns is None:
-                    came, by = self._utc(self._driver.clock.time()), StampSource.DAEMON
-                else:
-                    came, by = self._utc(self._driver.local_time(received.stamp_ns)), stamps
-                self._carry_out(name, association.receive(received.octets, came, by, monotonic_now()))
-        except NotSentError as error:
-            association.refused(error.why)
-            self._close_request(name)
-        except HardwareError as error:
-            self._failed(error)
-        self._arm()
-
-    def _close_request(self, name: str) -> None:
-        request = self._requests.pop(name, None)
-        if request is not None:
-            self._loop.unwatch(request.socket.fileno())
-            request.socket.close()
-
     def address_of(self, name: str) -> Address:
         """Return where the server *name* is."""
         return next(source.addresses[name] for source in self._sources if name in source.addresses)
-
-    def _stamp_source(self) -> StampSource:
-        return StampSource.HARDWARE if self._driver.clock.stamping is Timestamping.HARDWARE else StampSource.KERNEL
 
     # -- the clock ---------------------------------------------------------------------------------------------
 
