@@ -1,8 +1,8 @@
 """Which second a pulse began: a PPS says exactly when, and nothing of which.
 
 What lives here: the interface, and the counting of seconds between a source's statements. What does not: the sources
-(time_of_day_nmea.py, _ubx.py, _gpsd.py, _system.py), and TAI - UTC, which the caller has: none of them is trusted
-with it.
+(time_of_day_nmea.py and _ubx.py on a serial port, _gpsd.py, _system.py), and TAI - UTC, which the caller has: none of
+them is trusted with it.
 """
 
 from __future__ import annotations

@@ -5,13 +5,12 @@ RMC also says whether the receiver has a fix, which ZDA does not; NMEA is UTC, l
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
-from hw.serial_receiver import SerialPort, SerialReceiver
-from hw.time_of_day import USUAL_DELAY, PulseSecond, SecondCounter, UtcSecond, utc_second
+from hw.time_of_day import UtcSecond, utc_second
+from hw.time_of_day_serial import SerialTimeOfDay
 from ptpstack.errors import WireError
-from ptpstack.time import MonotonicTime, TimeInterval
 
 _LONGEST_LINE = 1024  # 82 by the standard, which receivers' own sentences exceed
 RANKS = {"RMC": 0, "ZDA": 1}
@@ -108,60 +107,11 @@ class NmeaSentences:
                 yield said
 
 
-class NmeaTimeOfDay:
-    """The receiver on serial *port*, reopened when it is unplugged. A :class:`~hw.time_of_day.TimeOfDay`.
+class NmeaTimeOfDay(SerialTimeOfDay[NmeaTime]):
+    """Time of day by a receiver that speaks NMEA 0183."""
 
-    *delay*: from the pulse to the end of the sentence that names its second. The default suits all from 0 to 1 s.
-    Raises ``HardwareError`` where pyserial is missing; nothing else does.
-    """
+    def _make_language(self) -> NmeaSentences:
+        return NmeaSentences()
 
-    def __init__(
-        self,
-        port: str,
-        now: MonotonicTime,
-        *,
-        baud_rate: int = 9600,
-        delay: TimeInterval = USUAL_DELAY,
-        open_port: Callable[[str, int], SerialPort] | None = None,
-    ) -> None:
-        self.name = port
-        self._receiver = SerialReceiver(port, now, baud_rate=baud_rate, open_port=open_port)
-        self._sentences = NmeaSentences()
-        self._delay = delay
-        self._counter = SecondCounter()
-        self._counter.fault = self._receiver.fault
-
-    @property
-    def dropped(self) -> int:
-        """Lines that could not be decoded."""
-        return self._sentences.dropped
-
-    @property
-    def wake_at(self) -> MonotonicTime | None:
-        """When to call ``receive`` even if nothing is readable."""
-        return self._receiver.wake_at
-
-    def fileno(self) -> int:
-        """The port's descriptor, -1 while it is closed."""
-        return self._receiver.fileno()
-
-    def receive(self, now: MonotonicTime) -> None:
-        """Read what has come; open the port again when it is time."""
-        fault, data = self._receiver.fault, self._receiver.receive(now)
-        if self._receiver.fault != fault:
-            self._counter.fault = self._receiver.fault
-            self._sentences.begin_anew()
-        for said in self._sentences.take(data):
-            self._receiver.spoke_sense()
-            if said.has_fix is not None:
-                self._counter.fault = "" if said.has_fix else "the receiver has no fix"
-            if said.second is not None:
-                self._counter.state(said.second, now, delay=self._delay, rank=RANKS[said.sentence])
-
-    def second_of(self, pulse: MonotonicTime) -> PulseSecond:
-        """Number the pulse that came about *pulse*."""
-        return self._counter.second_of(pulse)
-
-    def close(self) -> None:
-        """Close the port for good."""
-        self._receiver.close()
+    def _rank(self, said: NmeaTime) -> int:
+        return RANKS[said.sentence]

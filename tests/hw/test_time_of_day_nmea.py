@@ -213,7 +213,7 @@ def test_broken_lines_are_counted_and_passed_over(source: NmeaTimeOfDay, hear: H
 def test_noise_without_end_is_not_kept(source: NmeaTimeOfDay, hear: Hear) -> None:
     for _ in range(20):
         hear(10_000, b"U" * 3000)
-    assert len(source._sentences._line) <= 1024
+    assert len(source._language._line) <= 1024
     hear(10_300, b"\n" + zda(10))
     hear(11_300, zda(11))
     assert source.second_of(11 * SECOND).is_valid
