@@ -28,14 +28,14 @@ class AutoServo(FilterBankServo):
         super().__init__(settings or FilterBankSettings(), initial_frequency_ppb)
 
     def set_sync_interval(self, interval: TimeInterval) -> None:
-        """Adapt to samples *interval* apart; each memory goes on from the nearest one in seconds."""
+        """Adapt to samples *interval* apart; each filter goes on from the one that believed alike."""
         super().set_sync_interval(interval)
         if not self._filters:
             return
         old, new = self._filters, self._make_filters(self._filters[0])
         for one in new:
             alike = (other for other in old if bool(other.drift_wander) == bool(one.drift_wander))
-            nearest = min(alike, key=lambda other: abs(math.log(other.memory_s / one.memory_s)))
+            nearest = min(alike, key=lambda other: abs(math.log(_wandering(other) / _wandering(one))))
             one.start_over_from(nearest)
             one.loss = nearest.loss
         self._filters = new
@@ -48,10 +48,13 @@ class AutoServo(FilterBankServo):
                 one.memory_s = memory * self._interval_s
                 one.rests_after = MEMORIES_TO_REST * memory + SAMPLES_TO_REST
                 # The natural frequency of the filter's own loop is then 1/memory.
-                if drifts:
-                    one.drift_wander = self._interval_s / one.memory_s**6
-                    one.var_drift = one.drift_wander * one.memory_s
-                else:
-                    one.wander = self._interval_s / one.memory_s**4
+                one.wander = 0.0 if drifts else self._interval_s / one.memory_s**4
+                one.drift_wander = self._interval_s / one.memory_s**6 if drifts else 0.0
+                one.var_drift = one.drift_wander * one.memory_s
                 filters.append(one)
         return sorted(filters, key=lambda one: one.memory_s)
+
+
+def _wandering(one: ClockFilter) -> float:
+    """Return what a filter believes of the oscillator, which is the same however often it is looked at."""
+    return one.drift_wander or one.wander

@@ -17,6 +17,7 @@ from ptpstack.gptp.events import (
 )
 from ptpstack.gptp.link_capability import Reason
 from ptpstack.gptp.operational_intervals import SETTLED_AFTER
+from ptpstack.servo.auto import AutoServo
 from ptpstack.servo.pi import PiServo
 from ptpstack.sim.network import Link
 from ptpstack.sim.world import World
@@ -226,6 +227,19 @@ class TestCar:
         assert car.world.events_of(OperationalIntervalsChanged, car.end)
         assert port_of(car.bridge, 2).port_ds.current_log_sync_interval == 0
         assert car.world.rms_ns(car.end, last_s=10, reference=car.master) <= 100
+
+    @pytest.mark.parametrize("seed", range(1, 9))
+    def test_the_change_of_intervals_is_not_seen_in_its_clock(self, seed: int) -> None:
+        world = World(seed)
+        master = add_static(world, "AED-GM", [PortState.MASTER])
+        end = add_static(world, "AED-E", [PortState.SLAVE], frequency_error_ppm=-15.0, servo=AutoServo())
+        world.connect(master.port(), end.port(), conditions=CABLE)
+        world.start()
+        world.run(SETTLED_S)
+        assert not world.events_of(OperationalIntervalsChanged)
+        world.run(4)
+        assert world.events_of(OperationalIntervalsChanged)
+        assert world.max_ns(end, last_s=4, reference=master) <= 80
 
     def test_a_bridge_goes_on_by_what_it_had_when_its_grandmaster_is_lost(self) -> None:
         car = Car(oper_log_sync_interval=None)
