@@ -25,6 +25,8 @@ PACKAGES = {
     "libc6-dev": Path("/usr/include/stdio.h"),
     "gpsd": Path("/usr/sbin/gpsd"),
     "chrony": Path("/usr/sbin/chronyd"),
+    "ntpsec-ntpdig": Path("/usr/bin/ntpdig"),
+    "rdate": Path("/usr/sbin/rdate"),
 }
 """Each Debian package that tests call upon, with a file that shows it is there."""
 

@@ -27,7 +27,8 @@ CASES = {
     "ecu": "an automotive end station: from process start to the time, memory, CPU (a minute a round)",
     "slave": "a slave on software stamps: true offset and time to lock",
     "boundary": "boundary and transparent clocks, against the truth, in the VM and simulated (minutes a round)",
-    "ntp_client": "NTP clients: memory, CPU, and how well each knows the time (some four minutes a round)",
+    "ntp_client": "NTP clients, with NTS and without: memory and CPU (some four minutes a round)",
+    "ntp_accuracy": "NTP clients: how well each knows the time (some four minutes a round)",
     "gptp": "gPTP against the truth, in the VM: seven hops, one relay, hot standby, a car's link (minutes a round)",
     "hardware": "hardware stamps on the virtual NIC, against the truth (a quarter of an hour a round; not by default)",
 }

@@ -41,8 +41,7 @@ class NewerNtp:
         It runs without the right to touch a clock, and is made to believe that it did.
         """
         forbid = ["setpriv", "--bounding-set", "-sys_time", "--inh-caps", "-sys_time"]
-        pretend = cached("no_clock.so", [_PRETENDED_CALLS.encode()], _compile)
-        return [*forbid, "env", f"LD_PRELOAD={pretend}", *self._command("usr/bin/ntp-daemon")]
+        return [*forbid, "env", f"LD_PRELOAD={pretended_clock()}", *self._command("usr/bin/ntp-daemon")]
 
     def _command(self, program: str) -> list[str]:
         libraries = self.root / "usr/lib/x86_64-linux-gnu"
@@ -57,6 +56,11 @@ class NewerNtp:
 def newer_ntp() -> NewerNtp:
     """The tree, fetched when it is not in the cache (some 30 MB). Raises NewerDebianError where that cannot be."""
     return NewerNtp(cached("ntp", [" ".join((SUITE, *PACKAGES)).encode()], lambda target: unpack(target, PACKAGES)))
+
+
+def pretended_clock() -> Path:
+    """The library that makes a program believe it steered the clock; preload it."""
+    return cached("no_clock.so", [_PRETENDED_CALLS.encode()], _compile)
 
 
 def _compile(target: Path) -> None:
