@@ -169,10 +169,13 @@ class FilterBankServo(Discipline):
             else:
                 one.pass_over(elapsed_s)
                 refusing.append(one)
-        if len(refusing) < len(filters):
+        if best not in refusing:
             self._refused.taken()
-        elif change := self._refused.refused(int(self._local) / SECOND, best_error_ns, noise):
-            events.append(self._follow_change(change, measured_ns, best_error_ns, best))
+        else:
+            change = self._refused.refused(int(self._local) / SECOND, best_error_ns, expected / TAIL)
+            # Where a quick filter took the samples, it follows by itself what is no step.
+            if change is not None and (change.is_step or len(refusing) == len(filters)):
+                events.append(self._follow_change(change, measured_ns, best_error_ns, best))
 
     # -- belief ----------------------------------------------------------------------------------------
 

@@ -21,14 +21,13 @@ FIRST_SAMPLES = 50.0
 
 SHARE_WINDOW = 300
 FIRST_REFUSED_SHARE = 0.01
-CLEAN_SHARE = 0.003
+CLEAN_SHARE = 0.006
 """Where fewer than this are refused, two in a row are no coincidence."""
 CHANCE = 1e-6
 """Elsewhere, a run that is less probable than this is none."""
 FAR_BEYOND = 4.0
-FAR_BEYOND_NOISE = 100.0
-"""What is so many times larger than every outlier before, and than the noise, may as well be a step: queues that make
-outliers make noise."""
+FAR_BEYOND_NOISE = 5.0
+"""What is so many times larger than every outlier before, and than the noise, may as well be a step."""
 
 
 class NoiseLevel:
@@ -53,11 +52,15 @@ class NoiseLevel:
 
 
 class Change(NamedTuple):
-    """What a run of refused samples says: errors rose by *rise* in the last *elapsed_s*, or did not."""
+    """What a run of refused samples says: errors rose by *rise* in the last *elapsed_s*, or did not.
+
+    *is_step*: the last two are more alike than those of a clock with another frequency would be.
+    """
 
     samples: int
     elapsed_s: float
     rise: float | None
+    is_step: bool
 
 
 class RefusedRun:
@@ -100,7 +103,10 @@ class RefusedRun:
             return None
         first_s, first = run[-2] if bends else run[-self._agreeing]
         rise, elapsed_s = error - first, now_s - first_s
-        change = Change(self._agreeing, elapsed_s, rise if abs(rise) > tolerance and elapsed_s > 0 else None)
+        rises = abs(rise) > tolerance and elapsed_s > 0
+        before = run[-2][1]
+        is_step = not rises and 2.0 * abs(error - before) < abs(before)
+        change = Change(self._agreeing, elapsed_s, rise if rises else None, is_step)
         self.clear()
         return change
 
