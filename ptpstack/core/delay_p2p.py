@@ -30,6 +30,9 @@ from ptpstack.wire.types import PortIdentity
 ALLOWED_FAULTS = 3
 """Exchanges in a row with several responders after which the link delay no longer counts as known."""
 
+RESPONDERS_KEPT = 8
+"""Of those that answer one request; a link has one, and more than a few tell nothing more."""
+
 UNANSWERED_REPORTED = frozenset({3, 30, 300, 3000})
 
 
@@ -143,6 +146,9 @@ class PeerDelay:
         if sender in exchange.answers:
             self._context.discard(response, "late or duplicate")
             return
+        if len(exchange.answers) == RESPONDERS_KEPT:
+            self._context.discard(response, "too many answer")
+            return
         exchange.answers[sender] = Answer(response, ingress, exchange.early_follow_ups.pop(sender, None))
         self._try_measure(exchange)
 
@@ -153,6 +159,9 @@ class PeerDelay:
             return
         answer = exchange.answers.get(follow_up.source_port_identity)
         if answer is None:
+            if len(exchange.early_follow_ups) == RESPONDERS_KEPT:
+                self._context.discard(follow_up, "too many answer")
+                return
             exchange.early_follow_ups[follow_up.source_port_identity] = follow_up
             return
         answer.follow_up = follow_up

@@ -26,9 +26,7 @@ class SyncTransmitter:
 
     def __init__(self, context: PortContext) -> None:
         self._context = context
-        self._withholds = False
-
-        self._active = False
+        self._withholds = self._active = False
 
     def start(self, now: MonotonicTime) -> None:
         """Send the first Sync now, if the groups are served."""

@@ -85,34 +85,29 @@ class TransparentClock:
     def start(self, now: MonotonicTime) -> list[Output]:
         """Let every port forward."""
         for port in self.ports.values():
-            if not port.clock_problem:
-                port.open(now, "started")
+            port.is_enabled = True
+            port.follow(now, "started")
         return self._take()
 
     def stop(self, now: MonotonicTime) -> list[Output]:
         """Forward nothing more."""
         for port in self.ports.values():
-            port.shut(now, "stopped")
+            port.is_enabled = False
+            port.follow(now, "stopped")
         return self._take()
 
     def link_changed(self, port_number: int, up: bool, now: MonotonicTime) -> list[Output]:
         """Take the state of a port's link: without one a port is faulty (8.3.3)."""
         port = self.ports[port_number]
         port.link_is_up = up
-        if not up:
-            port.shut(now, "link down")
-        elif not port.clock_problem:
-            port.open(now, "link up")
+        port.follow(now, "link up" if up else "link down")
         return self._take()
 
     def set_clock_problem(self, port_number: int, problem: str, now: MonotonicTime) -> list[Output]:
         """Take why the stamps of a port's own clock compare with no other's, or that they do ("")."""
         port = self.ports[port_number]
         port.clock_problem = problem
-        if problem:
-            port.shut(now, problem)
-        elif port.link_is_up:
-            port.open(now, "its clock is near that of the others")
+        port.follow(now, problem or "its clock is near that of the others")
         return self._take()
 
     def receive(

@@ -39,6 +39,8 @@ class TransparentPort:
     ) -> None:
         self.context = PortContext(settings, data_sets, outputs, random=lambda: 0.0)  # nothing is left to chance here
         self.is_open = False
+        self.is_enabled = False
+        """Whether the clock runs."""
         self.link_is_up = True
         self.clock_problem = ""
         """Why stamps of this port's clock compare with no other's; "": they do."""
@@ -75,23 +77,21 @@ class TransparentPort:
             return asymmetry
         return None if self.peer_delay.mean is None else self.peer_delay.mean + asymmetry
 
-    def open(self, now: MonotonicTime, reason: str) -> None:
-        """Forward from now on."""
-        if not self.is_open:
-            self.is_open = True
-            self.context.tell(ForwardingChanged, forwards=True, reason=reason)
+    def follow(self, now: MonotonicTime, reason: str) -> None:
+        """Forward while nothing is in the way; *reason* is what changed."""
+        opens = self.is_enabled and self.link_is_up and not self.clock_problem
+        if opens is self.is_open:
+            return
+        self.is_open = opens
+        self.context.tell(ForwardingChanged, forwards=opens, reason=reason)
+        if opens:
             if self.peer_delay is not None:
                 self.peer_delay.start(now)
-
-    def shut(self, _now: MonotonicTime, reason: str) -> None:
-        """Forward nothing, and forget what the link was like."""
-        if self.is_open:
-            self.is_open = False
-            self.context.tell(ForwardingChanged, forwards=False, reason=reason)
-            self.context.timers.stop_all()
-            self.context.forget_pending()
-            if self.peer_delay is not None:
-                self.peer_delay.reset()
+            return
+        self.context.timers.stop_all()
+        self.context.forget_pending()
+        if self.peer_delay is not None:
+            self.peer_delay.reset()
 
     def clock_stepped(self, delta: TimeInterval, local: LocalTime, now: MonotonicTime) -> None:
         """Take a step of the clock that stamps this port."""

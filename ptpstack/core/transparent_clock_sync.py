@@ -29,6 +29,8 @@ SYNC_LIFETIME: TimeInterval = 2 * SECOND
 
 Early: TypeAlias = tuple[TransparentPort, FollowUp]
 """A Follow_Up that came before its Sync, and the port it came by."""
+EarlyKey: TypeAlias = tuple[int, PortIdentity, int]
+"""That port's number, since in a ring another's may come first; the master; sequenceId."""
 
 
 class ForwardedSync:
@@ -69,9 +71,7 @@ class SyncRelay:
     def __init__(self, rate_ratio: RateRatio) -> None:
         self._rate_ratio = rate_ratio
         self._syncs: Memory[tuple[PortIdentity, int], ForwardedSync] = Memory(SYNCS_CAPACITY, SYNC_LIFETIME)
-        self._early: Memory[tuple[PortIdentity, int], tuple[TransparentPort, FollowUp]] = Memory(
-            SYNCS_CAPACITY, SYNC_LIFETIME
-        )
+        self._early: Memory[EarlyKey, Early] = Memory(SYNCS_CAPACITY, SYNC_LIFETIME)
 
     def clear(self) -> None:
         """Forget the Syncs under way: the clock was stepped."""
@@ -104,7 +104,7 @@ class SyncRelay:
             other.context.send_event(two_step, partial(forwarded.left, other))
         if not sync.two_step_flag:
             self._follow(forwarded, follow_up_of(sync))
-        elif isinstance(early := self._early.pop(key, now), tuple):
+        elif isinstance(early := self._early.pop((port.number, *key), now), tuple):
             self._follow(forwarded, early[1])
 
     def receive_follow_up(self, port: TransparentPort, follow_up: FollowUp, now: MonotonicTime) -> None:
@@ -112,7 +112,7 @@ class SyncRelay:
         key = follow_up.source_port_identity, follow_up.sequence_id
         forwarded = self._syncs.get(key, now)
         if not isinstance(forwarded, ForwardedSync):
-            for early_port, early in self._early.put(key, (port, follow_up), now):
+            for early_port, early in self._early.put((port.number, *key), (port, follow_up), now):
                 early_port.context.discard(early, "no Sync")
         elif forwarded.port is not port or forwarded.follow_up is not None:
             port.context.discard(follow_up, "came twice: a ring, or a duplicate")

@@ -234,6 +234,7 @@ class SyncEDriver:
         self._recorder.record(
             Unavailable(what="frequency of the physical layer", why=self._why_no_dpll, next_step=step)
         )
+        self._send()
 
     def _tell_failure(self, name: str, reason: str) -> None:
         if self._failures.get(name) != reason:

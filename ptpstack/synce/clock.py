@@ -91,8 +91,7 @@ class SyncEClock:
         """Notice silence, and let times end."""
         events = self.selection.handle_deadline(now)
         for name, port in self.ports.items():
-            if port.is_silent(now) and name in self.selection.sources:
-                port.received = None
+            if port.falls_silent(now) and name in self.selection.sources:
                 events += self.selection.failed(name, "no ESMC PDU for 5 s", now)
         return events
 
@@ -121,14 +120,12 @@ class SyncEClock:
     def _extended(self, level: QualityLevel) -> ExtendedQl:
         """Return the extended TLV: that of the source with this clock counted in, or one that begins here."""
         enhanced = self.selection.own.enhanced_clock
-        selected = self.selection.selected
-        received = None
-        if self.lock is FrequencyLock.LOCKED and selected is not None and selected.name in self.ports:
-            pdu = self.ports[selected.name].received
-            received = pdu.extended if pdu else None
         begins = ExtendedQl(level.enhanced_ssm, self.clock_identity, cascaded_eeec=enhanced, cascaded_eec=not enhanced)
-        if self.lock is not FrequencyLock.LOCKED or selected is None or selected.name not in self.ports:
+        selected = self.selection.selected
+        source = self.ports.get(selected.name) if selected is not None else None
+        if source is None or self.lock is not FrequencyLock.LOCKED:
             return begins
+        received = source.received.extended if source.received else None
         if received is None:
             return replace(begins, partial_chain=True)
         return replace(

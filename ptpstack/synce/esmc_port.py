@@ -12,8 +12,8 @@ from ptpstack.wire.esmc import EsmcPdu, ExtendedQl, decode
 
 INTERVAL: TimeInterval = SECOND
 RECEIVE_TIMEOUT: TimeInterval = 5 * SECOND
-EVENTS_A_SECOND = 10
-"""What a peer may change in a second before it counts as rubbish: slow protocols allow ten frames a second."""
+PDUS_A_SECOND = 10
+"""What a peer may send in a second before it counts as rubbish, as slow protocols allow it."""
 
 
 class EsmcPort:
@@ -45,7 +45,7 @@ class EsmcPort:
         if now - self._second_began >= SECOND:
             self._second_began, self._in_second = now, 0
         self._in_second += 1
-        if self._in_second > EVENTS_A_SECOND:
+        if self._in_second > PDUS_A_SECOND:
             self.counters["too many"] += 1
             return None
         self.counters["received"] += 1
@@ -57,9 +57,12 @@ class EsmcPort:
         self.received, self._heard_at = pdu, now
         return level
 
-    def is_silent(self, now: MonotonicTime) -> bool:
-        """Whether no PDU came for so long that the level is not known any more."""
-        return self._heard_at is not None and now - self._heard_at >= RECEIVE_TIMEOUT
+    def falls_silent(self, now: MonotonicTime) -> bool:
+        """Forget a level that no PDU told for too long; return whether there was one."""
+        if self._heard_at is None or now - self._heard_at < RECEIVE_TIMEOUT:
+            return False
+        self.received = self._heard_at = None
+        return True
 
     def forget(self) -> None:
         """Take that the link went down."""
@@ -73,11 +76,10 @@ class EsmcPort:
         changed = self._sent is not None and told != self._sent
         if not changed and self._send_at is not None and now < self._send_at:
             return None
-        first = self._sent is None
         self._sent = told
         self._send_at = now + INTERVAL
         self.counters["sent"] += 1
-        return EsmcPdu(told.ssm, is_event=changed and not first, extended=told.extended)
+        return EsmcPdu(told.ssm, is_event=changed, extended=told.extended)
 
     # -- deadlines -------------------------------------------------------------------------------------
 

@@ -4,7 +4,7 @@ The best quality level wins, among equals the lowest priority number, among thos
 source whose signal failed keeps its level for the hold-off time, then counts as failed, and once it is back waits for
 the time to restore. A source with priority 0, locked out, failed, or of a level that says not to use it, is none.
 
-What does not live here: how a level is heard (``esmc_port.py``), and what is sent on (``selector.py``).
+What does not live here: how a level is heard (``esmc_port.py``), and what is sent on (``clock.py``).
 """
 
 from __future__ import annotations
@@ -113,7 +113,9 @@ class Selection:
         before = source.shown_level
         source.failing_since = None
         source.level = level
-        if source.has_failed and source.restored_at is None:
+        if not source.has_failed:
+            source.reason = ""
+        elif source.restored_at is None:
             wait = self._wait_to_restore if source.was_lost else 0
             source.restored_at = now + wait
             source.reason = f"restored, waits for {interval_to_seconds(wait):g} s"
@@ -174,29 +176,31 @@ class Selection:
         )
 
     def _choose(self) -> list[Event]:
+        events: list[Event] = []
         candidates = [source for source in self.sources.values() if self._is_candidate(source)]
         best, rule = self._best(candidates)
         if self._manual is not None and (manual := self.sources[self._manual]) is not best:
-            if best is not None and manual in candidates and self._rank(manual) <= self._rank(best):
+            if why_not := self._why_not_by_hand(manual):
+                self._manual = None
+                events.append(_commanded(Command.MANUAL_SWITCH, manual.name, f"over: {why_not}"))
+            else:
                 best, rule = manual, "manual switch"
-            elif best is not None or manual not in candidates:
-                self._manual = None  # it is of a lesser level now: the command is over
         if self._forced is not None:
             forced = self.sources[self._forced]
             best = forced if forced in candidates else None
             rule = "forced switch" if best else f"forced switch to {self._forced}, which is {forced.shown_level}"
         self.rule = rule
-        if best is self.selected:
-            return []
-        previous, self.selected = self.selected, best
-        return [
-            FrequencySourceSelected(
-                source=best.name if best else None,
-                previous=previous.name if previous else None,
-                quality_level=str(self.level),
-                rule=rule,
+        if best is not self.selected:
+            previous, self.selected = self.selected, best
+            events.append(
+                FrequencySourceSelected(
+                    source=best.name if best else None,
+                    previous=previous.name if previous else None,
+                    quality_level=str(self.level),
+                    rule=rule,
+                )
             )
-        ]
+        return events
 
     @property
     def level(self) -> QualityLevel:
@@ -234,7 +238,7 @@ class Selection:
                 known = ", ".join(self.sources)
                 raise CommandError(f'no frequency source "{name}"', why=f"there are {known}")
         outcome = self._carry_out(command, source, now)
-        return [SelectionCommanded(command=command.value, source=name, outcome=outcome), *self.handle_deadline(now)]
+        return [_commanded(command, name, outcome), *self.handle_deadline(now)]
 
     def _carry_out(self, command: Command, source: FrequencySource | None, now: MonotonicTime) -> str:
         if source is None:
@@ -243,7 +247,9 @@ class Selection:
         match command:
             case Command.LOCKOUT:
                 source.locked_out = True
-                return "never used until that is cleared"
+                if source.name in (self._forced, self._manual):
+                    self._forced = self._manual = None
+                return "never used until that is cleared, nor switched to"
             case Command.CLEAR_LOCKOUT:
                 source.locked_out = False
                 return "may be used again"
@@ -264,8 +270,20 @@ class Selection:
     def _check_manual(self, source: FrequencySource) -> None:
         if self._forced is not None:
             raise CommandError(f"a forced switch to {self._forced} is in force", next_step="clear first")
+        if why_not := self._why_not_by_hand(source):
+            raise CommandError(f"{source.name} cannot be switched to", why=why_not)
+
+    def _why_not_by_hand(self, source: FrequencySource) -> str:
+        """Return why a manual switch cannot hold *source*, or nothing: that takes one that is as good as the best."""
+        if source.locked_out or not source.priority:
+            return "it is locked out"
         if not self._is_candidate(source):
-            raise CommandError(f"{source.name} cannot be used", why=source.reason or f"it is {source.shown_level}")
+            return source.reason or f"it is {source.shown_level}"
         best, _ = self._best([one for one in self.sources.values() if self._is_candidate(one)])
-        if best is not None and self._rank(source) > self._rank(best):
-            raise CommandError(f"{source.name} is {source.level}", why=f"{best.name} is better: {best.level}")
+        if best is None:
+            return f"it is {source.level}, and the own {self.own} is better"
+        return f"{best.name} is better: {best.level}" if self._rank(source) > self._rank(best) else ""
+
+
+def _commanded(command: Command, source: str, outcome: str) -> SelectionCommanded:
+    return SelectionCommanded(command=command.value, source=source, outcome=outcome)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from ptpstack.core.delay_p2p import RESPONDERS_KEPT
 from ptpstack.core.events import DelayKnown, DelayMissing, MultiplePeers
 from ptpstack.core.settings import DelayMechanism
 from ptpstack.engine.outputs import Destination
@@ -181,6 +182,21 @@ def test_several_responders_make_the_port_faulty_until_it_looks_again_and_finds_
         bench.run(1)
     bench.sync(EPOCH, EPOCH + LINK)
     assert bench.measurements()[-1].mean_delay == LINK
+
+
+@pytest.mark.parametrize("kind", [messages.PdelayResp, messages.PdelayRespFollowUp])
+def test_a_flood_of_responders_is_kept_within_a_bound(kind: type[messages.PdelayResp]) -> None:
+    bench = Bench(port=P2P)
+    bench.run(0.1)
+    request = bench.sends(messages.PdelayReq)[-1].message
+    for number in range(1, 100):
+        flood = kind(
+            source_port_identity=PortIdentity(GM, number),
+            sequence_id=request.sequence_id,
+            requesting_port_identity=request.source_port_identity,
+        )
+        bench.receive(flood, EPOCH)
+    assert bench.instance.ports[1].counters.discarded["too many answer"] == 99 - RESPONDERS_KEPT
 
 
 def test_a_link_that_goes_down_ends_the_wait_for_another_look() -> None:

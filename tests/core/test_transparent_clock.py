@@ -65,6 +65,14 @@ class TestSync:
         (follow,) = relay.leave(left, SECOND + STAY)
         assert follow.message.correction_field == STAY
 
+    def test_takes_the_follow_up_of_its_own_port_when_another_came_first(self) -> None:
+        relay = Relay(ports=3)
+        relay.receive(follow_up(3))
+        relay.receive(follow_up(3, correction_field=1000), port=OUT_TOO)
+        left = relay.receive(sync(3), SECOND)
+        (follow,) = relay.leave(left[0], SECOND + STAY)
+        assert follow.message.correction_field == STAY
+
     @E2E_AND_P2P
     def test_of_a_one_step_master_becomes_a_two_step_one(self, make: Any, link: int) -> None:
         relay = make()
@@ -267,6 +275,22 @@ class TestPorts:
         assert [(event.port_number, event.forwards) for event in relay.events(ForwardingChanged)][-1] == (OUT, False)
         relay._take(relay.clock.link_changed(OUT, True, relay.now))
         assert len(relay.receive(sync(2), SECOND)) == 2
+
+    def test_of_a_clock_that_is_stopped_stay_shut_whatever_becomes_of_their_link(self) -> None:
+        relay = Relay(ports=2)
+        relay._take(relay.clock.stop(relay.now))
+        relay._take(relay.clock.link_changed(IN, True, relay.now))
+        relay._take(relay.clock.set_clock_problem(OUT, "", relay.now))
+        assert relay.receive(sync(), SECOND) == []
+
+    def test_without_a_link_from_the_beginning_wait_for_it(self) -> None:
+        relay = Relay(ports=2)
+        relay._take(relay.clock.stop(relay.now))
+        relay._take(relay.clock.link_changed(OUT, False, relay.now))
+        relay._take(relay.clock.start(relay.now))
+        assert relay.receive(sync(), SECOND) == []
+        relay._take(relay.clock.link_changed(OUT, True, relay.now))
+        assert len(relay.receive(sync(1), SECOND)) == 1
 
     def test_that_lose_their_link_send_no_follow_up_to_it(self) -> None:
         relay = Relay(ports=2)

@@ -88,6 +88,19 @@ def test_silence_for_five_seconds_fails() -> None:
     assert bench.told("down")[-1].extended == ExtendedQl(0x22, OWN, cascaded_eeec=1)
 
 
+def test_silence_leaves_nothing_that_is_always_due() -> None:
+    bench = Bench()
+    bench.run(3, "PRC")
+    bench.clock.receive("down", encode(EsmcPdu(LEVELS.named("PRC").ssm)), bench.now)  # a link that is no source
+    for _ in range(10):
+        bench.run(1)
+        bench.clock.handle_deadline(bench.now)
+        assert list(bench.clock.due(bench.now))
+        deadline = bench.clock.next_deadline()
+        assert deadline is not None
+        assert deadline > bench.now
+
+
 def test_the_extended_tlv_counts_this_clock_in_and_keeps_the_source() -> None:
     bench = Bench()
     bench.run(2, "PRC", ExtendedQl(0x20, ABOVE, cascaded_eeec=2))

@@ -2,7 +2,7 @@
 
 import pytest
 
-from ptpstack.synce.events import FrequencySourceSelected, QualityLevelChanged
+from ptpstack.synce.events import FrequencySourceSelected, QualityLevelChanged, SelectionCommanded
 from ptpstack.synce.quality_level import quality_levels
 from ptpstack.synce.selection import Command, CommandError, FrequencySource, Selection
 from ptpstack.time import MILLISECOND, SECOND, MonotonicTime
@@ -12,9 +12,9 @@ WAIT, HOLD_OFF = 300 * SECOND, 300 * MILLISECOND
 
 
 class Bench:
-    def __init__(self, **priorities: int) -> None:
+    def __init__(self, own: str = "EEC1", **priorities: int) -> None:
         sources = [FrequencySource(name, priority) for name, priority in (priorities or {"a": 1, "b": 2}).items()]
-        self.selection = Selection(sources, LEVELS, LEVELS.named("EEC1"), wait_to_restore=WAIT, hold_off=HOLD_OFF)
+        self.selection = Selection(sources, LEVELS, LEVELS.named(own), wait_to_restore=WAIT, hold_off=HOLD_OFF)
         self.now = MonotonicTime(1000 * SECOND)
         self.events: list[object] = []
 
@@ -176,14 +176,29 @@ class TestCommands:
         assert bench.selected == "b"
         bench.hear(a="PRTC")
         assert bench.selected == "a"
+        over = [event for event in bench.events if isinstance(event, SelectionCommanded)][-1]
+        assert str(over) == "SyncE: manual-switch b: over: a is better: QL-PRTC"
         bench.hear(a="PRC")
         assert bench.selected == "a"
 
     def test_a_manual_switch_to_a_lesser_level_is_refused(self) -> None:
         bench = Bench()
         bench.hear(a="PRC", b="SSU-A")
-        with pytest.raises(CommandError, match="b is QL-SSU-A"):
+        with pytest.raises(CommandError, match="a is better: QL-PRC"):
             bench.command(Command.MANUAL_SWITCH, "b")
+
+    def test_a_manual_switch_to_what_the_own_oscillator_surpasses_is_refused(self) -> None:
+        bench = Bench(own="SSU-B")
+        bench.hear(a="EEC1")
+        with pytest.raises(CommandError, match="the own QL-SSU-B is better"):
+            bench.command(Command.MANUAL_SWITCH, "a")
+
+    def test_a_lockout_ends_the_switch_to_that_source(self) -> None:
+        bench = Bench()
+        bench.hear(a="PRC", b="SSU-B")
+        bench.command(Command.FORCED_SWITCH, "b")
+        bench.command(Command.LOCKOUT, "b")
+        assert bench.selected == "a"
 
     def test_waiting_may_be_cut_short(self) -> None:
         bench = Bench()
