@@ -18,6 +18,8 @@ RETRACE_PPB = 1_000.0
 OCXO, more for the others; frequency is found again within minutes anyway."""
 FORGOTTEN_S = 30 * 86_400.0
 """Observations count e times less after so long."""
+ROUNDING = 1e-6
+"""By so much the two halves of a covariance may differ, each computed by itself."""
 AGEING_WALK = 0.1 / 86_400.0 / 86_400.0**0.5
 """Ageing changes by 0.1 ppb per day within a day."""
 
@@ -42,7 +44,10 @@ class HoldoverKnowledge(msgspec.Struct, frozen=True, kw_only=True):
         if not all(math.isfinite(number) for number in numbers):
             return False
         variances = [self.covariance[number][number] for number in range(3)]
-        symmetric = all(self.covariance[i][j] == self.covariance[j][i] for i in range(3) for j in range(3))
+        symmetric = all(
+            math.isclose(self.covariance[i][j], self.covariance[j][i], rel_tol=ROUNDING)
+            for i, j in ((0, 1), (0, 2), (1, 2))
+        )
         counts = all(count >= 0 and squares >= 0 for count, _, squares in self.levels)
         return symmetric and counts and min(*variances, self.walk_square, self.white_square) >= 0
 

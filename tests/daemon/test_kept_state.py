@@ -1,5 +1,6 @@
 """What a clock has learnt goes over a restart, is worth less with age, and is told; a file that is no use is none."""
 
+import random
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import pytest
 from ptpstack.daemon.events import HoldoverKnowledgeNotUsed, HoldoverKnowledgeRestored
 from ptpstack.daemon.kept_state import KeptState, Moment
 from ptpstack.daemon.state_store import StateStore
+from ptpstack.servo.holdover import BLOCK_S, Holdover
 from ptpstack.servo.holdover_knowledge import RETRACE_PPB, HoldoverKnowledge
 from tests.daemon.fakes import FakeClock
 
@@ -96,3 +98,16 @@ def test_this_machine_tells_its_boot() -> None:
     age_s, ran_on = first.age_s(second)
     assert ran_on
     assert 0 <= age_s < 1
+
+
+def test_what_an_oscillator_taught_is_kept_though_its_numbers_are_rounded(tmp_path: Path) -> None:
+    holdover, noise = Holdover(), random.Random(1)
+    for block in range(450):
+        holdover.add(20_000.0 * BLOCK_S * block + noise.gauss(0.0, 4.0), 16.0)
+    learnt = holdover.knowledge()
+    assert learnt is not None
+    assert learnt.covariance[0][1] != learnt.covariance[1][0]
+    kept(tmp_path).save(FakeClock(), None, learnt)
+    known, _ = kept(tmp_path).knowledge(FakeClock())
+    assert known is not None
+    assert known.state == pytest.approx(learnt.state)
