@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lab.vm.cache import cached
-from lab.vm.newer import SUITE, unpack
+from lab.vm.newer import SUITE, command_of, unpack
 
 PACKAGES = ("chrony", "ntpd-rs")
 
@@ -32,7 +32,7 @@ class NewerNtp:
     @property
     def chronyd(self) -> list[str]:
         """The command that runs chronyd with its own libraries on this system."""
-        return self._command("usr/sbin/chronyd")
+        return command_of(self.root, "usr/sbin/chronyd")
 
     @property
     def ntp_daemon(self) -> list[str]:
@@ -41,16 +41,7 @@ class NewerNtp:
         It runs without the right to touch a clock, and is made to believe that it did.
         """
         forbid = ["setpriv", "--bounding-set", "-sys_time", "--inh-caps", "-sys_time"]
-        return [*forbid, "env", f"LD_PRELOAD={pretended_clock()}", *self._command("usr/bin/ntp-daemon")]
-
-    def _command(self, program: str) -> list[str]:
-        libraries = self.root / "usr/lib/x86_64-linux-gnu"
-        return [
-            str(self.root / "usr/lib64/ld-linux-x86-64.so.2"),
-            "--library-path",
-            str(libraries),
-            str(self.root / program),
-        ]
+        return [*forbid, "env", f"LD_PRELOAD={pretended_clock()}", *command_of(self.root, "usr/bin/ntp-daemon")]
 
 
 def newer_ntp() -> NewerNtp:

@@ -10,7 +10,7 @@ import re
 import subprocess
 import time
 from pathlib import Path
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 from lab.namespaces import Node, stop
 from ptpstack.errors import PtpstackError
@@ -24,11 +24,22 @@ _SUMMARY = re.compile(
 )
 _TRANSITION = re.compile(rf"{_AT}port (\d+)(?: \(\S+\))?: (\w+) to (\w+) on (\w+)", re.MULTILINE)
 _RESPONSE = re.compile(r"^\t(\S+) seq \d+ (\w+) MANAGEMENT (\w+)", re.MULTILINE)
+READ_ONLY_SOCKET_SINCE = 4
 _QUIET = {"use_syslog": 0, "verbose": 1, "free_running": 1, "time_stamping": "software"}
 
 
 class Ptp4lError(PtpstackError):
     """ptp4l did not do what it was started for."""
+
+
+class Programs(NamedTuple):
+    """The commands that run one linuxptp."""
+
+    ptp4l: tuple[str, ...] = ("ptp4l",)
+    pmc: tuple[str, ...] = ("pmc",)
+
+
+INSTALLED = Programs()
 
 
 class Offset(NamedTuple):
@@ -73,6 +84,8 @@ class Response(NamedTuple):
 class Ptp4l:
     """A ptp4l in a node. Options are those of its configuration file, by name."""
 
+    programs: ClassVar[Programs] = INSTALLED
+
     def __init__(self, node: Node, directory: Path, *interfaces: str, **options: float | str) -> None:
         self.node, self.directory = node, directory
         self.log = directory / "ptp4l.log"
@@ -82,7 +95,7 @@ class Ptp4l:
         self._process: subprocess.Popen[bytes] | None = None
         directory.mkdir(parents=True, exist_ok=True)
         settings = _QUIET | {"uds_address": str(self._socket)} | options
-        if _knows_read_only_socket():
+        if version_of(self.programs) >= READ_ONLY_SOCKET_SINCE:
             settings["uds_ro_address"] = str(directory / "ptp4lro.sock")
         lines = ["[global]", *(f"{name} {value}" for name, value in settings.items())]
         lines += [f"[{interface}]" for interface in interfaces]
@@ -98,7 +111,7 @@ class Ptp4l:
 
     def start(self) -> None:
         """Start it; Ptp4lError with its own words when it refuses its configuration."""
-        self._process = self.node.start(["ptp4l", "-f", str(self.configuration)], self.log)
+        self._process = self.node.start([*self.programs.ptp4l, "-f", str(self.configuration)], self.log)
         self.wait_for(r"INITIALIZING to \w+", 10)
 
     def stop(self) -> None:
@@ -147,7 +160,7 @@ class Ptp4l:
         local = self.directory / "pmc.sock"
         local.unlink(missing_ok=True)
         command = [
-            "pmc",
+            *self.programs.pmc,
             "-u",
             "-b",
             "0",
@@ -196,8 +209,8 @@ def parse_responses(text: str) -> list[Response]:
     return responses
 
 
-def _knows_read_only_socket() -> bool:
-    """Return whether this ptp4l is 4.0 or newer."""
-    said = subprocess.run(["ptp4l", "-v"], capture_output=True, text=True, check=False).stdout
+def version_of(programs: Programs = INSTALLED) -> int:
+    """Return which linuxptp it is, its first number; 0 for one that does not say."""
+    said = subprocess.run([*programs.ptp4l, "-v"], capture_output=True, text=True, check=False).stdout
     version = re.search(r"\d+", said)
-    return version is not None and int(version[0]) >= 4
+    return int(version[0]) if version else 0

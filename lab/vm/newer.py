@@ -29,6 +29,8 @@ PACKAGES = (
 )
 """The last line builds modules; nothing in the tree is configured, so its scripts find no other shell or awk."""
 
+LIBRARIES = "usr/lib/x86_64-linux-gnu"
+
 
 class NewerDebianError(PtpstackError):
     """The newer Debian could not be fetched."""
@@ -49,15 +51,19 @@ class NewerDebian:
     @property
     def qemu(self) -> list[str]:
         """The command that runs its QEMU, with its own libraries, on this system."""
-        loader, libraries = self.root / "lib64/ld-linux-x86-64.so.2", self.root / "usr/lib/x86_64-linux-gnu"
-        command = ["env", f"QEMU_MODULE_DIR={libraries / 'qemu'}", str(loader), "--library-path", str(libraries)]
+        modules = f"QEMU_MODULE_DIR={self.root / LIBRARIES / 'qemu'}"
         firmware = [option for name in ("qemu", "seabios") for option in ("-L", str(self.root / "usr/share" / name))]
-        return [*command, str(self.root / "usr/bin/qemu-system-x86_64"), *firmware]
+        return ["env", modules, *command_of(self.root, "usr/bin/qemu-system-x86_64"), *firmware]
 
 
 def newer_debian() -> NewerDebian:
     """The tree, fetched when it is not in the cache (some 200 MB). Raises NewerDebianError where that cannot be."""
     return NewerDebian(cached("tree", [" ".join((SUITE, *PACKAGES)).encode()], _fetch))
+
+
+def command_of(root: Path, program: str) -> list[str]:
+    """Return the command that runs *program* of a tree with its own libraries, on this system."""
+    return [str(root / "usr/lib64/ld-linux-x86-64.so.2"), "--library-path", str(root / LIBRARIES), str(root / program)]
 
 
 def unpack(target: Path, packages_wanted: Sequence[str], suites: Sequence[str] = (SUITE,)) -> None:

@@ -6,13 +6,11 @@ ptp4l.conf: what linuxptp ships as automotive-master.cfg and automotive-slave.cf
 from __future__ import annotations
 
 import json
-import math
-import shutil
 import statistics
 import time
-from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,45 +18,39 @@ import pytest
 from scapy.utils import rdpcap
 
 from lab.daemon import Daemon, soft_clock, true_offset_ns
-from lab.namespaces import Network, why_unavailable
+from lab.namespaces import Network
 from lab.peers.ptp4l import Ptp4l
-from lab.peers.tshark import Capture, Mark, field_values, marks
+from lab.peers.tshark import Capture, field_values, marks
 from ptpstack.wire.station_status import ETHERTYPE, decode
+from tests.interop.gptp_scenes import (
+    LINUXPTP,
+    LISTENS,
+    LOCK_TIMEOUT_S,
+    PTP4L,
+    SOFT_CLOCK,
+    SOFTWARE_STAMPS_NS,
+    Seen,
+    play,
+    port_of,
+    ptp4l_of,
+    rms,
+    wait_until_locked,
+    watch,
+)
 
 pytestmark = [pytest.mark.peer, pytest.mark.namespaces]
 
-LOCK_TIMEOUT_S = 40.0
-SOFTWARE_STAMPS_NS = 10_000
-OBSERVE_S = 4.0
+OBSERVE_S = 6.0
 
-AUTOMOTIVE: dict[str, float | str] = {
-    "gmCapable": 1,
+AUTOMOTIVE: dict[str, float | str] = PTP4L | {
     "priority1": 248,
-    "priority2": 248,
-    "logSyncInterval": -3,
-    "syncReceiptTimeout": 3,
-    "neighborPropDelayThresh": 10_000_000,
-    "min_neighbor_prop_delay": -20_000_000,
-    "assume_two_step": 1,
-    "path_trace_enabled": 1,
-    "follow_up_info": 1,
-    "transportSpecific": 1,
-    "ptp_dst_mac": "01:80:C2:00:00:0E",
-    "network_transport": "L2",
-    "delay_mechanism": "P2P",
     "BMCA": "noop",
     "inhibit_announce": 1,
     "asCapable": "true",
 }
 MASTER_CFG = AUTOMOTIVE | {"masterOnly": 1, "inhibit_delay_req": 1}
-SLAVE_CFG = AUTOMOTIVE | {"slaveOnly": 1, "ignore_source_id": 1, "summary_interval": -3, "freq_est_interval": 0}
+SLAVE_CFG = AUTOMOTIVE | LISTENS | {"slaveOnly": 1, "ignore_source_id": 1}
 
-CLOCK = """
-[clock.soft]
-type = "soft"
-offset_ns = {offset_ns}
-frequency_error_ppb = {ppb}
-"""
 INSTANCE = """
 [instance.{name}]
 profile = "{profile}"
@@ -81,15 +73,9 @@ data_ids = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16]
 
 
 @dataclass
-class Outcome:
+class Outcome(Seen):
     """What was seen."""
 
-    true_offsets_ns: list[float] = field(default_factory=list)
-    peer_errors_ns: list[float] = field(default_factory=list)
-    statuses: dict[str, dict[str, Any]] = field(default_factory=dict)
-    events: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
-    marks: list[Mark] = field(default_factory=list)
-    kinds: set[int] = field(default_factory=set)
     kept: dict[str, Any] = field(default_factory=dict)
     told: list[tuple[str, ...]] = field(default_factory=list)
     station_states: list[str] = field(default_factory=list)
@@ -101,22 +87,10 @@ def configuration(
 ) -> str:
     text = INSTANCE.format(name="main", profile="avnu-automotive", keys=keys)
     text += "".join(PORT.format(name="main", number=number, role=role, keys=port) for number, role in enumerate(roles))
-    return text + more + CLOCK.format(offset_ns=offset_ns, ppb=ppb)
+    return text + more + SOFT_CLOCK.format(offset_ns=offset_ns, ppb=ppb)
 
 
-def wait_until_locked(daemon: Daemon, name: str = "main") -> None:
-    daemon.wait_until(lambda: daemon.status()["instances"][name]["state"] == "locked", LOCK_TIMEOUT_S, "locked")
-
-
-def watch(daemon: Daemon, seconds: float) -> list[float]:
-    offsets_ns, end_s = [], time.monotonic() + seconds
-    while time.monotonic() < end_s:
-        offsets_ns.append(true_offset_ns(soft_clock(daemon.status()), time.time_ns()))
-        time.sleep(0.1)
-    return offsets_ns
-
-
-def behind_ptp4l(directory: Path) -> Outcome:
+def behind_ptp4l(ptp4l: type[Ptp4l], directory: Path) -> Outcome:
     """ptp4l's automotive master → our AED-B → a ptp4l automotive slave, and our AED-E, which is started twice."""
     outcome = Outcome()
     with Network() as network:
@@ -124,8 +98,8 @@ def behind_ptp4l(directory: Path) -> Outcome:
         for number, node in enumerate((first, listener, end)):
             network.cable(node, "eth0", relay, f"eth{number}")
         network.settle()
-        master = Ptp4l(first, directory / "master", "eth0", **MASTER_CFG)
-        slave = Ptp4l(listener, directory / "slave", "eth0", **SLAVE_CFG)
+        master = ptp4l(first, directory / "master", "eth0", **MASTER_CFG)
+        slave = ptp4l(listener, directory / "slave", "eth0", **SLAVE_CFG)
         roles = ["slave", "master", "master"]
         bridge = Daemon(
             relay,
@@ -233,7 +207,7 @@ def two_domains(roles: dict[str, tuple[int, list[str]]], *, ppb: float = 0, offs
         text += "".join(
             PORT.format(name=name, number=number, role=role, keys=GPTP_PORT) for number, role in enumerate(of_ports)
         )
-    return text + CLOCK.format(offset_ns=offset_ns, ppb=ppb)
+    return text + SOFT_CLOCK.format(offset_ns=offset_ns, ppb=ppb)
 
 
 def hot_standby(directory: Path) -> Outcome:
@@ -294,66 +268,51 @@ def hot_standby(directory: Path) -> Outcome:
     return outcome
 
 
-SCENES = {scene.__name__: scene for scene in (behind_ptp4l, secured, hot_standby)}
+@pytest.fixture(scope="module", params=LINUXPTP)
+def behind(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Outcome:
+    """The scene with ptp4l."""
+    scenes = {"behind_ptp4l": partial(behind_ptp4l, ptp4l_of(request.param))}
+    outcome: Outcome = play(scenes, tmp_path_factory)["behind_ptp4l"]
+    return outcome
 
 
 @pytest.fixture(scope="module")
-def outcomes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[str, Outcome]]:
-    """All scenes, played at the same time, each in its own namespaces."""
-    missing = [program for program in ("ptp4l", "pmc", "tshark", "dumpcap") if shutil.which(program) is None]
-    if why := f"not installed: {', '.join(missing)}" if missing else why_unavailable():
-        pytest.skip(why)
-    with ThreadPoolExecutor(len(SCENES)) as pool:
-        runs = {name: pool.submit(scene, tmp_path_factory.mktemp(name)) for name, scene in SCENES.items()}
-        yield {name: run.result() for name, run in runs.items()}
-
-
-def rms(values: list[float]) -> float:
-    return math.sqrt(sum(value * value for value in values) / len(values))
-
-
-def port_of(status: dict[str, Any], number: int = 1) -> dict[str, Any]:
-    found: dict[str, Any] = status["instances"]["main"]["ports"][number - 1]
-    return found
+def outcomes(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Outcome]:
+    """The scenes among ourselves."""
+    return play({scene.__name__: scene for scene in (secured, hot_standby)}, tmp_path_factory)
 
 
 class TestBehindPtp4l:
-    def test_our_end_station_is_true(self, outcomes: Mapping[str, Outcome]) -> None:
-        assert rms(outcomes["behind_ptp4l"].true_offsets_ns) <= SOFTWARE_STAMPS_NS
+    def test_our_end_station_is_true(self, behind: Outcome) -> None:
+        assert rms(behind.true_offsets_ns) <= SOFTWARE_STAMPS_NS
 
-    def test_ptp4l_behind_our_bridge_agrees(self, outcomes: Mapping[str, Outcome]) -> None:
-        errors_ns = outcomes["behind_ptp4l"].peer_errors_ns
+    def test_ptp4l_behind_our_bridge_agrees(self, behind: Outcome) -> None:
+        errors_ns = behind.peer_errors_ns
         assert len(errors_ns) >= 4
         assert statistics.median(map(abs, errors_ns)) <= SOFTWARE_STAMPS_NS
 
-    def test_nobody_announces(self, outcomes: Mapping[str, Outcome]) -> None:
-        outcome = outcomes["behind_ptp4l"]
-        assert 0xB not in outcome.kinds
-        assert {0x0, 0x2, 0x3, 0x8, 0xA} <= outcome.kinds
-        assert outcome.marks == []
+    def test_nobody_announces(self, behind: Outcome) -> None:
+        assert 0xB not in behind.kinds
+        assert {0x0, 0x2, 0x3, 0x8, 0xA} <= behind.kinds
+        assert behind.marks == []
 
-    def test_a_threshold_that_software_stamps_miss_is_told_and_changes_nothing(
-        self, outcomes: Mapping[str, Outcome]
-    ) -> None:
-        port_ds = port_of(outcomes["behind_ptp4l"].statuses["relay"])["portDS"]
+    def test_a_threshold_that_software_stamps_miss_is_told_and_changes_nothing(self, behind: Outcome) -> None:
+        port_ds = port_of(behind.statuses["relay"])["portDS"]
         assert port_ds["asCapable"]
         assert port_ds["asCapableReason"].startswith("link up: a link that is up is enough here")
 
-    def test_it_makes_do_with_less_once_it_is_settled(self, outcomes: Mapping[str, Outcome]) -> None:
-        outcome = outcomes["behind_ptp4l"]
-        assert port_of(outcome.statuses["end"])["portDS"]["currentLogPdelayReqInterval"] == 2
-        (asked,) = [event for event in outcome.events["end"] if event["event"] == "OperationalIntervalsChanged"]
+    def test_it_makes_do_with_less_once_it_is_settled(self, behind: Outcome) -> None:
+        assert port_of(behind.statuses["end"])["portDS"]["currentLogPdelayReqInterval"] == 2
+        (asked,) = [event for event in behind.events["end"] if event["event"] == "OperationalIntervalsChanged"]
         assert asked["log_sync_interval"] == 0
 
-    def test_the_bench_hears_each_second_how_far_it_is(self, outcomes: Mapping[str, Outcome]) -> None:
-        outcome = outcomes["behind_ptp4l"]
-        assert set(outcome.told) == {("01:1b:c5:0a:c0:00", "1", "0x0029", "1")}
-        assert outcome.station_states[-4:] == ["AVB_SYNC"] * 4
+    def test_the_bench_hears_each_second_how_far_it_is(self, behind: Outcome) -> None:
+        assert set(behind.told) == {("01:1b:c5:0a:c0:00", "1", "0x0029", "1")}
+        assert behind.station_states[-4:] == ["AVB_SYNC"] * 4
 
-    def test_the_link_delay_is_kept_for_the_next_start(self, outcomes: Mapping[str, Outcome]) -> None:
-        outcome = outcomes["behind_ptp4l"]
-        measured_ns = port_of(outcome.statuses["end"])["portDS"]["meanLinkDelay"]
-        assert outcome.kept["mean_link_delay_ns"] == pytest.approx(measured_ns, abs=SOFTWARE_STAMPS_NS)
+    def test_the_link_delay_is_kept_for_the_next_start(self, behind: Outcome) -> None:
+        measured_ns = port_of(behind.statuses["end"])["portDS"]["meanLinkDelay"]
+        assert behind.kept["mean_link_delay_ns"] == pytest.approx(measured_ns, abs=SOFTWARE_STAMPS_NS)
 
 
 class TestAutosar:
