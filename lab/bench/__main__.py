@@ -1,4 +1,4 @@
-"""``python3 -m lab bench [CASE …] [--json FILE] [--rounds N]``."""
+"""``python3 -m lab bench [CASE[:PART] …] [--json FILE] [--rounds N]``."""
 
 from __future__ import annotations
 
@@ -6,12 +6,17 @@ import argparse
 import compileall
 import importlib
 import sys
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
+from typing import TypeAlias, cast
 
 from lab import namespaces
 from lab.bench import rows
 from lab.bootstrap import CHECKOUT
 from ptpstack.errors import PtpstackError
+
+Measure: TypeAlias = Callable[[int], Iterator[rows.Row]]
 
 CASES = {
     "codec": "decode and encode, and the whole path from a Sync to a servo command",
@@ -43,20 +48,26 @@ def main(arguments: list[str]) -> int:
         epilog="\n".join(f"  {name:<8} {text}" for name, text in CASES.items()),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("case", nargs="*", default=QUICK, help=f"default: {' '.join(QUICK)}")
+    parser.add_argument(
+        "case",
+        nargs="*",
+        default=QUICK,
+        help=f"default: {' '.join(QUICK)}; of one with parts only one, as unicast:300 (clients)",
+    )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the rows to FILE")
     parser.add_argument("--rounds", type=int, default=5, help="rounds per case, ours and peer in turn (default 5)")
     options = parser.parse_args(arguments)
-    unknown = [case for case in options.case if case not in CASES]
+    unknown = [word for word in options.case if word.partition(":")[0] not in CASES]
     if unknown:
         parser.error(f"there is no case {unknown[0]!r}; choose from {', '.join(CASES)}")
     try:
+        cases = [_case(word) for word in options.case]
         compile_sources()
         namespaces.enter()
         print(rows.HEADING, flush=True)
         table: list[rows.Row] = []
-        for case in options.case:
-            for row in importlib.import_module(f"lab.bench.{case}").measure(options.rounds):
+        for measure in cases:
+            for row in measure(options.rounds):
                 table.append(row)
                 print(row.as_text(), flush=True)
     except PtpstackError as error:
@@ -65,6 +76,19 @@ def main(arguments: list[str]) -> int:
     if options.json:
         rows.write_json(options.json, table)
     return 0
+
+
+def _case(word: str) -> Measure:
+    """Return what measures the case, or the one part of it, that *word* names. Raises ``PtpstackError``."""
+    name, _, part = word.partition(":")
+    module = importlib.import_module(f"lab.bench.{name}")
+    if not part:
+        return cast("Measure", module.measure)
+    parts = getattr(module, "PARTS", ())
+    if part not in parts:
+        there_are = f"there are {', '.join(parts)}" if parts else "it is measured whole"
+        raise PtpstackError(f"the case {name} has no part {part!r}", where="lab bench", why=there_are)
+    return partial(module.measure, parts=(part,))
 
 
 def compile_sources() -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -21,7 +21,9 @@ from lab.namespaces import Node
 from lab.peers.ptp4l import Ptp4l
 from ptpstack.errors import PtpstackError
 
-CLIENTS = (100, 300, 1000)
+PARTS = ("100", "300", "1000")
+"""How many clients there are."""
+
 LOG_INTERVAL = -4
 RATE = 2**-LOG_INTERVAL
 SETTLE_S, SECONDS = 6.0, 4.0
@@ -73,10 +75,10 @@ class Round(NamedTuple):
     """Memory per client."""
 
 
-def measure(rounds: int) -> Iterator[Row]:
-    """Yield the rows of this case; ours and ptp4l take turns."""
+def measure(rounds: int, parts: Sequence[str] = PARTS) -> Iterator[Row]:
+    """Yield the rows of this case, for some numbers of clients; ours and ptp4l take turns."""
     load = _compiled()
-    for clients in CLIENTS:
+    for clients in map(int, parts):
         ours: list[Round] = []
         theirs: list[Round] = []
         for _ in range(rounds):
