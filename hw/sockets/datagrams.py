@@ -30,6 +30,8 @@ _KEYED_CONTROL_SIZE = 24
 _SCM_TS_OPT_ID = 81
 _SO_EE_ORIGIN_TIMESTAMPING = 4
 _MSG_TRUNC = 0x20
+_FRAMES = int(socket.MSG_DONTWAIT)
+_STAMPS = int(socket.MSG_DONTWAIT | socket.MSG_ERRQUEUE)
 _PER_CALL = 1024
 """The kernel sends no more with one call."""
 
@@ -202,7 +204,7 @@ class Datagrams:
 
     def receive_event(self) -> Arrived:
         """Return event frames that wait, at most 256; what is returned is overwritten by the next call."""
-        count = self._receive(self._in, 0)
+        count = self._receive(self._in, _FRAMES)
         messages = self._in.control[:count, :64].copy().view(_STAMP_MESSAGE).reshape(-1)
         stamps_ns = self._stamps(messages)
         lengths = self._in.headers["length"][:count].astype(np.int64)
@@ -212,7 +214,7 @@ class Datagrams:
 
     def transmit_stamps(self) -> Stamped:
         """Return transmit stamps that have arrived, at most 256."""
-        count = self._receive(self._errors, socket.MSG_ERRQUEUE)
+        count = self._receive(self._errors, _STAMPS)
         if not count:
             return NOTHING_STAMPED
         control = self._errors.control[:count]
@@ -224,7 +226,6 @@ class Datagrams:
         return Stamped(keys, stamps_ns[good])
 
     def _receive(self, into: _Headers, flags: int) -> int:
-        flags |= socket.MSG_DONTWAIT
         count = int(_C.recvmmsg(self._event, ctypes.c_void_p(into.address(0)), MOST, flags, None))
         if count >= 0:
             return count

@@ -7,7 +7,8 @@ What does not: sockets and stamps of them; a request with anything unusual about
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import functools
+from collections.abc import Mapping, Sequence
 from ipaddress import ip_address
 from typing import TypeAlias
 
@@ -21,7 +22,7 @@ from ptpstack.core.unicast_transmitter import UnicastTransmitter
 from ptpstack.engine.port_messages import LOG_INTERVAL_UNSPECIFIED
 from ptpstack.engine.port_state import PortState
 from ptpstack.engine.unicast_slot import Slot
-from ptpstack.time import LocalTime, MonotonicTime
+from ptpstack.time import LocalTime, MonotonicTime, TimeInterval, interval_from_log2_seconds
 from ptpstack.wire.message import Flag, encode
 from ptpstack.wire.messages import DelayReq, DelayResp, FollowUp
 from ptpstack.wire.types import MessageType
@@ -56,10 +57,10 @@ class UnicastBatchCodec:
         )
         self._answer = _octets(encode(answer))
         head = encode(context.new(DelayReq, sequence_id=0, flags=Flag.UNICAST))[:8]
-        self._heads = [_octets(head[:1] + bytes([minor << 4 | 2]) + head[2:]) for minor in (0, 1)]
-        self._own_clock = _octets(bytes(context.port_ds.port_identity.clock_identity))
+        self._heads = [int.from_bytes(head[:1] + bytes([minor << 4 | 2]) + head[2:], "big") for minor in (0, 1)]
+        self._own_clock = int.from_bytes(context.port_ds.port_identity.clock_identity, "big")
         self._version = -1
-        self._clients = _Clients(())
+        self._clients = _Clients({})
 
     # -- what is due -------------------------------------------------------------------------------
 
@@ -86,6 +87,11 @@ class UnicastBatchCodec:
 
     # -- answers -----------------------------------------------------------------------------------
 
+    @property
+    def request_interval(self) -> TimeInterval:
+        """How often the most eager of the clients may ask."""
+        return interval_from_log2_seconds(self._granted().log_interval)
+
     def answers(
         self,
         requests: Octets,
@@ -95,44 +101,34 @@ class UnicastBatchCodec:
         now: MonotonicTime,
     ) -> tuple[Octets, NDArray[np.intp]]:
         """Return the answers to those *requests* that may be answered so, and the rows of these."""
-        fit = (lengths >= DELAY_REQ_SIZE) & self._is_ordinary(requests)
         if not self._port.may_answer:
-            fit[:] = False
-        if not fit.any():
-            return np.zeros((0, DELAY_RESP_SIZE), np.uint8), np.flatnonzero(fit)
-        fit &= self._granted().holds(requests[:, _SENDER], addresses)
+            return np.zeros((0, DELAY_RESP_SIZE), np.uint8), np.zeros(0, np.intp)
         context = self._context
-        rows = np.array(
-            [
-                row
-                for row in np.flatnonzero(fit).tolist()
-                if (stamp := ingress[row]) is not None and not context.is_from_before_step(stamp, now)
-            ],
-            np.intp,
-        )
+        asked = requests.view(_delay_req(requests.shape[1])).reshape(-1)
+        fit = (lengths >= DELAY_REQ_SIZE) & self._is_ordinary(asked) & self._granted().holds(asked, addresses)
+        times: list[LocalTime] = []
+        for row in np.flatnonzero(fit).tolist():
+            stamp = ingress[row]
+            if stamp is None or context.is_from_before_step(stamp, now):
+                fit[row] = False
+            else:
+                times.append(stamp)
+        rows = np.flatnonzero(fit)
         answers = np.tile(self._answer, (len(rows), 1))
-        asked = requests[rows]
-        times = [stamp for row in rows.tolist() if (stamp := ingress[row]) is not None]
         fractions = _write_times(answers, times, -context.settings.ingress_latency)
-        correction = asked[:, _CORRECTION].copy().view(">i8").reshape(-1).astype(np.int64) - fractions
-        answers[:, _CORRECTION] = big_endian(correction, 8)
-        answers[:, _SEQUENCE_ID] = asked[:, _SEQUENCE_ID]
-        answers[:, _REQUESTER : _REQUESTER + 10] = asked[:, _SENDER]
+        answers[:, _CORRECTION] = big_endian(asked["correction"][rows] - fractions, 8)
+        answers[:, _SEQUENCE_ID] = requests[rows, _SEQUENCE_ID]
+        answers[:, _REQUESTER : _REQUESTER + 10] = requests[rows, _SENDER]
         context.counters.received["DelayReq"] += len(rows)
         context.counters.sent["DelayResp"] += len(rows)
         return answers, rows
 
-    def _is_ordinary(self, requests: Octets) -> NDArray[np.bool_]:
+    def _is_ordinary(self, asked: NDArray[np.void]) -> NDArray[np.bool_]:
         """Tell which are Delay_Reqs of this domain without anything unusual, as their head is compared whole."""
-        heads = requests[:, :8]
-        ordinary: NDArray[np.bool_] = np.zeros(len(requests), np.bool_)
-        for head in self._heads:
-            ordinary |= (heads == head).all(axis=1)
-        nanoseconds = requests[:, 40:44].copy().view(">u4").reshape(-1)
-        correction = requests[:, _CORRECTION].copy().view(">i8").reshape(-1)
-        own = (requests[:, 20:28] == self._own_clock).all(axis=1)
+        heads, correction = asked["head"], asked["correction"]
         extreme = (correction >= (1 << 63) - (1 << 17)) | (correction <= -(1 << 63) + (1 << 17))
-        ordinary &= (nanoseconds < _NANOSECONDS_PER_SECOND) & ~own & ~extreme
+        ordinary: NDArray[np.bool_] = (heads == self._heads[0]) | (heads == self._heads[1])
+        ordinary &= (asked["nanoseconds"] < _NANOSECONDS_PER_SECOND) & (asked["clock"] != self._own_clock) & ~extreme
         return ordinary
 
     def _granted(self) -> _Clients:
@@ -140,37 +136,41 @@ class UnicastBatchCodec:
         if self._version != self._service.version:
             self._version = self._service.version
             self._clients = _Clients(
-                [
-                    (address, sender)
-                    for (address, sender), client in self._service.clients.items()
-                    if MessageType.DELAY_RESP in client.grants
-                ]
+                {
+                    key: grant.log_interval
+                    for key, client in self._service.clients.items()
+                    if (grant := client.grants.get(MessageType.DELAY_RESP)) is not None
+                }
             )
         return self._clients
 
 
 class _Clients:
-    """Clients by clock identity, to be looked up by the row; one whose clock is there twice goes the long way."""
+    """Clients by clock identity, to be looked up by the row; one whose clock is there twice goes the long way.
 
-    def __init__(self, keys: Sequence[ClientKey]) -> None:
-        identities = [bytes(clock) + number.to_bytes(2, "big") for _, (clock, number) in keys]
-        clocks = np.array([int.from_bytes(identity[:8], "big") for identity in identities], np.uint64)
+    *granted* tells at which interval each may ask; ``log_interval`` is the shortest.
+    """
+
+    def __init__(self, granted: Mapping[ClientKey, int]) -> None:
+        keys = list(granted)
+        self.log_interval = min(granted.values(), default=0)
+        clocks = np.array([int.from_bytes(sender.clock_identity, "big") for _, sender in keys], np.uint64)
         clocks, first, count = np.unique(clocks, return_index=True, return_counts=True)
         chosen = first[count == 1].tolist()
         self._clocks = clocks[count == 1]
-        self._senders = _matrix([identities[place] for place in chosen], 10)
+        self._ports = np.array([keys[place][1].port_number for place in chosen], np.uint16)
         self._addresses = [ip_address(keys[place][0]).packed for place in chosen]
         self._packed: dict[int, Octets] = {}
 
-    def holds(self, senders: Octets, addresses: Octets) -> NDArray[np.bool_]:
-        """Tell which (sender, address) are clients."""
+    def holds(self, asked: NDArray[np.void], addresses: Octets) -> NDArray[np.bool_]:
+        """Tell which are requests of clients, from their addresses."""
         if not len(self._clocks):
-            return np.zeros(len(senders), np.bool_)
-        clocks = senders[:, :8].copy().view(">u8").reshape(-1).astype(np.uint64)
+            return np.zeros(len(asked), np.bool_)
+        clocks = asked["clock"].astype(np.uint64)
         places = np.searchsorted(self._clocks, clocks)
         places[places == len(self._clocks)] = 0
-        same_sender = (self._senders[places] == senders).all(axis=1)
-        found: NDArray[np.bool_] = same_sender & (self._of_size(addresses.shape[1])[places] == addresses).all(axis=1)
+        found: NDArray[np.bool_] = (self._clocks[places] == clocks) & (self._ports[places] == asked["port"])
+        found &= (self._of_size(addresses.shape[1])[places] == addresses).all(axis=1)
         return found
 
     def _of_size(self, size: int) -> Octets:
@@ -178,6 +178,15 @@ class _Clients:
         if size not in self._packed:
             self._packed[size] = _matrix([a if len(a) == size else bytes(size) for a in self._addresses], size)
         return self._packed[size]
+
+
+@functools.cache
+def _delay_req(size: int) -> np.dtype[np.void]:
+    """Return the fields of a Delay_Req that are looked at, in rows of *size* octets."""
+    fields = {"head": (">u8", 0), "correction": (">i8", 8), "clock": (">u8", 20), "port": (">u2", 28)}
+    fields["nanoseconds"] = (">u4", 40)
+    formats, offsets = zip(*fields.values(), strict=True)
+    return np.dtype({"names": list(fields), "formats": formats, "offsets": offsets, "itemsize": size})
 
 
 def sequence_ids(slot: Slot, turn: int) -> Integers:

@@ -15,12 +15,13 @@ SLOTS = 1024
 
 
 class Wheel:
-    """All grants of one type and rate, spread evenly over the interval."""
+    """All grants of one type and rate: *together* in a slot while there are slots, then spread evenly."""
 
-    def __init__(self, log_interval: int, slots_per_second: int, now: MonotonicTime) -> None:
+    def __init__(self, log_interval: int, slots_per_second: int, together: int, now: MonotonicTime) -> None:
         interval = interval_from_log2_seconds(log_interval)
         count = min(SLOTS, max(1, interval * slots_per_second // SECOND))
         self._slots = [Slot() for _ in range(count)]
+        self._together = together
         self._step: TimeInterval = interval // count
         self._position = 0
         self._due: MonotonicTime = now + self._step
@@ -28,10 +29,10 @@ class Wheel:
         self.size = 0
 
     def add(self, grant: Grant) -> None:
-        """Take *grant* into the emptiest slot, of several into the one that is due first."""
-        count = len(self._slots)
-        ahead = min(range(count), key=lambda place: len(self._slots[(self._position + place) % count].grants))
-        self._slots[(self._position + ahead) % count].add(grant)
+        """Take *grant* into a slot begun that has room for it, else the emptiest; of several the one due first."""
+        ahead = self._slots[self._position :] + self._slots[: self._position]
+        begun = [slot for slot in ahead if 0 < len(slot.grants) < self._together]
+        min(begun or ahead, key=lambda slot: len(slot.grants)).add(grant)
         self.size += 1
 
     def remove(self, grant: Grant) -> None:
@@ -65,17 +66,18 @@ class Wheel:
 
 
 class Schedule:
-    """All wheels, each with *slots_per_second*."""
+    """All wheels, each with *slots_per_second*, of which one is filled with *together* before another is begun."""
 
-    def __init__(self, slots_per_second: int) -> None:
+    def __init__(self, slots_per_second: int, together: int = 1) -> None:
         self._slots_per_second = slots_per_second
+        self._together = together
         self._wheels: dict[tuple[MessageType, int], Wheel] = {}
 
     def add(self, grant: Grant, now: MonotonicTime) -> None:
         """Serve *grant* at its rate."""
         key = grant.message_type, grant.log_interval
         if key not in self._wheels:
-            self._wheels[key] = Wheel(grant.log_interval, self._slots_per_second, now)
+            self._wheels[key] = Wheel(grant.log_interval, self._slots_per_second, self._together, now)
         self._wheels[key].add(grant)
 
     def remove(self, grant: Grant) -> None:

@@ -70,7 +70,7 @@ class UnicastService:
     def __init__(self, context: PortContext, settings: UnicastServiceSettings) -> None:
         self.settings = settings
         self.clients: dict[ClientKey, Client] = {}
-        self.schedule = Schedule(settings.slots_per_second)
+        self.schedule = Schedule(settings.slots_per_second, settings.together)
         self.messages_per_second = 0.0
         self.refusals: Counter[str] = Counter()
         self.version = 0

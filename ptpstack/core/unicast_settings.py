@@ -25,7 +25,7 @@ class UnicastServiceSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     With *batched* the driver sends a whole slot of the schedule at once (``outputs.UnicastBatch``). *slots_per_second*
     says into how many slots clients are spread: few make large batches, many keep Syncs apart, since some NICs hold
-    one transmit stamp at a time.
+    one transmit stamp at a time. A slot is filled with *together* clients before another one is begun.
     """
 
     allow: tuple[str, ...] = ()
@@ -37,3 +37,4 @@ class UnicastServiceSettings(msgspec.Struct, frozen=True, kw_only=True):
     min_log_delay_resp_interval: int = -7
     batched: bool = False
     slots_per_second: int = 1024
+    together: int = 1

@@ -17,6 +17,9 @@ from ptpstack.wire.header import LOG_INTERVAL_UNSPECIFIED, Flag
 from ptpstack.wire.messages import Announce, Sync
 from ptpstack.wire.types import MessageType
 
+FEW = 3
+"""So few Syncs are made one by one as quickly as by a batch."""
+
 
 class UnicastTransmitter:
     """Sends what is due on one port. *announce* makes an Announce as the data sets have it now."""
@@ -33,7 +36,8 @@ class UnicastTransmitter:
         """Send one message to each client of *slot*."""
         if message_type is MessageType.SYNC and self._syncs.withholds():
             return
-        if self._batched and self._context.settings.two_step_flag:
+        few = message_type is MessageType.SYNC and len(slot.grants) <= FEW
+        if self._batched and not few and self._context.settings.two_step_flag:
             sent = self._context.counters.sent
             sent["Announce" if message_type is MessageType.ANNOUNCE else "Sync"] += len(slot.grants)
             self._context.emit(UnicastBatch(self._context.port_number, message_type, slot, slot.turn))

@@ -12,13 +12,9 @@ from ptpstack.daemon.loop import monotonic_now
 from ptpstack.daemon.port_io import PortIo
 from ptpstack.engine.outputs import UnicastBatch
 from ptpstack.errors import HardwareError
-from ptpstack.time import MILLISECOND, TimeInterval
 
 if TYPE_CHECKING:
     from ptpstack.daemon.unicast_batches import UnicastBatches
-
-GATHERING_TIME: TimeInterval = 8 * MILLISECOND
-"""How long event frames may wait while they come in numbers; answers are as much later."""
 
 FEW = 2
 """So few at once, and they are read when they come."""
@@ -41,6 +37,8 @@ class BatchedPortIo(PortIo):
             return
         self._batches.send(batch)
         self._take_stamps()
+        if self._gathered.deadline is not None:
+            self._read_on()  # as this is awake already
 
     def forget_stamps(self) -> None:
         """Give up the transmit stamps of batches: the clock was stepped."""
@@ -80,7 +78,7 @@ class BatchedPortIo(PortIo):
                 self._take_frame(frame)
         if count > FEW and self._socket is not None:
             self._loop.unwatch(self._socket.event_fileno())
-            self._gathered.set(monotonic_now() + GATHERING_TIME)
+            self._gathered.set(monotonic_now() + self._batches.gathering_time)
 
     def _read_on(self) -> None:
         if self._socket is not None:

@@ -30,6 +30,9 @@ from ptpstack.engine.outputs import UnicastBatch
 from ptpstack.time import MILLISECOND, LocalTime, MonotonicTime, TimeInterval
 from ptpstack.wire.types import MessageType
 
+LONGEST_GATHERING: TimeInterval = 16 * MILLISECOND
+"""How long Delay_Reqs may wait while they come in numbers; answers are as much later."""
+
 STAMPS_AWAITED: TimeInterval = 500 * MILLISECOND
 MOST = 256
 
@@ -139,7 +142,9 @@ class UnicastBatches:
             if not len(stamped.keys):
                 break
             keys, stamps_ns = stamped
-            for sent in self._sent:
+            for sent in reversed(self._sent):  # in front are those of which some are lost
+                if not len(keys):
+                    break
                 rows = keys - np.uint32(sent.first)
                 own = rows < len(sent.numbers)
                 if own.any():
@@ -162,6 +167,11 @@ class UnicastBatches:
 
     # -- receiving -----------------------------------------------------------------------------------
 
+    @property
+    def gathering_time(self) -> TimeInterval:
+        """How long requests may wait for others: no client shall have its answer long after its next request is due."""
+        return min(LONGEST_GATHERING, self._codec.request_interval // 4)
+
     def receive(self) -> tuple[list[Received], int]:
         """Answer the Delay_Reqs that wait and may be answered so; return the other frames, and how many there were."""
         sockets = self._sockets
@@ -179,6 +189,8 @@ class UnicastBatches:
             out.octets[: len(rows)] = answers
             out.names[: len(rows)] = sockets.to_general(arrived.addresses[rows])
             self._counters["not sent"] += sockets.send_general(out, len(rows))
+        if len(rows) == count:
+            return [], count
         left = np.ones(count, np.bool_)
         left[rows] = False
         return [self._frame(arrived, sockets, row) for row in np.flatnonzero(left).tolist()], count

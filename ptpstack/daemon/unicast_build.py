@@ -15,8 +15,8 @@ from ptpstack.daemon.instance_driver import InstanceDriver
 from ptpstack.daemon.port_io import PortIo
 from ptpstack.daemon.protocol_driver import StampingClock
 
-BATCHES_PER_SECOND = 64
-"""So that there is something to be sent at once."""
+BATCHES_PER_SECOND, CLIENTS_TOGETHER = 64, 128
+"""So that there is something to be sent at once, yet the last of it waits less than 0.1 ms for a gigabit link."""
 
 ATTOSECONDS_PER_MICROSECOND = 10**12
 """A bit at 1 Mbit/s."""
@@ -27,9 +27,9 @@ def with_batches(
 ) -> list[ResolvedInstance]:
     """Return *resolved* with the speeds of links, and with batches for unicast services over UDP.
 
-    There is one service by batches for each interface and transport; others there serve message by message. So do
-    ports with hardware stamps: some NICs hold a single transmit stamp, so Syncs are kept a millisecond apart.
-    *stamping_of* tells what stamps a port, by instance and number.
+    There is one service by batches for each interface and transport; others there serve message by message. With
+    hardware stamps Syncs are kept a millisecond apart as long as clients are few enough for that, since some NICs hold
+    a single transmit stamp. *stamping_of* tells what stamps a port, by instance and number.
     """
     taken: set[tuple[str, str]] = set()
     return [
@@ -55,11 +55,12 @@ def _with_bit_period(port: ResolvedPort) -> ResolvedPort:
 
 def _with_batches(port: ResolvedPort, stamping: Timestamping, taken: set[tuple[str, str]]) -> ResolvedPort:
     service, place = port.settings.unicast_service, (port.interface, port.transport)
-    fits = port.transport != "l2" and port.settings.two_step_flag and stamping is Timestamping.SOFTWARE
+    fits = port.transport != "l2" and port.settings.two_step_flag
     if service is None or not fits or place in taken:
         return port
     taken.add(place)
-    batched = msgspec.structs.replace(service, batched=True, slots_per_second=BATCHES_PER_SECOND)
+    slots = {"slots_per_second": BATCHES_PER_SECOND, "together": CLIENTS_TOGETHER}
+    batched = msgspec.structs.replace(service, batched=True, **(slots if stamping is Timestamping.SOFTWARE else {}))
     return replace(port, settings=msgspec.structs.replace(port.settings, unicast_service=batched))
 
 

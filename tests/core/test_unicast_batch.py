@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ptpstack.core.unicast_transmitter import FEW
 from ptpstack.engine.outputs import Output, Send, UnicastBatch
 from ptpstack.time import NANOSECOND, LocalTime, interval_from_ns
 from ptpstack.wire.message import Flag, encode
@@ -19,6 +20,9 @@ from tests.core.unicast_bench import ANNOUNCE, DELAY_RESP, SYNC, ServiceBench, c
 
 CLIENTS = 6
 Sent = list[tuple[str, bytes]]
+SLOTS = 4
+"""Slots in a second: one for each rate that is faster, so that clients meet in it."""
+
 LATENCIES = {"ingress_latency": interval_from_ns(31), "egress_latency": interval_from_ns(17.25)}
 
 
@@ -33,6 +37,9 @@ def stamp_of(where: str, octets: bytes) -> LocalTime:
 
 class OneByOne(ServiceBench):
     """Message by message; what was sent by kind."""
+
+    def __init__(self, **limits: object) -> None:
+        super().__init__(slots_per_second=SLOTS, port=LATENCIES, **limits)
 
     def collect(self, outputs: Sequence[Output]) -> Sent:
         sent: Sent = []
@@ -53,11 +60,12 @@ class OneByOne(ServiceBench):
         return sent
 
 
-class SlotBySlot(ServiceBench):
-    """As a daemon does that was told to batch."""
+class SlotBySlot(OneByOne):
+    """As a daemon does that was told to batch; Syncs to few are left to be sent one by one."""
 
-    def __init__(self, **limits: object) -> None:
-        super().__init__(batched=True, slots_per_second=64, port=LATENCIES, **limits)
+    def __init__(self) -> None:
+        super().__init__(batched=True)
+        self.batches = 0
         port = self.instance.ports[1]
         assert port.negotiation is not None
         self.codec = port.negotiation.batch_codec(port)
@@ -65,8 +73,12 @@ class SlotBySlot(ServiceBench):
     def collect(self, outputs: Sequence[Output]) -> Sent:
         sent: Sent = []
         for output in outputs:
-            assert not isinstance(output, Send) or not isinstance(output.message, Announce | Sync)
-            if isinstance(output, UnicastBatch):
+            assert not isinstance(output, Send) or not isinstance(output.message, Announce)
+            if isinstance(output, Send):
+                sent += super().collect([output])
+            elif isinstance(output, UnicastBatch):
+                self.batches += 1
+                assert output.message_type is MessageType.ANNOUNCE or len(output.slot.grants) > FEW
                 rows = self.codec.messages(output.message_type, output.slot, output.turn)
                 places = [grant.address for grant in output.slot.grants]
                 due = [(where, row.tobytes()) for where, row in zip(places, rows, strict=True)]
@@ -137,7 +149,7 @@ def ask_both(benches: Sequence[ServiceBench], who: int, kind: MessageType, log: 
 
 @given(st.lists(STEP, max_size=25))
 def test_slot_by_slot_is_message_by_message(steps: list[tuple[object, ...]]) -> None:
-    one, many = OneByOne(port=LATENCIES, slots_per_second=64), SlotBySlot()
+    one, many = OneByOne(), SlotBySlot()
     for who in range(1, CLIENTS - 1):
         ask_both((one, many), who, DELAY_RESP, -4)
     for what, *details in steps:
@@ -161,6 +173,18 @@ def test_slot_by_slot_is_message_by_message(steps: list[tuple[object, ...]]) -> 
     counters = [bench.instance.ports[1].counters for bench in (one, many)]
     assert counters[0].sent == counters[1].sent
     assert counters[0].received == counters[1].received
+
+
+@pytest.mark.parametrize(("clients", "batches"), [(FEW, 0), (FEW + 1, 16)])
+def test_syncs_to_more_than_a_few_leave_together(clients: int, batches: int) -> None:
+    many = SlotBySlot()
+    for who in range(1, clients + 1):
+        many.ask(SYNC, log=-4, address=address(who), sender=client_identity(who))
+    end = many.now + 1_000_000_000 * NANOSECOND
+    while (due := many.instance.next_deadline()) is not None and due < end:
+        many.now = due
+        many.collect(many.instance.handle_deadline(due))
+    assert many.batches == pytest.approx(batches, abs=1)
 
 
 def test_a_port_that_is_no_master_answers_nobody_this_way_either() -> None:

@@ -7,9 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ptpstack.core.unicast_events import UnicastGranted, UnicastGrantEnded, UnicastRefused, UnicastServiceStopped
+from ptpstack.core.unicast_schedule import Schedule
 from ptpstack.core.unicast_service import CLIENTS_PER_ADDRESS, REQUESTS_PER_SECOND
 from ptpstack.engine.port_state import PortState
-from ptpstack.time import NANOSECOND
+from ptpstack.engine.unicast_slot import Grant
+from ptpstack.time import NANOSECOND, SECOND, MonotonicTime
 from ptpstack.wire.message import Flag
 from ptpstack.wire.messages import Announce, DelayReq, DelayResp, FollowUp, Signaling, Sync
 from ptpstack.wire.tlvs import AcknowledgeCancelUnicastTransmission, CancelUnicastTransmission
@@ -26,6 +28,7 @@ from tests.core.unicast_bench import (
     signaling,
 )
 
+NOW = MonotonicTime(1000 * SECOND)
 HERE, ELSEWHERE = "10.0.0.9", "10.0.0.8"
 
 
@@ -125,6 +128,21 @@ def test_clients_of_one_rate_are_spread_over_the_interval(slots: int, at_once: i
         counts.append(len(bench.sends(Sync)) - before)
     assert sum(counts) == 32
     assert max(counts) == at_once
+
+
+def test_clients_meet_in_a_slot_until_it_is_full_then_in_the_emptiest() -> None:
+    schedule = Schedule(slots_per_second=4, together=2)
+    for number in range(11):
+        grant = Grant(HERE, client_identity(number), SYNC, log_interval=0, expires=NOW)
+        schedule.add(grant, NOW)
+        due = [slot for _, slot in schedule.take_due(NOW)]
+        assert due == []
+    sizes = [len(slot.grants) for _, slot in schedule.take_due(MonotonicTime(NOW + SECOND))]
+    assert sorted(sizes) == [2, 3, 3, 3]
+    few = Schedule(slots_per_second=4, together=2)
+    for number in range(3):
+        few.add(Grant(HERE, client_identity(number), SYNC, log_interval=0, expires=NOW), NOW)
+    assert [len(slot.grants) for _, slot in few.take_due(MonotonicTime(NOW + SECOND))] == [2, 1]
 
 
 def test_a_grant_expires_and_what_was_renewed_goes_on() -> None:
