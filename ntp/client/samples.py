@@ -169,11 +169,12 @@ class Samples:
         times = [(sample.local - newest.local) / SECOND for sample in self._kept]
         offsets = [(sample.offset - newest.offset) / NANOSECOND for sample in self._kept]
         delays = [sample.delay / NANOSECOND for sample in self._kept]
-        self._asymmetry.look(times, offsets, delays)
+        variances = [(1 + (sample.distance - least) / scale) ** 2 for sample in self._kept]
+        self._asymmetry.look(times, offsets, delays, [1 / variance for variance in variances])
         share, shortest = self._asymmetry.share, min(delays)
         points = [
-            Point(x, y - share * (delay - shortest), (1 + (sample.distance - least) / scale) ** 2)
-            for x, y, delay, sample in zip(times, offsets, delays, self._kept, strict=True)
+            Point(x, y - share * (delay - shortest), variance)
+            for x, y, delay, variance in zip(times, offsets, delays, variances, strict=True)
         ]
         self._line = fit(points, self._fewest, resolution=1.0)
         while self._line and len(self._kept) > self._line.count:

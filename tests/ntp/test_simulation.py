@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import statistics
 from collections.abc import Callable
 
 import pytest
@@ -130,16 +131,18 @@ def test_a_man_in_the_middle_who_delays_one_way_stays_within_the_bound() -> None
     assert ms(combined.bound) > 45
 
 
-def test_waits_on_one_way_only_are_seen_and_taken_off() -> None:
+@pytest.mark.parametrize(("there_us", "limit_us"), [(0, 0.5), (2, 1.0)])  # without it 1.9 and 1.6
+def test_waits_that_are_more_on_one_way_are_seen_and_taken_off(there_us: int, limit_us: float) -> None:
     """A server that is slow to send makes each offset wrong by half of what the delay is longer."""
 
     def run(seed: int) -> float:
-        slow = Server("a", there=constant(20 * MICROSECOND), back=queues(20 * MICROSECOND, 8 * MICROSECOND))
+        there = queues(20 * MICROSECOND, there_us * MICROSECOND)
+        slow = Server("a", there=there, back=queues(20 * MICROSECOND, 8 * MICROSECOND))
         clock = SimulatedClock(offset=3 * MILLISECOND, frequency_ppb=9000)
         world = World(clock, [slow], settings={"min_poll": 0, "max_poll": 0}, wander_ppb=1.0, seed=seed)
         return rms(errors_us(world, 300, warm_up=60, each=1))
 
-    assert max(run(seed) for seed in range(3)) < 0.8  # without it 1.9
+    assert statistics.median(run(seed) for seed in range(5)) < limit_us
 
 
 def test_samples_survive_a_step_of_the_clock() -> None:
