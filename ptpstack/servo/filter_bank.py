@@ -31,7 +31,7 @@ BLENDED_NATS = 4.0
 
 USUAL_INTERVALS = 16
 """The usual interval is averaged over so many."""
-STEERED_SHARE_OF_MEMORY = 1 / 8
+STEERED_SHARE_OF_MEMORY = 1 / 16
 COMMAND_LATENESS_S = 1e-3
 STEP_ERROR_NS = 1_000.0
 FIRST_NOISE_NS = 50.0
@@ -115,7 +115,8 @@ class FilterBankServo(Discipline):
             return
         self._take(offset / NANOSECOND, elapsed_s, 1.0 / weight, events)
         phase_ns, frequency_ppb, memory_s = self._blend()
-        # A long memory is steered slowly, which costs nothing and spares the clock; what is beyond noise is not noise.
+        # A long memory is steered slowly, which costs 1 % and leaves little of it in the clock when Syncs end; what is
+        # beyond noise is not noise.
         time_constant_s = self._interval_s
         if phase_ns * phase_ns < 9.0 * self.noise.variance:
             known_s = self._judged * self._interval_s
