@@ -17,6 +17,7 @@ from hw.timestamping import (
     Granted,
     RxFilter,
     Timestamping,
+    TxType,
     enable_hardware_timestamping,
     hardware_timestamping,
     stamp_from,
@@ -29,6 +30,10 @@ _BUFFER_BYTES = 4 << 20
 """Frames *and* waiting transmit stamps are charged to the receive buffer: the default holds just 255 stamps."""
 
 _SO_RCVBUFFORCE = 33
+
+_TYPE, _SYNC = 0x0F, 0x00
+_FLAGS, _TWO_STEP = 6, 0x02
+"""Where a Sync says that a Follow_Up comes (IEEE 1588-2019 13.3)."""
 
 
 class Received(Struct, frozen=True):
@@ -63,6 +68,7 @@ class PortSocket(ABC):
         self.index = index
         self._event, self._general = sockets
         self._event_batch, self._general_batch = Batch(), Batch()
+        self._writes_into_syncs = granted.tx_type is TxType.ONESTEP_SYNC
         self.sends = StampedSends(self._event, granted.timestamping, give_keys=kernel_takes_keys())
 
     def explained(self, error: OSError) -> HardwareError:
@@ -78,7 +84,12 @@ class PortSocket(ABC):
         return self._general.fileno()
 
     def send_event(self, payload: bytes, destination: Hashable) -> int:
-        """Send an event frame and return the key under which its stamp will come (or not, if it gets lost)."""
+        """Send an event frame and return the key under which its stamp will come (or not, if it gets lost).
+
+        A NIC opened for one-step Syncs gives the stamp of one that is to have a Follow_Up: it is set as each Sync is.
+        """
+        if self._writes_into_syncs and payload[0] & _TYPE == _SYNC:
+            self._stamp_syncs(TxType.ON if payload[_FLAGS] & _TWO_STEP else TxType.ONESTEP_SYNC)
         octets, address = self._frame(payload, destination, event=True)
         try:
             return self.sends.send(octets, address)
@@ -128,6 +139,10 @@ class PortSocket(ABC):
         wanted = self.granted.tx_type
         self.granted = enable_hardware_timestamping(self._event, self.interface, self.filters, wanted)
         return found
+
+    def _stamp_syncs(self, wanted: TxType) -> None:
+        if self.granted.tx_type is not wanted:
+            self.granted = enable_hardware_timestamping(self._event, self.interface, self.filters, wanted)
 
     def family_and_ports(self) -> tuple[int, tuple[int, int]]:
         """Return the address family, and the ports of event and general frames; only UDP has them."""

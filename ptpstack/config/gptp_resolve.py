@@ -69,6 +69,7 @@ def gptp_port_settings(port_number: int, port: Port, profile: Profile) -> GptpPo
     return GptpPortSettings(
         link=link_settings(port_number, port, as_capable_on_link_up="as_capable_on_link_up" in rules),
         two_step_flag=port.two_step,
+        one_step_on_request=port.one_step_on_request,
         log_announce_interval=_decided(port.log_announce_interval),
         announce_receipt_timeout=_decided(port.announce_receipt_timeout),
         log_sync_interval=_decided(port.log_sync_interval),

@@ -88,6 +88,8 @@ def _within_port(instance: Instance, port: Port, path: Path, source: Source) -> 
     if not port.two_step and len(instance.port) > 1:
         why = "how long a Sync stays in a relay is known only once it left, and goes into its Follow_Up"
         yield source.problem((*path, "two_step"), "false is for end stations", why=why)
+    if port.one_step_on_request and port.two_step:
+        yield source.problem((*path, "one_step_on_request"), "has no effect", why="two_step is true")
     external, given = has_static_roles(instance), source.gives((*path, "desired_state"))
     if given and not external:
         step = "set external_port_configuration_enabled = true in the instance"

@@ -107,6 +107,15 @@ class GptpPortKeys(Table, frozen=True):
         LogInterval | UnsetType,
         Meta(description="The interval of Announce to ask the neighbour for, log2 seconds (gPTP)."),
     ] = UNSET
+    one_step_on_request: Annotated[
+        bool,
+        Meta(
+            description=(
+                "With two_step = false: send in one step once the neighbour has said, by a flag of a message interval "
+                "request, that it can take that, and in two before (gPTP)."
+            )
+        ),
+    ] = False
     interval_request_edition: Annotated[
         Literal["2011", "2020"],
         Meta(description="The edition whose flags such a request has: implementations disagree, unverified (gPTP)."),

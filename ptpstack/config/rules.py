@@ -286,7 +286,11 @@ def _mixed_steps(instances: Mapping[str, Instance], source: Source) -> Iterator[
     for name, instance in instances.items():
         for index, port in enumerate(instance.port):
             path: Path = ("instance", name, "port", index)
-            two_step, place = first.setdefault(port.interface, (port.two_step, f"instance.{name}.port[{index}]"))
+            here = f"instance.{name}.port[{index}]"
+            two_step, place = first.setdefault(port.interface, (port.two_step, here))
+            if port.one_step_on_request and place != here:
+                why = f"{place} sends on {port.interface} too, and a NIC stamps Syncs one way for all"
+                yield source.problem((*path, "one_step_on_request"), "is for the only port of an interface", why=why)
             if port.two_step != two_step:
                 why = (
                     f"{port.interface} stamps Syncs one way for all, and two_step is {written('', two_step)} in {place}"

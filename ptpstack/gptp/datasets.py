@@ -70,6 +70,9 @@ class PortDS(msgspec.Struct, kw_only=True):
     current_log_sync_interval: int | None
     sync_receipt_timeout: int
     sync_locked: bool
+    one_step_receive: bool
+    one_step_transmit: bool
+    one_step_tx_oper: bool
     current_log_pdelay_req_interval: int | None
     lost_responses: int
     detected_faults: int

@@ -145,6 +145,18 @@ class IntervalRequested(PortEventRecord, frozen=True, kw_only=True):
         return f"{asks}: {self.rule}"
 
 
+class OneStepTxOperChanged(PortEventRecord, frozen=True, kw_only=True):
+    """A neighbour said whether it can take Syncs in one step (11.2.16)."""
+
+    severity: ClassVar[Severity] = Severity.NOTICE
+    one_step_tx_oper: bool
+    port_identity: PortIdentity
+
+    def __str__(self) -> str:
+        how = "one step, as {} can take that" if self.one_step_tx_oper else "two steps, as {} cannot take one"
+        return f"port {self.port_number}: Syncs go in {how.format(self.port_identity)}"
+
+
 class AutosarContentChanged(PortEventRecord, frozen=True, kw_only=True):
     """The AUTOSAR TLV of the Follow_Ups says something else than before."""
 

@@ -2,7 +2,7 @@
 
 In one step the NIC writes the instant into the Sync as it leaves. Nobody can write how long a Sync stayed in this
 system then, so only a grandmaster sends in one step; a NIC stamps all its Syncs one way, so only end stations are
-set to it.
+set to it. Whether they do: ``one_step_tx_oper_setting.py``.
 """
 
 from __future__ import annotations
@@ -55,10 +55,10 @@ class MdSyncSend(Machine):
         return not self._port.is_active
 
     def _sends_in_two_steps(self) -> bool:
-        return self._given is not None and self._port.settings.two_step_flag
+        return self._given is not None and not self._port.one_step_tx_oper
 
     def _sends_in_one_step(self) -> bool:
-        return self._given is not None and not self._port.settings.two_step_flag
+        return self._given is not None and self._port.one_step_tx_oper
 
     def _has_stamp(self) -> bool:
         return self._egress is not None and self._sent is not None

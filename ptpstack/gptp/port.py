@@ -19,7 +19,6 @@ from ptpstack.gptp.gptp_capable_transmit import GptpCapableTransmit
 from ptpstack.gptp.interval_settings import (
     AnnounceIntervalSetting,
     GptpCapableIntervalSetting,
-    IntervalSetting,
     SyncIntervalSetting,
 )
 from ptpstack.gptp.link_capability import Reason
@@ -28,6 +27,7 @@ from ptpstack.gptp.machine import Machine, earliest
 from ptpstack.gptp.md_sync_receive import MdSyncReceive
 from ptpstack.gptp.md_sync_send import MdSyncSend
 from ptpstack.gptp.messages import GptpMessages
+from ptpstack.gptp.one_step_tx_oper_setting import OneStepTxOperSetting
 from ptpstack.gptp.operational_intervals import OperationalIntervals
 from ptpstack.gptp.port_announce_information import PortAnnounceInformation
 from ptpstack.gptp.port_announce_information_ext import PortAnnounceInformationExt
@@ -35,7 +35,7 @@ from ptpstack.gptp.port_announce_receive import PortAnnounceReceive
 from ptpstack.gptp.port_announce_transmit import PortAnnounceTransmit
 from ptpstack.gptp.port_sync_sync_receive import PortSyncSyncReceive
 from ptpstack.gptp.port_sync_sync_send import PortSyncSyncSend
-from ptpstack.gptp.signaling import SignalingExchange
+from ptpstack.gptp.signaling import Requestable, SignalingExchange
 from ptpstack.gptp.sync_data import PortSyncSync
 from ptpstack.gptp.variables import InstanceVariables, PortVariables
 from ptpstack.time import LocalTime, MonotonicTime, TimeInterval
@@ -85,11 +85,7 @@ class GptpPort:
             slow_down_after=settings.gptp_capable_receipt_timeout,
             **limits,
         )
-        self._intervals: tuple[IntervalSetting, ...] = (
-            self.sync_interval,
-            self.announce_interval,
-            self.capable_interval,
-        )
+        self._intervals = self.sync_interval, self.announce_interval, self.capable_interval
         self.sync_receive = PortSyncSyncReceive(variables, link, deliver)
         autosar = instance.settings.autosar
         self.autosar = AutosarTimeSyncPort(autosar, messages) if autosar is not None else None
@@ -105,14 +101,20 @@ class GptpPort:
         self.announce_transmit = PortAnnounceTransmit(instance, variables, messages, self.announce_interval)
         self.capable_transmit = GptpCapableTransmit(variables, messages, self.capable_interval)
         self.capable_receive = GptpCapableReceive(variables)
+        self.one_step = OneStepTxOperSetting(variables, messages)
         self._signaling = SignalingExchange(
-            variables, messages, self._intervals, self.capable_receive, link if owns_link else None
+            variables,
+            messages,
+            Requestable(*self._intervals, self.one_step),
+            self.capable_receive,
+            link if owns_link else None,
         )
         self.operational_intervals = OperationalIntervals(
             variables, messages, link if owns_link else None, self._signaling.request
         )
         self.machines: tuple[Machine, ...] = (
             *self._intervals,
+            self.one_step,
             self.operational_intervals,
             self.capable_transmit,
             self.capable_receive,
@@ -159,6 +161,9 @@ class GptpPort:
             current_log_sync_interval=self.sync_interval.current_log_interval,
             sync_receipt_timeout=variables.settings.sync_receipt_timeout,
             sync_locked=variables.sync_locked,
+            one_step_receive=True,
+            one_step_transmit=not variables.settings.two_step_flag,
+            one_step_tx_oper=variables.one_step_tx_oper,
             current_log_pdelay_req_interval=link.current_log_pdelay_req_interval,
             lost_responses=link.lost_responses,
             detected_faults=link.detected_faults,
@@ -182,6 +187,7 @@ class GptpPort:
         self.variables.port_oper = port_oper
         for interval in self._intervals:
             interval.port_enabled = port_oper
+        self.one_step.port_enabled = port_oper
         if self._owns_link:
             self.link.set_enabled(port_oper, now)
         self.run(now)

@@ -85,6 +85,9 @@ class GptpPortSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     link: LinkSettings
     two_step_flag: bool = True
+    """False: the NIC can write the time into a Sync that leaves (oneStepTransmit)."""
+    one_step_on_request: bool = False
+    """It does so once the neighbour has said that it can take that (OneStepTxOperSetting); False: from the start."""
     log_announce_interval: int = 0
     announce_receipt_timeout: int = 3
     log_sync_interval: int = -3
@@ -116,6 +119,11 @@ class GptpPortSettings(msgspec.Struct, frozen=True, kw_only=True):
     def port_number(self) -> int:
         """portDS.portIdentity.portNumber."""
         return self.link.port_number
+
+    @property
+    def initial_one_step_tx_oper(self) -> bool:
+        """Whether it sends in one step before the neighbour said anything."""
+        return not self.two_step_flag and not self.one_step_on_request
 
 
 PDELAY_CEASE_TIME: TimeInterval = 300 * SECOND

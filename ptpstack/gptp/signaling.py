@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import NamedTuple
 
 from ptpstack.engine.port_messages import PortMessages
 from ptpstack.gptp.gptp_capable_receive import GptpCapableReceive
 from ptpstack.gptp.interval_settings import IntervalSetting
 from ptpstack.gptp.link_port import LinkPort
+from ptpstack.gptp.one_step_tx_oper_setting import OneStepTxOperSetting
 from ptpstack.gptp.variables import PortVariables
 from ptpstack.time import MonotonicTime
 from ptpstack.wire.messages.signaling import Signaling
@@ -16,29 +17,40 @@ from ptpstack.wire.tlvs.ieee_802_1as import (
     NO_CHANGE,
     GptpCapable,
     GptpCapableIntervalRequest,
+    IntervalRequestFlags,
     MessageIntervalRequest,
 )
 from ptpstack.wire.types import ALL_PORTS
 
 
-class SignalingExchange:
-    """Takes requests to the *intervals* (of Sync, Announce and gPTP-capable), and makes those of this port.
+class Requestable(NamedTuple):
+    """What a neighbour may ask for."""
 
-    *link* is None where the common service measures it: requests about it go there. The flags of a request, which
-    let a neighbour stop to compute, are not obeyed: editions disagree about them, and computing harms nobody.
+    sync: IntervalSetting
+    announce: IntervalSetting
+    gptp_capable: IntervalSetting
+    one_step: OneStepTxOperSetting
+
+
+class SignalingExchange:
+    """Takes requests to what is *requestable*, and makes those of this port.
+
+    *link* is None where the common service measures it: requests about it go there. Of the flags of a request, those
+    that let a neighbour stop to compute are not obeyed: editions disagree about them, and computing harms nobody. The
+    one that asks for Syncs in one step is read as the port's own edition has it; that of 2011 has none.
     """
 
     def __init__(
         self,
         port: PortVariables,
         messages: PortMessages,
-        intervals: Sequence[IntervalSetting],
+        requestable: Requestable,
         capable: GptpCapableReceive,
         link: LinkPort | None,
     ) -> None:
         self._port = port
         self._messages = messages
-        self._sync, self._announce, self._capable_interval = intervals
+        self._requestable = requestable
         self._capable = capable
         self._link = link
 
@@ -51,21 +63,29 @@ class SignalingExchange:
         if source.clock_identity == self._messages.port_identity.clock_identity:
             self._messages.discard(message, "sent by this system")
             return
+        asked = self._requestable
         for tlv in message.tlvs:
             match tlv:
                 case GptpCapable():
                     self._capable.receive(tlv, now)
                 case MessageIntervalRequest():
-                    self._sync.request(tlv.time_sync_interval, source, now)
+                    asked.sync.request(tlv.time_sync_interval, source, now)
+                    if (flag := self._flags.one_step_receive_capable) and message.minor_version_ptp:
+                        asked.one_step.request(bool(tlv.flags & flag), source)
+                        asked.one_step.run(now)
                     if self._port.settings.obeys_only_sync_interval:
                         continue
-                    self._announce.request(tlv.announce_interval, source, now)
+                    asked.announce.request(tlv.announce_interval, source, now)
                     if self._link is not None:
                         self._link.request_interval(tlv.link_delay_interval, source, now)
                 case GptpCapableIntervalRequest():
-                    self._capable_interval.request(tlv.log_gptp_capable_message_interval, source, now)
+                    asked.gptp_capable.request(tlv.log_gptp_capable_message_interval, source, now)
                 case _:
                     pass
+
+    @property
+    def _flags(self) -> IntervalRequestFlags:
+        return INTERVAL_REQUEST_FLAGS[self._port.settings.interval_request_edition]
 
     def request_intervals(self) -> None:
         """Ask for the intervals that the settings want of the neighbour, if any."""
@@ -80,7 +100,7 @@ class SignalingExchange:
 
     def request(self, link_delay_interval: int, time_sync_interval: int, announce_interval: int) -> None:
         """Ask for these intervals, log2 seconds or a special value of the TLV."""
-        bits = INTERVAL_REQUEST_FLAGS[self._port.settings.interval_request_edition]
+        bits = self._flags
         flags = bits.compute_neighbor_rate_ratio | bits.compute_mean_link_delay | bits.one_step_receive_capable
         tlv = MessageIntervalRequest(link_delay_interval, time_sync_interval, announce_interval, flags)
         self._messages.send_general(self._messages.new(Signaling, tlvs=(tlv,)))

@@ -83,6 +83,7 @@ class PortVariables:
         self.selected_state = PortState.DISABLED
         self.neighbor_gptp_capable = False
         self.sync_locked = False
+        self.one_step_tx_oper = settings.initial_one_step_tx_oper
         self.info_is = InfoIs.DISABLED
         self.updt_info = False
         self.new_info = False

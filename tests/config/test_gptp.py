@@ -76,6 +76,11 @@ class TestWhatReachesTheEngine:
             found = getattr(found, name)
         assert found == expected
 
+    def test_one_step_may_wait_for_the_neighbours_word(self) -> None:
+        port = resolved(two_step=False, one_step_on_request=True).ports[0].gptp
+        assert port is not None
+        assert (port.one_step_on_request, port.initial_one_step_tx_oper) == (True, False)
+
     def test_one_that_is_slave_only_is_never_the_grandmaster(self) -> None:
         assert resolved({"slave_only": True}).gptp_settings(IDENTITY).priority1 == 255
 
@@ -107,6 +112,13 @@ REFUSED = [
     (GPTP.format("path_trace_enabled = true", ""), "instance.main.path_trace_enabled: has no effect"),
     (GPTP.format('instance_type = "p2p-tc"', ""), 'instance.main.instance_type: "p2p-tc" is for IEEE 1588'),
     (GPTP.format("", "master_only = true"), "instance.main.port[0].master_only: has no effect"),
+    (GPTP.format("", "one_step_on_request = true"), "instance.main.port[0].one_step_on_request: has no effect"),
+    (
+        GPTP.format("", "two_step = false")
+        + '[instance.other]\nprofile = "gptp"\ndomain_number = 1\n[[instance.other.port]]\ninterface = "eth0"\n'
+        + "two_step = false\none_step_on_request = true\n",
+        "instance.other.port[0].one_step_on_request: is for the only port of an interface",
+    ),
     (GPTP.format("", 'desired_state = "master"'), "instance.main.port[0].desired_state: has no effect"),
     (
         GPTP.format("external_port_configuration_enabled = true", ""),

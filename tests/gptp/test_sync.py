@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from typing import Any
 
 import pytest
 from msgspec.structs import replace
 
 from ptpstack.engine.port_state import PortState
-from ptpstack.gptp.events import GmTimeBaseChanged, GrandmasterSelected, InformationAged
+from ptpstack.gptp.events import GmTimeBaseChanged, GrandmasterSelected, InformationAged, OneStepTxOperChanged
 from ptpstack.time import MILLISECOND, SECOND, interval_from_ns, interval_to_ns
 from ptpstack.wire.message import Flag
-from ptpstack.wire.messages import Announce, FollowUp, Sync
+from ptpstack.wire.messages import Announce, FollowUp, Signaling, Sync
 from ptpstack.wire.tlvs import FollowUpInformation
-from ptpstack.wire.tlvs.ieee_802_1as import RATE_ONE
+from ptpstack.wire.tlvs.ieee_802_1as import INTERVAL_REQUEST_FLAGS, RATE_ONE, MessageIntervalRequest
 from tests.gptp.rig import OWN, STRANGER, Rig, whole_ns
 
 
@@ -24,6 +25,11 @@ def following(**settings: object) -> Rig:
     rig.announces()
     assert rig.port.state is PortState.SLAVE
     return rig
+
+
+def asks(*, one_step: bool) -> MessageIntervalRequest:
+    """A neighbour's request, which asks for nothing else."""
+    return MessageIntervalRequest(flags=INTERVAL_REQUEST_FLAGS["2020"].one_step_receive_capable * one_step)
 
 
 def serving(**settings: object) -> Rig:
@@ -211,6 +217,44 @@ class TestGrandmaster:
         assert not sync.two_step_flag
         assert isinstance(sync.tlvs[0], FollowUpInformation)
         assert rig.sent_of(FollowUp) == []
+
+    def test_it_sends_in_one_step_once_the_neighbour_says_that_it_can_take_that(self) -> None:
+        rig = serving(two_step_flag=False, one_step_on_request=True)
+        assert {sync.two_step_flag for sync in rig.sent_of(Sync)} == {True}
+        assert not rig.port.port_ds.one_step_tx_oper
+        for capable in (True, False):
+            rig.run(0.01)
+            since = rig.now
+            rig.receive(Signaling(**rig.header(), tlvs=(asks(one_step=capable),)), stamped=False)
+            rig.run(1)
+            told = rig.events_of(OneStepTxOperChanged)[-1]
+            assert told.one_step_tx_oper is rig.port.port_ds.one_step_tx_oper is capable
+            assert {sync.two_step_flag for sync in rig.sent_of(Sync, since=since)} == {not capable}
+            assert bool(rig.sent_of(FollowUp, since=since)) is not capable
+
+    @pytest.mark.parametrize(
+        ("settings", "minor_version"),
+        [
+            ({"two_step_flag": True}, 1),
+            ({"two_step_flag": False, "one_step_on_request": True}, 0),
+            ({"two_step_flag": False, "one_step_on_request": True, "interval_request_edition": "2011"}, 1),
+        ],
+    )
+    def test_it_stays_at_two_steps_where_it_cannot_or_nobody_of_that_edition_asks(
+        self, settings: dict[str, Any], minor_version: int
+    ) -> None:
+        rig = serving(**settings)
+        header = rig.header() | {"minor_version_ptp": minor_version}
+        rig.receive(Signaling(**header, tlvs=(asks(one_step=True),)), stamped=False)
+        rig.run(1)
+        assert {sync.two_step_flag for sync in rig.sent_of(Sync)} == {True}
+
+    def test_after_the_link_was_down_it_waits_for_the_word_again(self) -> None:
+        rig = serving(two_step_flag=False, one_step_on_request=True)
+        rig.receive(Signaling(**rig.header(), tlvs=(asks(one_step=True),)), stamped=False)
+        assert rig.port.port_ds.one_step_tx_oper
+        rig.take(rig.instance.link_changed(1, False, rig.now))
+        assert not rig.port.port_ds.one_step_tx_oper
 
     def test_a_lost_stamp_costs_one_follow_up(self) -> None:
         rig = serving()

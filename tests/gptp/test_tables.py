@@ -49,6 +49,7 @@ def test_every_figure_of_the_standard_has_its_class() -> None:
         "MdPdelayResp",
         "MdSyncReceive",
         "MdSyncSend",
+        "OneStepTxOperSetting",
         "PortAnnounceInformation",
         "PortAnnounceInformationExt",
         "PortAnnounceReceive",

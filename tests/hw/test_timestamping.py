@@ -31,6 +31,8 @@ from hw.timestamping import (
     stamp_from,
 )
 from ptpstack.errors import HardwareError
+from ptpstack.wire.message import Flag, encode
+from ptpstack.wire.messages import PdelayReq, Sync
 
 HARDWARE, SOFTWARE = Timestamping.HARDWARE, Timestamping.SOFTWARE
 
@@ -263,6 +265,25 @@ def test_one_step_is_asked_for_and_a_card_without_it_is_a_clear_error(install: C
     install(Nic(takes={}))
     with pytest.raises(HardwareError, match=r"onestep_sync[\s\S]*two_step = true"):
         enable(L2_FILTERS, TxType.ONESTEP_SYNC)
+
+
+def test_a_sync_with_a_follow_up_gets_its_stamp_where_others_are_written_into(install: Callable[[Nic], Nic]) -> None:
+    nic = install(Nic(takes=EVENTS_ONLY, now=(TxType.ONESTEP_SYNC, RxFilter.PTP_V2_EVENT)))
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        port = Port(sock, hardware_timestamping(sock, "eth7"))
+        PortSocket.__init__(port, "eth7", 7, (sock, sock), port.granted)
+    one_step, two_step = encode(Sync()), encode(Sync(flag_field=Flag.TWO_STEP))
+    for payload, tx_type in (
+        (one_step, TxType.ONESTEP_SYNC),
+        (two_step, TxType.ON),
+        (encode(PdelayReq()), TxType.ON),
+        (one_step, TxType.ONESTEP_SYNC),
+        (encode(PdelayReq()), TxType.ONESTEP_SYNC),
+    ):
+        with pytest.raises(NotImplementedError):  # it carries nothing
+            port.send_event(payload, None)
+        assert nic.now is not None
+        assert port.granted.tx_type is nic.now[0] is tx_type
 
 
 def test_one_step_without_hardware_stamps_is_a_clear_error() -> None:
