@@ -24,6 +24,9 @@ READINGS_KEPT = 256
 RANK_LASTS: TimeInterval = 4 * SECOND
 """So long the better kind of readings is waited for before the worse counts again."""
 
+CHANGES_KEPT_FOR: TimeInterval = 8 * SECOND
+"""Longer than any reading takes from its stamp to here."""
+
 
 class Expected(NamedTuple):
     """What other sources say of the local clock: it is ahead by *offset*, give or take *bound*."""
@@ -36,6 +39,17 @@ class _Noted(NamedTuple):
     offset: TimeInterval
     local: UtcTime
     bound: TimeInterval
+
+
+class _RateChange(NamedTuple):
+    """From *local* on the local clock ran *change_ppb* faster."""
+
+    local: UtcTime
+    change_ppb: float
+
+    def of(self, offset: TimeInterval, local: UtcTime) -> TimeInterval:
+        """Return *offset*, taken when the clock read *local*, as if it had always run as fast as since the change."""
+        return offset - round(max(self.local - local, 0) * self.change_ppb * 1e-9)
 
 
 class ReferenceClock:
@@ -62,6 +76,7 @@ class ReferenceClock:
         self.readings = 0
         self._offset_correction = offset_correction
         self._noted: list[_Noted] = []
+        self._changes: list[_RateChange] = []
         self._next: MonotonicTime | None = None
         self._rank = 0
         self._ranked_at: MonotonicTime | None = None
@@ -108,6 +123,8 @@ class ReferenceClock:
             return
         self.readings += 1
         self.leap, self.kind = reading.leap, reading.kind
+        for change in self._changes:
+            offset = change.of(offset, local)
         self._noted.append(_Noted(offset + self._offset_correction, local, reading.bound))
         del self._noted[:-READINGS_KEPT]
 
@@ -150,10 +167,14 @@ class ReferenceClock:
         """Take in that the local clock was moved by *delta*; what was noted of this interval is void."""
         self.samples.clock_stepped(delta)
         self._noted.clear()
+        self._changes.clear()
 
     def frequency_changed(self, change_ppb: float, local: UtcTime) -> None:
         """Take in that the local clock runs *change_ppb* faster from *local* on."""
         self.samples.frequency_changed(change_ppb, local)
+        change = _RateChange(local, change_ppb)
+        self._noted = [noted._replace(offset=change.of(noted.offset, noted.local)) for noted in self._noted]
+        self._changes = [*(kept for kept in self._changes if local - kept.local < CHANGES_KEPT_FOR), change]
 
     # ---- pulses
 

@@ -136,3 +136,25 @@ def test_a_step_of_the_clock_moves_samples_along_and_voids_what_was_noted() -> N
     assert samples(clock, 2) == []
     assert clock.samples.newest is not None
     assert clock.samples.newest.offset == SECOND + MICROSECOND
+
+
+@pytest.mark.parametrize("change_ppb", [-1_000_000, 400_000])
+@pytest.mark.parametrize("taken_before", [True, False])
+def test_readings_stamped_before_the_clock_ran_at_another_speed_count_as_if_it_always_had(
+    change_ppb: float,
+    taken_before: bool,
+) -> None:
+    """What a sample says of now would else be wrong by all that the clock has run since, at the other speed."""
+    clock = ReferenceClock("pps", log_interval=0)
+    clock.start(at(0))
+    stamped = reading(0, late_ns=3000)
+    changed_at = UtcTime((START_S * 1_000_000_000 + 600_000_000) * NANOSECOND)
+    if taken_before:
+        feed(clock, stamped, now=0.1)
+    clock.frequency_changed(change_ppb, changed_at)
+    if not taken_before:
+        feed(clock, stamped, now=0.7)
+    (sample,) = samples(clock, 1)
+    assert sample.local == stamped.system_ns * NANOSECOND
+    since_stamp_s = (changed_at - sample.local) / SECOND
+    assert sample.offset == pytest.approx((3000 - change_ppb * since_stamp_s) * NANOSECOND, abs=2 * NANOSECOND)
