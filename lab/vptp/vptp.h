@@ -237,11 +237,15 @@ static inline void vptp_timer_init(struct hrtimer *timer,
 #endif
 }
 
-/* Have @timer run when the true time @when has come. */
+/* Have @timer run when the true time @when has come; or before, then to be started
+ * again: it runs by the system's clock, which may be steered meanwhile.
+ */
 static inline void vptp_timer_start(struct hrtimer *timer, s64 when)
 {
 	s64 wait = when - vptp_true_now();
 
+	if (wait > 100 * NSEC_PER_USEC)
+		wait -= wait >> 4;
 	hrtimer_start(timer, ns_to_ktime(max_t(s64, wait, 0)), HRTIMER_MODE_REL_SOFT);
 }
 

@@ -141,24 +141,72 @@ def check_a_kernel_pps_keeps_the_system_clock_when_others_number_its_seconds() -
         ours.wait_until_ready()
         output = SockOutput(str(path))
         errors: list[float] = []
-        for number in range(700):
-            off_s = -system_offset_ns(0) / 1e9 + 0.001 * (-1) ** number
-            output.write(SockSample(time.time_ns(), off_s), -6)
-            time.sleep(0.1)
-            errors.append(system_offset_ns(0))
+
+        def go_on(seconds: float) -> list[float]:
+            """Let the other source speak, ten times a second; return the true errors meanwhile."""
+            before = len(errors)
+            for number in range(round(seconds * 10)):
+                off_s = -system_offset_ns(0) / 1e9 + 0.001 * (-1) ** number
+                output.write(SockSample(time.time_ns(), off_s), -6)
+                time.sleep(0.1)
+                errors.append(system_offset_ns(0))
+            return errors[before:]
+
+        begin = time.monotonic()
+        while max(map(abs, go_on(3))) > 10_000:
+            assert time.monotonic() - begin < 200, [round(error) for error in errors[::50]]
+        settled_s = time.monotonic() - begin
+        late = go_on(20)
         sources = ours.status()["ntp"]["sources"]
         edge = PpsDevice(pps_of(1)).fetch()
         stop_periodic_output(sender)
         output.close()
         ours.end()
-    late = errors[-60:]
-    say(f"by pulses, each second: {[round(error) for error in errors[::50]]}")
-    say(f"by pulses: median {statistics.median(late):+.0f} ns, at most {max(map(abs, late)):.0f} ns")
+    far = sorted(map(abs, late))
+    say(f"by pulses, every five seconds: {[round(error) for error in errors[::50]]}")
+    say(f"by pulses, after {settled_s:.0f} s: median {statistics.median(late):+.0f} ns, at most {far[-1]:.0f} ns")
     assert edge is not None
     assert sources["pulses"]["used"]
     assert sources["pulses"]["kind"] == "kernel PPS"
     assert sources["coarse"]["reason"] == "MUCH_FARTHER"
-    assert max(map(abs, late)) < 20_000
+    assert statistics.median(far) < 5_000  # what an interrupt comes late, which is 2 us here, and no more
+    assert far[len(far) * 9 // 10] < 20_000  # a daemon that is kept waiting for the host misses pulses
+
+
+def check_a_pulse_is_not_late_where_the_system_clock_is_slowed_before_it() -> None:
+    """By what the virtual card is made of: else this is what every check of pulses would measure."""
+    reset_kernel()
+    set_clock(0)
+    system = RealtimeClock(tai_offset_s=0)
+    lates = []
+    with clock(0) as sender, opened(device(1)) as receiver:
+        fcntl.ioctl(receiver.fileno(), PTP_ENABLE_PPS, 1)
+        assign_pin(sender, find_pin(sender, "0"), PinFunction.PEROUT, 0)
+        set_knob("clock1/pps_from", 0)
+        start_periodic_output(sender)
+        pulses = PpsDevice(pps_of(1))
+        for number in range(8):
+            before = pulses.fetch()
+            soon(lambda before=before: pulses.fetch() not in (None, before), 5)
+            slower_ppb = 300_000.0 * (number % 2)
+            system.set_frequency(-slower_ppb)
+            before = pulses.fetch()
+            edge = soon(lambda before=before: (now := pulses.fetch()) != before and now, 5)
+            if slower_ppb:
+                lates.append(late_ns(edge.system_ns, -slower_ppb))
+        system.set_frequency(0.0)
+        stop_periodic_output(sender)
+        pulses.close()
+    say(f"after a second in which the clock lost 300 us, pulses were stamped late by {[round(ns) for ns in lates]} ns")
+    assert min(lates) > -1_000
+    assert statistics.median(lates) < 50_000  # as late as the interrupt came: the slowing alone would be six times that
+
+
+def late_ns(stamp_ns: int, frequency_ppb: float) -> float:
+    """How much later than a whole second of clock 0 the system clock, steered by so much, stamped a pulse."""
+    truth = read_truth()
+    pulse_ns = round(truth.clocks[0].ns - (truth.realtime_ns - stamp_ns), -9)
+    return stamp_ns - truth.realtime_ns + (truth.clocks[0].ns - pulse_ns) * (1 + frequency_ppb * 1e-9)
 
 
 def pps_of(number: int) -> str:
