@@ -1,6 +1,7 @@
 """One boot of the virtual machine that runs many checks."""
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,9 @@ import pytest
 
 from lab.vm import Guest, GuestError, run_in_vm
 from tests.vm.guest.run import checks_of
+
+END_OF_CHECK = re.compile(r"(?:ok|FAILED) +[\d.]+ s, +-?[\d.]+ s busy  (\w+)$")
+"""What ``tests.vm.guest.run`` says."""
 
 
 def chosen(request: pytest.FixtureRequest, modules: Sequence[ModuleType]) -> list[ModuleType]:
@@ -42,4 +46,15 @@ class Boot:
 
     def expect(self, check: str) -> None:
         assert check in self.outcomes, f"it did not run; the guest said:\n{self.output}"
-        assert not self.outcomes[check], self.outcomes[check]
+        assert not self.outcomes[check], f"{self.outcomes[check]}\nthe guest said meanwhile:\n{self.said_by(check)}"
+
+    def said_by(self, check: str) -> str:
+        """What the guest said from the end of the check before until the end of this one."""
+        lines: list[str] = []
+        for line in self.output.splitlines():
+            lines.append(line)
+            if ended := END_OF_CHECK.match(line):
+                if ended[1] == check:
+                    break
+                lines.clear()
+        return "\n".join(lines)
