@@ -7,6 +7,15 @@ from typing import Any
 
 HEAD = ("port", "interface", "state", "asCapable", "delay (ns)", "neighbour's rate (ppm)", "stamps")
 
+COUNTED = {
+    "linkDownCount": "link down",
+    "syncReceiptTimeoutCount": "Sync lost",
+    "nonContinuousSyncCount": "Sync not continuous",
+    "pdelayRespTimeoutCount": "Pdelay_Resp missing",
+    "meanLinkDelayExceededCount": "delay beyond the threshold",
+}
+"""What AVnu Automotive wants counted, of what is an exception."""
+
 
 def is_gptp(instance: dict[str, Any]) -> bool:
     """Whether a status is that of a gPTP instance."""
@@ -37,10 +46,12 @@ def gptp_ports(instance: dict[str, Any]) -> list[tuple[str, ...]]:
 
 
 def gptp_reasons(instance: dict[str, Any]) -> Iterator[str]:
-    """Yield what is below the table: why a port is not asCapable, and what to do."""
+    """Yield what is below the table: why a port is not asCapable, and what to do; what went wrong since the start."""
     for number, port in enumerate(instance["ports"], start=1):
         if port["open"] and not port["portDS"]["asCapable"]:
             yield f"  port {number} is not asCapable: {port['portDS']['asCapableReason']}"
+        if counted := [f"{count} {what}" for key, what in COUNTED.items() if (count := port["portDS"][key])]:
+            yield f"  port {number} counted    {', '.join(counted)}"
 
 
 def _row(number: int, port: dict[str, Any]) -> tuple[str, ...]:

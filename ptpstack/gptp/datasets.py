@@ -51,7 +51,7 @@ class ParentDS(msgspec.Struct, kw_only=True):
 
 
 class PortDS(msgspec.Struct, kw_only=True):
-    """14.8, with what the link says (14.16)."""
+    """14.8, with what the link says (14.16), and what AVnu Automotive counts (9.2, 9.3) since the start."""
 
     port_identity: PortIdentity
     port_state: PortState
@@ -78,4 +78,8 @@ class PortDS(msgspec.Struct, kw_only=True):
     detected_faults: int
     link_up_count: int
     link_down_count: int
+    sync_receipt_timeout_count: int
+    non_continuous_sync_count: int
+    pdelay_resp_timeout_count: int
+    mean_link_delay_exceeded_count: int
     minor_version_number: int

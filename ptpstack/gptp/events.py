@@ -145,6 +145,38 @@ class IntervalRequested(PortEventRecord, frozen=True, kw_only=True):
         return f"{asks}: {self.rule}"
 
 
+class SyncLost(PortEventRecord, frozen=True, kw_only=True):
+    """No more Syncs come to a port that is set to be a slave (AVnu Automotive 9.3.1)."""
+
+    severity: ClassVar[Severity] = Severity.WARNING
+    port_identity: PortIdentity | None
+
+    def __str__(self) -> str:
+        source = "" if self.port_identity is None else f" from {self.port_identity}"
+        return f"port {self.port_number}: no more Syncs{source} within the timeout"
+
+
+class SyncNotContinuous(PortEventRecord, frozen=True, kw_only=True):
+    """A Sync does not follow on the one before, by its number or its time (AVnu Automotive 9.3.2)."""
+
+    severity: ClassVar[Severity] = Severity.WARNING
+    port_identity: PortIdentity
+    sequence_id: int
+    last_sequence_id: int
+    jump_ns: float | None
+    new_time_base: bool
+
+    def __str__(self) -> str:
+        what = []
+        if (self.sequence_id - self.last_sequence_id) & 0xFFFF != 1:
+            what.append(f"sequenceId {self.sequence_id} after {self.last_sequence_id}")
+        if self.jump_ns is not None:
+            what.append(f"its time jumped by {self.jump_ns:+.0f} ns")
+        if self.new_time_base:
+            what.append("the grandmaster says that it has a new time base")
+        return f"port {self.port_number}: a Sync of {self.port_identity} does not follow on the last: {', '.join(what)}"
+
+
 class OneStepTxOperChanged(PortEventRecord, frozen=True, kw_only=True):
     """A neighbour said whether it can take Syncs in one step (11.2.16)."""
 

@@ -39,6 +39,9 @@ class Reason(Enum):
     NEIGHBOR_OF_2011 = "neighbor of 2011"
 
 
+DELAY_FAULTS = Reason.DELAY_ABOVE_THRESHOLD, Reason.DELAY_NEGATIVE
+
+
 class LinkCapability:
     """The verdict on one link; :meth:`measured` and :meth:`lost` are told what each exchange came to.
 
@@ -49,6 +52,8 @@ class LinkCapability:
     def __init__(self, settings: LinkSettings) -> None:
         self._settings = settings
         self.kept_mean_link_delay = settings.kept_mean_link_delay
+        self.pdelay_resp_timeout_count = 0
+        self.mean_link_delay_exceeded_count = 0
         self.reset(Reason.PORT_DISABLED)
 
     def reset(self, reason: Reason) -> None:
@@ -65,6 +70,7 @@ class LinkCapability:
     def lost(self) -> None:
         """Take that a request stayed without a complete answer."""
         settings = self._settings
+        self.pdelay_resp_timeout_count += 1
         if self.lost_responses <= settings.allowed_lost_responses:
             self.lost_responses += 1
         if self.lost_responses > settings.allowed_lost_responses:
@@ -78,6 +84,7 @@ class LinkCapability:
         self.mean_link_delay = mean_link_delay
         self._delays.append(mean_link_delay)
         fault = self._fault(own_clock=own_clock, rate_ratio_is_valid=rate_ratio_is_valid)
+        self.mean_link_delay_exceeded_count += fault in DELAY_FAULTS
         if fault is None:
             self.as_capable_across_domains, self.reason, self.detected_faults = True, Reason.CAPABLE, 0
             self.trouble = None

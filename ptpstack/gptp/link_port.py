@@ -41,6 +41,8 @@ class LinkPortDS(msgspec.Struct, kw_only=True):
     current_log_pdelay_req_interval: int | None
     lost_responses: int
     detected_faults: int
+    pdelay_resp_timeout_count: int
+    mean_link_delay_exceeded_count: int
 
 
 class LinkPort:
@@ -105,6 +107,8 @@ class LinkPort:
             current_log_pdelay_req_interval=self.interval.current_log_interval,
             lost_responses=capability.lost_responses,
             detected_faults=capability.detected_faults,
+            pdelay_resp_timeout_count=capability.pdelay_resp_timeout_count,
+            mean_link_delay_exceeded_count=capability.mean_link_delay_exceeded_count,
         )
 
     def next_deadline(self) -> MonotonicTime | None:

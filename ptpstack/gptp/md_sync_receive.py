@@ -162,6 +162,7 @@ class MdSyncReceive(Machine):
         self._deliver(
             MdSync(
                 source_port_identity=sync.source_port_identity,
+                sequence_id=sync.sequence_id,
                 log_message_interval=sensible(sync.log_message_interval),
                 precise_origin_timestamp=origin,
                 follow_up_correction_field=correction,

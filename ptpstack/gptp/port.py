@@ -36,7 +36,8 @@ from ptpstack.gptp.port_announce_transmit import PortAnnounceTransmit
 from ptpstack.gptp.port_sync_sync_receive import PortSyncSyncReceive
 from ptpstack.gptp.port_sync_sync_send import PortSyncSyncSend
 from ptpstack.gptp.signaling import Requestable, SignalingExchange
-from ptpstack.gptp.sync_data import PortSyncSync
+from ptpstack.gptp.sync_data import MdSync, PortSyncSync
+from ptpstack.gptp.sync_watch import SyncWatch
 from ptpstack.gptp.variables import InstanceVariables, PortVariables
 from ptpstack.time import LocalTime, MonotonicTime, TimeInterval
 from ptpstack.wire.message import Message
@@ -86,14 +87,16 @@ class GptpPort:
             **limits,
         )
         self._intervals = self.sync_interval, self.announce_interval, self.capable_interval
+        is_external = instance.settings.external_port_configuration_enabled
+        self.sync_watch = SyncWatch(variables, messages, tells_loss=is_external)
         self.sync_receive = PortSyncSyncReceive(variables, link, deliver)
         autosar = instance.settings.autosar
         self.autosar = AutosarTimeSyncPort(autosar, messages) if autosar is not None else None
-        self.md_sync_receive = MdSyncReceive(variables, messages, link, self.sync_receive.receive, self.autosar)
+        self.md_sync_receive = MdSyncReceive(variables, messages, link, self._sync_received, self.autosar)
         self.md_sync_send = MdSyncSend(variables, messages, self.autosar)
         self.sync_send = PortSyncSyncSend(variables, messages, self.sync_interval, self.md_sync_send)
         self.announce_information: PortAnnounceInformation | PortAnnounceInformationExt
-        if instance.settings.external_port_configuration_enabled:
+        if is_external:
             self.announce_information = PortAnnounceInformationExt(variables)
         else:
             self.announce_information = PortAnnounceInformation(instance, variables, messages)
@@ -119,6 +122,7 @@ class GptpPort:
             self.capable_transmit,
             self.capable_receive,
             self.md_sync_receive,
+            self.sync_watch,
             self.sync_receive,
             self.announce_receive,
             self.announce_information,
@@ -169,6 +173,10 @@ class GptpPort:
             detected_faults=link.detected_faults,
             link_up_count=self.link_up_count,
             link_down_count=self.link_down_count,
+            sync_receipt_timeout_count=self.sync_watch.sync_receipt_timeout_count,
+            non_continuous_sync_count=self.sync_watch.non_continuous_sync_count,
+            pdelay_resp_timeout_count=link.pdelay_resp_timeout_count,
+            mean_link_delay_exceeded_count=link.mean_link_delay_exceeded_count,
             minor_version_number=variables.settings.link.minor_version_number,
         )
 
@@ -237,6 +245,10 @@ class GptpPort:
         else:
             self.messages.discard(message, "the link is measured by the common service, with sdoId 0x200")
 
+    def _sync_received(self, sync: MdSync, now: MonotonicTime) -> None:
+        self.sync_watch.receive(sync, now)
+        self.sync_receive.receive(sync, now)
+
     def transmitted(self, context: int, egress: LocalTime | None, now: MonotonicTime) -> None:
         """Take an egress stamp, or word of its loss."""
         if self._owns_link:
@@ -251,6 +263,7 @@ class GptpPort:
         if self._owns_link:
             self.link.clock_stepped()
         self.md_sync_receive.clock_stepped()
+        self.sync_watch.clock_stepped()
         self.md_sync_send.clock_stepped()
 
     def servo_locked(self, locked: bool, now: MonotonicTime) -> None:

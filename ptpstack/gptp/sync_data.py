@@ -13,6 +13,7 @@ class MdSync(msgspec.Struct, kw_only=True):
     """What one Sync, with its Follow_Up, said (MDSyncReceive)."""
 
     source_port_identity: PortIdentity
+    sequence_id: int
     log_message_interval: int
     precise_origin_timestamp: PtpTime
     follow_up_correction_field: TimeInterval

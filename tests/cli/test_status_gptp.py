@@ -32,7 +32,8 @@ def test_a_follower_names_the_way_and_the_rate_of_the_grandmaster() -> None:
 def test_a_port_that_is_not_capable_says_why_and_what_to_do() -> None:
     rig = Rig(link_delay_ns=2500)
     rig.run(3)
-    (reason,) = gptp_reasons(status(rig))
+    reason, counted = gptp_reasons(status(rig))
+    assert counted.endswith("2 delay beyond the threshold")
     assert reason == (
         "  port 1 is not asCapable: delay above threshold: meanLinkDelay 2500 ns, threshold 800 ns; if no device "
         "without gPTP is on the link, set mean_link_delay_thresh_ns = 5000"

@@ -227,6 +227,8 @@ class TestCar:
         assert car.world.events_of(OperationalIntervalsChanged, car.end)
         assert port_of(car.bridge, 2).port_ds.current_log_sync_interval == 0
         assert car.world.rms_ns(car.end, last_s=10, reference=car.master) <= 100
+        port_ds = port_of(car.end).port_ds
+        assert (port_ds.sync_receipt_timeout_count, port_ds.non_continuous_sync_count) == (0, 0)
 
     @pytest.mark.parametrize("seed", range(1, 9))
     def test_the_change_of_intervals_is_not_seen_in_its_clock(self, seed: int) -> None:

@@ -31,7 +31,7 @@ def states_of(machine: type[Machine]) -> type[Enum]:
     return type(machine.ROWS[0][2])
 
 
-BEYOND_THE_STANDARD = {"DefaultTime", "HotStandbySystem", "InstanceSync", "OperationalIntervals"}
+BEYOND_THE_STANDARD = {"DefaultTime", "HotStandbySystem", "InstanceSync", "OperationalIntervals", "SyncWatch"}
 
 
 def test_every_figure_of_the_standard_has_its_class() -> None:
