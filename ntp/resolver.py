@@ -60,6 +60,9 @@ class Resolver:
         """Return the descriptor that is readable when an answer waits."""
         return self._ours.fileno()
 
+    def forget(self, name: str) -> None:
+        """Nothing is kept of *name*; an answer under way still comes."""
+
     def ask(self, name: str, port: int, family: FamilyName = "any") -> None:
         """Look *name* up; the answer comes later, even for what needs no looking up."""
         threading.Thread(

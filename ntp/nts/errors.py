@@ -19,6 +19,7 @@ class Cause(Enum):
     TLS = "no TLS connection came about"
     CERTIFICATE = "the certificate does not prove who the server is"
     REFUSED = "the server refused"
+    ASKED_ALREADY = "the pool gave a server that is asked already"
     MALFORMED = "the server's response is not NTS-KE"
     NO_COMMON_ALGORITHM = "there is no algorithm that both sides know"
     LOCAL = "this machine could not ask"
@@ -38,6 +39,7 @@ _NEXT_STEPS = {
     Cause.TLS: "try `openssl s_client -alpn ntske/1 -tls1_3 -connect SERVER:4460`",
     Cause.CERTIFICATE: "name the issuer's certificate as `ca_file`, or ask for the name that the certificate has",
     Cause.REFUSED: "ask the server's keeper: its log says why",
+    Cause.ASKED_ALREADY: "another address of the pool is tried next; where it has no more servers, lower `count`",
     Cause.MALFORMED: "check that an NTS server listens at this port, and report it to the server's keeper",
     Cause.NO_COMMON_ALGORITHM: "offer algorithm 15, which every NTS server must know",
     Cause.LOCAL: "see the reason, and report it if it is no fault of this machine",

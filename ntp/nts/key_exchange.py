@@ -31,7 +31,7 @@ class ExchangeRequest(msgspec.Struct, frozen=True, kw_only=True):
 
     *ca_file*: the only authorities that are trusted; None: the system's. *earliest_s* and *latest_s*: while the clock
     is not set, all that is known of the time, in seconds of UTC; both None: the clock is right. *user*: as whom the
-    child runs if it is started by root.
+    child runs if it is started by root. *first*: with which of the host's addresses to begin, counted from 0.
     """
 
     host: str
@@ -42,6 +42,7 @@ class ExchangeRequest(msgspec.Struct, frozen=True, kw_only=True):
     latest_s: int | None = None
     timeout_s: float = DEFAULT_TIMEOUT_S
     user: str = "nobody"
+    first: int = 0
 
     @property
     def where(self) -> str:

@@ -88,6 +88,8 @@ def _window(request: ExchangeRequest) -> Window | None:
 def _ask_each(request: ExchangeRequest, context: SSL.Context, window: Window | None, deadline: _Deadline) -> Grant:
     """Try the server's addresses one after the other until one is reached."""
     addresses = _resolve(request.host)
+    first = request.first % len(addresses)
+    addresses = [*addresses[first:], *addresses[:first]][:_MOST_ADDRESSES]
     unreachable: list[str] = []
     for number, address in enumerate(addresses):
         share = deadline.left() / (len(addresses) - number)
@@ -157,7 +159,7 @@ def _grant(established: Established, validity: Validity, address: str, *, time_c
     addresses = [address]
     if established.server:
         family = ":" in address
-        addresses = sorted(_resolve(established.server), key=lambda found: (":" in found) != family)
+        addresses = sorted(_resolve(established.server), key=lambda found: (":" in found) != family)[:_MOST_ADDRESSES]
     keys = established.keys
     return Grant(
         algorithm=keys.algorithm,
@@ -178,7 +180,7 @@ def _resolve(host: str) -> list[str]:
     except (OSError, UnicodeError) as error:
         why = f"{host}: {getattr(error, 'strerror', None) or error}"
         raise KeyEstablishmentError(Cause.UNREACHABLE, why=why, next_step="check the name and the resolver") from None
-    return list(dict.fromkeys(str(entry[4][0]) for entry in found))[:_MOST_ADDRESSES]
+    return list(dict.fromkeys(str(entry[4][0]) for entry in found))
 
 
 def _confine(user: str) -> None:

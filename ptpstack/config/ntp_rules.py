@@ -72,13 +72,6 @@ def _nts_problems(server: NtpSource, path: Path, source: Source) -> Iterator[Pro
         return
     if server.key:
         yield source.problem((*path, "key"), "is one proof too many", why="nts = true gives the source keys of its own")
-    if server.pool or server.count not in (UNSET, 1):
-        yield source.problem(
-            (*path, "pool" if server.pool else "count"),
-            "an NTS source is one server",
-            why="keys are of one server; which one to ask for the time, it says itself",
-            next_step="write a source for each",
-        )
     if server.port != 123:
         yield source.problem(
             (*path, "port"), "is the server's to say", why="with NTS it names its UDP port itself", next_step="nts_port"

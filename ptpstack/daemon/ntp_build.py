@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -26,6 +26,7 @@ from ptpstack.daemon.clock_driver import ClockDriver
 from ptpstack.daemon.loop import Loop
 from ptpstack.daemon.ntp_driver import NtpDriver
 from ptpstack.daemon.ntp_source import Names, NtpSourceState
+from ptpstack.daemon.nts_pool import places_of
 from ptpstack.daemon.reference_inputs import Reference
 from ptpstack.daemon.time_trust import TimeTrust
 from ptpstack.errors import ConfigError, HardwareError
@@ -46,11 +47,12 @@ def build_ntp(config: Ntp, driver: ClockDriver, trust: TimeTrust, loop: Loop, re
         max_distance=round(config.max_distance_ms * MILLISECOND),
         authentication=Authentication(config.authentication),
     )
-    names, proofs = _names_and_proofs(config, trust, loop, recorder)
+    sources = [place for source in config.source for place in places_of(source, _count(source, needed))]
+    names, proofs = _names_and_proofs(sources, trust, loop, recorder)
     ntp = NtpDriver(
         driver,
         Ensemble(policy),
-        [NtpSourceState(source, _count(source, needed)) for source in config.source],
+        [NtpSourceState(source, _count(source, needed)) for source in sources],
         settings_of=partial(_settings, needed, keys=keys, proofs=proofs, stamps=_stamp_source(clock)),
         open_socket=partial(ClientSocket, timestamping=clock.stamping, interface=config.interface, dscp=config.dscp),
         names=names,
@@ -71,7 +73,14 @@ def build_ntp(config: Ntp, driver: ClockDriver, trust: TimeTrust, loop: Loop, re
                 _add_keys(source, ntp, proofs, trust=trust, loop=loop, recorder=recorder)
             return NtpSourceState(source, _count(source, needed))
 
-        ntp.files = SourceFiles(config.source_directory, ntp, config.source, state_of=state_of, recorder=recorder)
+        ntp.files = SourceFiles(
+            config.source_directory,
+            ntp,
+            config.source,
+            places_of=lambda source: places_of(source, _count(source, needed)),
+            state_of=state_of,
+            recorder=recorder,
+        )
     return ntp
 
 
@@ -103,15 +112,15 @@ def _stamp_source(clock: Clock) -> StampSource:
 
 
 def _names_and_proofs(
-    config: Ntp, trust: TimeTrust, loop: Loop, recorder: Recorder
+    sources: Sequence[NtpSource], trust: TimeTrust, loop: Loop, recorder: Recorder
 ) -> tuple[Names, dict[str, Authenticator]]:
     """Return what looks names up, and what proves the packets of each NTS source. Raises ``ConfigError``."""
-    sources = [source for source in config.source if source.nts]
-    if not sources:
+    proving = [source for source in sources if source.nts]
+    if not proving:
         return Resolver(), {}
     from ptpstack.daemon.nts_keys import NamesAndKeys, NtsKeys  # noqa: PLC0415 (OpenSSL: 90 ms, 9 MB)
 
-    keys = {source.address: NtsKeys(source, loop, recorder, trust) for source in sources}
+    keys = {source.address: NtsKeys(source, loop, recorder, trust) for source in proving}
     return NamesAndKeys(Resolver(), keys.values(), loop), {name: nts.authenticator for name, nts in keys.items()}
 
 

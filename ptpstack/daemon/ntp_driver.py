@@ -184,6 +184,7 @@ class NtpDriver:
         for name in list(source.addresses):
             self._remove(source, name)
         self._sources.remove(source)
+        self.names.forget(source.name)
 
     # -- names ---------------------------------------------------------------------------------------------
 
@@ -204,7 +205,7 @@ class NtpDriver:
         for event in source.take(answer, now):
             self._recorder.record(event)
         others = source.others(answer)
-        for name in source.given_up(self.associations)[: len(others)]:
+        for name in source.replaced_by(answer, self.associations):
             self._remove(source, name)
         fresh = others[: source.count - len(source.addresses)]
         for address in fresh:

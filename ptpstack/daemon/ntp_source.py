@@ -27,6 +27,9 @@ class Names(Protocol):
     def ask(self, name: str, port: int, family: FamilyName) -> None:
         """Look *name* up."""
 
+    def forget(self, name: str) -> None:
+        """Nobody asks for *name* any more."""
+
     def results(self) -> list[Resolved]:
         """Return the answers that have come."""
 
@@ -110,6 +113,17 @@ class NtpSourceState:
         """Return the addresses of *answer* that are not asked."""
         known = {address.host for address in self.addresses.values()}
         return [address for address in answer.addresses if address.host not in known]
+
+    def replaced_by(self, answer: Resolved, associations: Mapping[str, Association]) -> list[str]:
+        """Return the associations that end with *answer*: those given up, as far as it has others instead.
+
+        With NTS so do those that ask another server than the one that the keys are for now.
+        """
+        ended = self.given_up(associations)[: len(self.others(answer))]
+        if self.config.nts and answer.addresses:
+            hosts = {address.host for address in answer.addresses}
+            ended += [name for name, at in self.addresses.items() if at.host not in hosts and name not in ended]
+        return ended
 
     def association_name(self, address: Address) -> str:
         """Return a name that says the source and, where that is not the same, the address."""

@@ -66,7 +66,7 @@ def read_sources(directory: str) -> Iterator[tuple[str, NtpSource] | SourceRefus
 class SourceFiles:
     """Keeps the sources of *ntp* beside *configured* ones as the files of *directory* say.
 
-    *state_of* makes a source of what a file says, or tells why it cannot be.
+    *places_of* says for which sources one of a file stands; *state_of* makes each, or tells why it cannot be.
     """
 
     def __init__(
@@ -75,12 +75,14 @@ class SourceFiles:
         ntp: NtpDriver,
         configured: Collection[NtpSource],
         *,
+        places_of: Callable[[NtpSource], list[NtpSource]] = lambda source: [source],
         state_of: Callable[[NtpSource], NtpSourceState | str],
         recorder: Recorder,
     ) -> None:
         self._directory = directory
         self._ntp = ntp
         self._names = {source.address for source in configured}
+        self._places_of = places_of
         self._state_of = state_of
         self._recorder = recorder
         self._states: dict[str, NtpSourceState] = {}
@@ -88,15 +90,17 @@ class SourceFiles:
     def read(self) -> None:
         """Ask what the files say now, and nobody else."""
         wanted: dict[str, NtpSource] = {}
+        names = set(self._names)
         for found in read_sources(self._directory):
             if isinstance(found, SourceRefused):
                 self._recorder.record(found)
                 continue
             where, source = found
-            if source.address in self._names or source.address in wanted:
+            if source.address in names:
                 self._recorder.record(SourceRefused(where=where, why=f"{source.address} is asked already"))
             else:
-                wanted[source.address] = source
+                names.add(source.address)
+                wanted |= {place.address: place for place in self._places_of(source)}
         removed = [name for name, state in self._states.items() if wanted.get(name) != state.config]
         for name in removed:
             self._ntp.remove_source(self._states.pop(name))

@@ -15,15 +15,18 @@ import time
 from collections.abc import Callable, Iterable
 from random import SystemRandom
 
+from msgspec.structs import replace
+
 from ntp.nts.aead import usable
 from ntp.nts.authenticator import NtsAuthenticator
-from ntp.nts.errors import KeyEstablishmentError
+from ntp.nts.errors import Cause, KeyEstablishmentError
 from ntp.nts.key_exchange import ExchangeRequest, Grant, KeyExchange
 from ntp.resolver import FamilyName, Resolved, literal
 from ntp.transport import Address
 from ptpstack.config.ntp_table import NtpSource
 from ptpstack.daemon.loop import Loop, monotonic_now
 from ptpstack.daemon.ntp_source import Names
+from ptpstack.daemon.nts_pool import host_and_place
 from ptpstack.daemon.time_trust import TimeTrust
 from ptpstack.observe.recorder import Recorder
 from ptpstack.time import SECOND, MonotonicTime, TimeInterval, interval_from_seconds
@@ -34,11 +37,16 @@ LOOK_EVERY: TimeInterval = 2 * SECOND
 
 
 class NtsKeys:
-    """The keys of one NTS source. *answer* is called with what came of each key establishment."""
+    """The keys of one NTS source. *answer* is called with what came of each key establishment.
+
+    *is_taken* tells whether another source of the same pool asks a server.
+    """
 
     def __init__(self, config: NtpSource, loop: Loop, recorder: Recorder, trust: TimeTrust) -> None:
         self.config = config
         self.answer: Callable[[Resolved], None] = lambda _: None
+        self.is_taken: Callable[[NtsKeys, str], bool] = lambda _, __: False
+        self.host, self._turn = host_and_place(config.address)
         self.authenticator = NtsAuthenticator(
             config.address, random_octets=CHANCE.randbytes, random=CHANCE.random, algorithms=usable()
         )
@@ -81,13 +89,16 @@ class NtsKeys:
             self._recorder.record(event)
         window = self._trust.window_s()
         config = self.config
+        if self.authenticator.grant is not None and not self.authenticator.cookies:
+            self._turn_to_next()  # it did not answer any more
         request = ExchangeRequest(
-            host=config.address,
+            host=self.host,
             port=config.nts_port,
             algorithms=algorithms,
             ca_file=config.ca_file or None,
             earliest_s=window[0] if window else None,
             latest_s=window[1] if window else None,
+            first=self._turn,
         )
         try:
             self._exchange = KeyExchange(request)
@@ -107,6 +118,7 @@ class NtsKeys:
                 return
             if grant is None:
                 raise exchange.stuck()
+            grant = self._without_taken(grant)
         except KeyEstablishmentError as error:
             self._end_exchange()
             self._failed(error)
@@ -116,9 +128,23 @@ class NtsKeys:
             self._recorder.record(event)
         self.answer(_resolved(self.config.address, grant))
 
+    def _without_taken(self, grant: Grant) -> Grant:
+        """Leave out servers that other sources of the pool ask. Raises ``KeyEstablishmentError`` without another."""
+        free = tuple(address for address in grant.addresses if not self.is_taken(self, address))
+        if not free:
+            where = f"NTS-KE {self.host}:{self.config.nts_port}"
+            raise KeyEstablishmentError(Cause.ASKED_ALREADY, where=where, why=", ".join(grant.addresses))
+        return replace(grant, addresses=free)
+
     def _failed(self, error: KeyEstablishmentError) -> None:
+        self._turn_to_next()
         for event in self.authenticator.failed(error, monotonic_now()):
             self._recorder.record(event)
+
+    def _turn_to_next(self) -> None:
+        """Begin with the next address of a pool when keys are wanted again; a server has its own order."""
+        if self.host != self.config.address:
+            self._turn += 1
 
     def _end_exchange(self) -> None:
         exchange, self._exchange = self._exchange, None
@@ -139,13 +165,29 @@ class NamesAndKeys:
         for end in (self._ours, self._theirs):
             end.setblocking(False)
         for source in self._keys.values():
-            source.answer = self._answered
+            self._connect(source)
         loop.watch(plain.fileno(), self._poke)
 
     def add(self, source: NtsKeys) -> None:
         """Get the keys of *source* too when they are asked for."""
-        source.answer = self._answered
+        self._connect(source)
         self._keys[source.config.address] = source
+
+    def forget(self, name: str) -> None:
+        """Want no keys for *name* any more."""
+        if name in self._keys:
+            self._keys.pop(name).close()
+        else:
+            self._plain.forget(name)
+
+    def _connect(self, source: NtsKeys) -> None:
+        source.answer, source.is_taken = self._answered, self._is_taken
+
+    def _is_taken(self, asking: NtsKeys, address: str) -> bool:
+        """Tell whether another source of *asking*'s pool has keys for the server at *address*."""
+        others = (keys for keys in self._keys.values() if keys is not asking and keys.host == asking.host)
+        grants = (keys.authenticator.grant for keys in others)
+        return any(grant is not None and grant.addresses[0] == address for grant in grants)
 
     def fileno(self) -> int:
         """Return what becomes readable when an answer has come."""

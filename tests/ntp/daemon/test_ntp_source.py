@@ -88,3 +88,20 @@ def test_an_association_is_called_by_name_and_address() -> None:
     assert state().association_name(address(7)) == "pool.example (192.0.2.7)"
     literal = NtpSourceState(NtpSource(address="192.0.2.7"), 1)
     assert literal.association_name(address(7)) == "192.0.2.7"
+
+
+def test_with_nts_only_the_server_that_the_keys_are_for_is_asked_on() -> None:
+    for nts, ended in ((True, ["elsewhere"]), (False, [])):
+        source = NtpSourceState(NtpSource(address="pool.example", nts=nts), 1)
+        source.addresses["elsewhere"] = address(1)
+        associations = {"elsewhere": association(asked=20, reach=1)}
+        assert source.replaced_by(answer(2), associations) == ended
+        assert source.replaced_by(answer(1), associations) == []
+        assert source.replaced_by(answer(reason="none"), associations) == []
+
+
+def test_a_silent_server_ends_when_there_is_another() -> None:
+    source = NtpSourceState(NtpSource(address="pool.example", nts=True), 1)
+    source.addresses["silent"] = address(1)
+    assert source.replaced_by(answer(1, 2), {"silent": association(asked=20)}) == ["silent"]
+    assert source.replaced_by(answer(1), {"silent": association(asked=20)}) == []

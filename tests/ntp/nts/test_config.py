@@ -38,8 +38,6 @@ def test_a_source_with_nts_is_enough_where_authentication_is_required(tmp_path: 
         ("nts_port = 4461", "means nothing without NTS"),
         ('ca_file = "/etc/ca.pem"', "means nothing without NTS"),
         ("nts = true\nkey = 5", "one proof too many"),
-        ("nts = true\npool = true", "an NTS source is one server"),
-        ("nts = true\ncount = 2", "an NTS source is one server"),
         ("nts = true\nport = 124", "is the server's to say"),
     ],
 )
@@ -48,3 +46,9 @@ def test_what_cannot_be_true_together_is_told_with_the_place(tmp_path: Path, lin
     with pytest.raises(ConfigError, match=what) as caught:
         load(file)
     assert "ntp.source" in str(caught.value)
+
+
+@pytest.mark.parametrize("lines", ["pool = true", "count = 3", "pool = true\ncount = 2"])
+def test_a_name_may_stand_for_several_servers(tmp_path: Path, lines: str) -> None:
+    (source,) = load(write(tmp_path, f"{SOURCE}nts = true\n{lines}\n")).ntp.source
+    assert source.nts

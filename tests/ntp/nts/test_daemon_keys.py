@@ -13,6 +13,7 @@ from ntp.resolver import FamilyName, Resolved
 from ptpstack.config.ntp_table import NtpSource
 from ptpstack.daemon.loop import Loop, monotonic_now
 from ptpstack.daemon.nts_keys import NamesAndKeys, NtsKeys
+from ptpstack.daemon.nts_pool import host_and_place, places_of
 from ptpstack.daemon.time_trust import TimeTrust
 from ptpstack.events import Event
 from ptpstack.time import SECOND
@@ -43,6 +44,9 @@ class PlainNames:
         del port, family
         self.asked.append(name)
 
+    def forget(self, name: str) -> None:
+        self.asked.remove(name)
+
     def results(self) -> list[Resolved]:
         return []
 
@@ -54,12 +58,14 @@ class PlainNames:
 class Bed:
     """Names and keys on a loop of their own, and what is answered."""
 
-    def __init__(self, config: NtpSource, trust: TimeTrust | None = None) -> None:
+    def __init__(self, *configs: NtpSource, trust: TimeTrust | None = None) -> None:
         self.loop = Loop()
         self.recorder = Recorder()
         self.plain = PlainNames()
-        self.keys = NtsKeys(config, self.loop, self.recorder, trust or known_time())  # type: ignore[arg-type]
-        self.names = NamesAndKeys(self.plain, [self.keys], self.loop)
+        self.trust = trust or known_time()
+        self.all_keys = [NtsKeys(config, self.loop, self.recorder, self.trust) for config in configs]  # type: ignore[arg-type]
+        self.keys = self.all_keys[0]
+        self.names = NamesAndKeys(self.plain, self.all_keys, self.loop)
         self.answers: list[Resolved] = []
         self.loop.watch(self.names.fileno(), self._take)
 
@@ -131,7 +137,7 @@ def test_certificates_are_judged_by_the_floor_until_the_clock_is_trusted_and_aga
     )
     with KeServerProcess(tmp_path, authority.issue("127.0.0.1"), ntp_port=1123) as server:
         config = NtpSource(address="127.0.0.1", nts=True, nts_port=server.port, ca_file=str(authority.file))
-        bed = Bed(config, trust)
+        bed = Bed(config, trust=trust)
         bed.names.ask("127.0.0.1", 123, "any")
         bed.run_until(lambda: bool(bed.answers))
         trust.clock_became(locked=True, lost=False, by="ntp")
@@ -142,3 +148,41 @@ def test_certificates_are_judged_by_the_floor_until_the_clock_is_trusted_and_aga
     assert not established.time_checked
     assert bed.keys.authenticator.cookies == 8
     assert trust.window_s() is None
+
+
+def test_the_sources_of_a_pool_never_ask_the_same_server(tmp_path: Path) -> None:
+    authority = Authority(tmp_path / "pki")
+    with KeServerProcess(tmp_path, authority.issue("127.0.0.1")) as server:
+        pool = NtpSource(address="127.0.0.1", nts=True, nts_port=server.port, ca_file=str(authority.file), pool=True)
+        first, second = places_of(pool, 2)
+        bed = Bed(first, second)
+        bed.names.ask(first.address, 123, "any")
+        bed.run_until(lambda: bool(bed.answers))
+        bed.names.ask(second.address, 123, "any")
+        bed.run_until(lambda: len(bed.recorder.events) == 2)
+        assert bed.all_keys[0].authenticator.cookies == 8
+        assert bed.all_keys[1].authenticator.cookies == 0
+        bed.names.forget(first.address)
+        bed.names.forget(second.address)
+        another = NtsKeys(second, bed.loop, bed.recorder, bed.trust)  # type: ignore[arg-type]
+        bed.names.add(another)
+        bed.names.ask(second.address, 123, "any")
+        bed.run_until(lambda: len(bed.answers) == 2)
+        bed.close()
+    established, failed, _ = bed.recorder.events
+    assert isinstance(established, KeysEstablished)
+    assert isinstance(failed, KeyEstablishmentFailed)
+    assert "asked already" in str(failed)
+    assert [answer.name for answer in bed.answers] == ["127.0.0.1#1", "127.0.0.1#2"]
+
+
+def test_a_pool_is_as_many_sources_as_servers_are_asked_and_others_are_one() -> None:
+    pool = NtpSource(address="pool.test", nts=True, pool=True, ca_file="/ca.pem")
+    places = places_of(pool, 3)
+    assert [place.address for place in places] == ["pool.test#1", "pool.test#2", "pool.test#3"]
+    assert [(place.count, place.ca_file) for place in places] == [(1, "/ca.pem")] * 3
+    assert [host_and_place(place.address) for place in places] == [("pool.test", number) for number in range(3)]
+    assert places_of(pool, 1) == [pool]
+    plain = NtpSource(address="pool.test", pool=True)
+    assert places_of(plain, 3) == [plain]
+    assert host_and_place("pool.test") == ("pool.test", 0)

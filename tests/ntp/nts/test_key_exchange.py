@@ -18,6 +18,7 @@ import pytest
 
 from lab.pki import DAY, NOW, Authority
 from ntp.child import exists_here
+from ntp.nts import key_exchange_child
 from ntp.nts.aead import Algorithm
 from ntp.nts.cookies import CookieJar, SessionKeys
 from ntp.nts.errors import Cause, KeyEstablishmentError
@@ -319,3 +320,25 @@ print(os.sched_getscheduler(0), os.read(exchange.fileno(), 10).decode().strip())
     if "Operation not permitted" in done.stderr:
         pytest.skip("this kernel has no real-time scheduling for us")
     assert done.stdout.split() == [str(os.SCHED_FIFO), str(os.SCHED_OTHER)], done.stderr
+
+
+def test_an_exchange_begins_with_the_address_that_it_is_told(
+    authority: Authority, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So that each source of a pool asks another server."""
+    hosts = ["127.0.0.1", "127.0.0.2", "127.0.0.3"]
+    monkeypatch.setattr(key_exchange_child, "_resolve", lambda _host: list(hosts))
+    certificate = authority.issue("pool.test", file="pool")
+    with KeServerProcess(tmp_path, certificate, listen=("127.0.0.1", "127.0.0.2"), port=_free_port()) as pool:
+        reached = [
+            key_exchange_child.exchange(request(authority, pool.port, host="pool.test", first=first)).addresses[0]
+            for first in range(5)
+        ]
+    first, second, _ = hosts
+    assert reached == [first, second, first, first, second]  # nobody is at the third
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port: int = probe.getsockname()[1]
+        return port
