@@ -36,7 +36,6 @@ from ptpstack.stability.records import FORMATS, Record
 EXIT_OK, EXIT_LIMIT_FAILED, EXIT_INVALID, EXIT_NOT_TESTABLE = 0, 1, 2, 3
 
 SHIPPED = Path(__file__).parent.parent / "sim" / "scenarios"
-SHIPPED_PLANS = SHIPPED.parent / "plan" / "examples"
 SHIPPED_PLANS = Path(__file__).parent.parent / "sim" / "plan" / "examples"
 DRAWN = 12
 """So many clocks at most are drawn: the worst."""
@@ -49,9 +48,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "Every error is local - reference in ns: negative when the clock is behind."
     )
     parser.epilog = (
-        f"Ready-made scenarios, by name: {', '.join(shipped_names())};\n"
-        f"plans: {', '.join(shipped_names(SHIPPED_PLANS))}.\n"
-        f"Ready-made plans, whose files have a [plan] table: {', '.join(plan_names())}.\n"
+        f"Ready-made scenarios, by name: {', '.join(shipped_names())}.\n"
+        f"Ready-made plans, whose files have a [plan] table: {', '.join(shipped_names(SHIPPED_PLANS))}.\n"
         "Exit code: 0; 1 when a limit or mask of [report] is not kept; 2 when the scenario cannot be used;\n"
         "3 when no mask is failed but one cannot be tested."
     )
@@ -110,11 +108,6 @@ def _simulate(name: str, scenario: Scenario, args: argparse.Namespace) -> int:
 def shipped_names(folder: Path = SHIPPED) -> list[str]:
     """Return the names of the scenarios, or of the plans, that come with the program."""
     return sorted(path.stem for path in folder.glob("*.toml"))
-
-
-def plan_names() -> list[str]:
-    """Return the names of the plans that come with the program."""
-    return sorted(path.stem for path in SHIPPED_PLANS.glob("*.toml"))
 
 
 def _count(text: str) -> int:
