@@ -52,7 +52,7 @@ class Aead:
             return self._encrypt(plaintext, [associated_data, nonce])
         return self._encrypt(nonce, plaintext, associated_data)
 
-    def open(self, nonce: bytes, ciphertext: bytes, associated_data: bytes) -> bytes:
+    def open(self, nonce: bytes, ciphertext: bytes, associated_data: bytes | memoryview) -> bytes:
         """Return the plaintext. Raises ``AuthenticationError`` where anything was changed."""
         try:
             if self._is_siv:

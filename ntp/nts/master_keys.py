@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 from ptpstack.errors import ConfigError
 
 SECRET_OCTETS = 32
-KEY_ID_OCTETS = 4
+PERIOD_ID_OCTETS = 3
 DEFAULT_ROTATION_S = 86_400
 KEPT_PERIODS = 2
 """Past periods whose cookies are still opened (RFC 8915 6 advises two)."""
@@ -40,8 +40,12 @@ _HOW: Final = "see docs/nts.md: copy the file of another server, or delete it an
 class CookieKey:
     """What seals cookies for one period. The identifier stands in each cookie, and tells nothing of the period."""
 
-    key_id: bytes
+    period_id: bytes
     secret: bytes = field(repr=False)
+
+    def lane_secret(self, lane: bytes) -> bytes:
+        """Return the secret of one of the period's lanes (``cookies``)."""
+        return _derive(self.secret, b"cookie lane " + lane, SECRET_OCTETS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +82,8 @@ class MasterKey:
 
     def cookie_key(self) -> CookieKey:
         """Return what seals the cookies of this period."""
-        key_id = _derive(self.secret, b"cookie key identifier", KEY_ID_OCTETS)
-        return CookieKey(key_id, _derive(self.secret, b"cookie key", SECRET_OCTETS))
+        period_id = _derive(self.secret, b"cookie period", PERIOD_ID_OCTETS)
+        return CookieKey(period_id, _derive(self.secret, b"cookie key", SECRET_OCTETS))
 
     def cookie_keys(self, now_s: int) -> tuple[CookieKey, dict[bytes, CookieKey]]:
         """Return what seals cookies at *now_s*, and by identifier all that open them. Raises ``ConfigError``."""
@@ -89,7 +93,7 @@ class MasterKey:
         while key.period <= current + AHEAD_PERIODS:
             keys.append(key.cookie_key())
             key = key.next()
-        return keys[-1 - AHEAD_PERIODS], {key.key_id: key for key in keys}
+        return keys[-1 - AHEAD_PERIODS], {key.period_id: key for key in keys}
 
 
 class MasterKeyFile:

@@ -32,14 +32,14 @@ class Count(IntEnum):
     BATCHES = 14
     STAMPS = 15
     """Transmit stamps of our own replies."""
-    DEFECTS = 18
-    """Batches that were given up for a defect of this program."""
-    IS_READY = 19
-    """1 while the worker listens."""
     LOST = 16
     """Dropped by the kernel: the socket was full."""
     DEPARTURE_ERROR_NS = 17
     """How far the transmit timestamps are from when replies leave, by those stamps: mean of the last."""
+    DEFECTS = 18
+    """Batches that were given up for a defect of this program."""
+    IS_READY = 19
+    """1 while the worker listens."""
 
 
 class Counters:

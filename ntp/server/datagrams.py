@@ -23,10 +23,13 @@ from hw.timestamping import SO_TIMESTAMPING
 ROWS = 512
 """Datagrams a call, at most."""
 
+_FEW = 4
+"""Up to so many rows are looked at one by one: arrays would cost more."""
+
 ROW_OCTETS = 1280
 """The longest request that is looked at: IPv6's least MTU; longer ones come truncated, and are marked so."""
 
-_WORDS = 8
+WORDS = 8
 """A ``struct mmsghdr`` in words of 8 octets: name, its length, iov, its length, control, its length, flags, octets."""
 
 NAME_LENGTH, CONTROL, CONTROL_LENGTH, FLAGS, LENGTH = 1, 4, 5, 6, 7
@@ -42,7 +45,7 @@ _SCM_TS_OPT_ID = 81
 _STAMPS_OCTETS = 3 * 16
 _IPV6_PKTINFO_OCTETS, _IP_PKTINFO_OCTETS = 20, 12
 _NAME_OCTETS: Final[dict[int, int]] = {socket.AF_INET: 16, socket.AF_INET6: 28}
-_NAME_ROW, _CONTROL_ROW = 32, 128
+_NAME_ROW, CONTROL_ROW = 32, 128
 
 STAMP_AT = _CMSG_HEADER.size
 """Where the kernel's stamp begins in the control messages that come with each datagram."""
@@ -72,19 +75,19 @@ class Datagrams:
         self.requests: Octets = _aligned(rows, ROW_OCTETS)
         self.replies: Octets = _aligned(rows, ROW_OCTETS)
         self.names: Octets = _aligned(rows, _NAME_ROW)
-        self.control: Octets = _aligned(rows, _CONTROL_ROW)
+        self.control: Octets = _aligned(rows, CONTROL_ROW)
         self.name_octets = _NAME_OCTETS[family]
         info = _IPV6_PKTINFO_OCTETS if family == socket.AF_INET6 else _IP_PKTINFO_OCTETS
         self.info_octets = _space(info) if told_address else 0
         self.full_control = _space(_STAMPS_OCTETS) + self.info_octets
-        """Octets of the control messages where all that was asked for came."""
-        self.headers: Words = np.zeros((rows, _WORDS), np.uint64)
-        self.reply_headers: Words = np.zeros((rows, _WORDS), np.uint64)
+        """Octets of the control messages that come with a stamp."""
+        self.headers: Words = np.zeros((rows, WORDS), np.uint64)
+        self.reply_headers: Words = np.zeros((rows, WORDS), np.uint64)
         self._iov: Words = np.zeros((rows, 2), np.uint64)
         self._reply_iov: Words = np.zeros((rows, 2), np.uint64)
-        self._wire(self.headers, self._iov, self.requests, self.control, _CONTROL_ROW)
+        self._wire(self.headers, self._iov, self.requests, self.control, CONTROL_ROW)
         self._wire(self.reply_headers, self._reply_iov, self.replies, self.control[:, _INFO_AT:], self.info_octets)
-        self.headers[:, CONTROL_LENGTH] = _CONTROL_ROW
+        self.headers[:, CONTROL_LENGTH] = CONTROL_ROW
         self.header_words = memoryview(self.headers.data).cast("B").cast("Q")
         self.reply_lengths = self._reply_iov[:, 1]
         self.reply_lengths[:] = 48
@@ -94,11 +97,13 @@ class Datagrams:
         self._interfaces = self.control.view(np.uint32)[:, index_at // 4]
         self._receive, self._send = _calls()
         self._address, self._reply_address = self.headers.ctypes.data, self.reply_headers.ctypes.data
-        self._selected: Words = np.zeros((rows, _WORDS), np.uint64)
+        self._selected: Words = np.zeros((rows, WORDS), np.uint64)
         self.reply_header_words = memoryview(self.reply_headers.data).cast("B").cast("Q")
         self._control_octets = memoryview(self.control.data).cast("B")
         self._control_address = self.control.ctypes.data
         self._stamped: list[int] = []
+        self.unstamped: list[int] = []
+        """Of the rows received last those that came without the kernel's stamp: before it began to stamp at all."""
 
     def _wire(self, headers: Words, iov: Words, octets: Octets, control: Octets, control_octets: int) -> None:
         """Write the pointers of *headers*."""
@@ -110,7 +115,7 @@ class Datagrams:
         headers[:, _IOV] = iov.ctypes.data + numbers * np.uint64(iov.strides[0])
         headers[:, _IOV_LENGTH] = 1
         if control_octets:
-            headers[:, CONTROL] = control.ctypes.data + numbers * np.uint64(_CONTROL_ROW)
+            headers[:, CONTROL] = control.ctypes.data + numbers * np.uint64(CONTROL_ROW)
             headers[:, CONTROL_LENGTH] = control_octets
 
     def receive(self, fd: int) -> int:
@@ -118,6 +123,13 @@ class Datagrams:
         count = self._receive(fd, self._address, self.rows, _NOW, None)
         if count < 0:
             return _nothing(ctypes.get_errno())
+        if count <= _FEW:
+            words, full = self.header_words, self.full_control
+            self.unstamped = [row for row in range(count) if words[row * WORDS + CONTROL_LENGTH] != full]
+        else:
+            self.unstamped = np.flatnonzero(self.headers[:count, CONTROL_LENGTH] != self.full_control).tolist()
+        for row in self.unstamped:  # what else the kernel says stands where the stamp would be
+            self.control[row, _INFO_AT : _INFO_AT + self.info_octets] = self.control[row, : self.info_octets]
         return count
 
     def forget_interfaces(self, count: int) -> None:
@@ -127,13 +139,13 @@ class Datagrams:
 
     def recycle(self, count: int) -> None:
         """Make the first *count* rows ready to be received into again."""
-        if count <= 4:
-            for at in range(0, count * _WORDS, _WORDS):
+        if count <= _FEW:
+            for at in range(0, count * WORDS, WORDS):
                 self.header_words[at + NAME_LENGTH] = self.name_octets
-                self.header_words[at + CONTROL_LENGTH] = _CONTROL_ROW
+                self.header_words[at + CONTROL_LENGTH] = CONTROL_ROW
         else:
             self.headers[:count, NAME_LENGTH] = self.name_octets
-            self.headers[:count, CONTROL_LENGTH] = _CONTROL_ROW
+            self.headers[:count, CONTROL_LENGTH] = CONTROL_ROW
 
     def want_stamp(self, row: int, flags: int, key: int | None) -> None:
         """Let the kernel stamp the reply of *row* when it leaves, and number the stamp *key* (None: it counts itself).
@@ -141,22 +153,22 @@ class Datagrams:
         The words for that take the place of the request's stamp, which is gone then. Until :meth:`unmark`.
         """
         octets = _STAMP_OCTETS if key is not None else _STAMP_OCTETS // 2
-        at = row * _CONTROL_ROW + _INFO_AT - octets
+        at = row * CONTROL_ROW + _INFO_AT - octets
         _WANT_STAMP.pack_into(self._control_octets, at, _WANT_STAMP.size - 4, socket.SOL_SOCKET, SO_TIMESTAMPING, flags)
         if key is not None:
             key_at = at + _WANT_STAMP.size
             _WANT_STAMP.pack_into(
                 self._control_octets, key_at, _WANT_STAMP.size - 4, socket.SOL_SOCKET, _SCM_TS_OPT_ID, key
             )
-        self.reply_header_words[row * _WORDS + CONTROL] = self._control_address + at
-        self.reply_header_words[row * _WORDS + CONTROL_LENGTH] = octets + self.info_octets
+        self.reply_header_words[row * WORDS + CONTROL] = self._control_address + at
+        self.reply_header_words[row * WORDS + CONTROL_LENGTH] = octets + self.info_octets
         self._stamped.append(row)
 
     def unmark(self) -> None:
         """Let the rows that were marked for stamps be ordinary again."""
         for row in self._stamped:
-            self.reply_header_words[row * _WORDS + CONTROL] = self._control_address + row * _CONTROL_ROW + _INFO_AT
-            self.reply_header_words[row * _WORDS + CONTROL_LENGTH] = self.info_octets
+            self.reply_header_words[row * WORDS + CONTROL] = self._control_address + row * CONTROL_ROW + _INFO_AT
+            self.reply_header_words[row * WORDS + CONTROL_LENGTH] = self.info_octets
         self._stamped.clear()
 
     def send(self, fd: int, first: int, end: int) -> int:
@@ -178,7 +190,7 @@ class Datagrams:
                 sent = 1  # the first one failed: a firewall, no route, no room
                 refused += 1
             count -= sent
-            address += sent * _WORDS * 8
+            address += sent * WORDS * 8
         return refused
 
 

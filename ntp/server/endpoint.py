@@ -1,6 +1,7 @@
-"""One socket of the server: receives a batch, has it judged and answered, sends it, and learns when that left.
+"""One socket of the server: receives a batch, has it judged and answered, and sends it.
 
-What lives here: the order of things. What does not: the octets (``replies``, ``special``), the judging (``policy``).
+What lives here: the order of things. What does not: the octets (``replies``, ``special``), the judging (``policy``),
+and when replies really left (``transmit_stamps``).
 """
 
 from __future__ import annotations
@@ -8,41 +9,44 @@ from __future__ import annotations
 import socket
 import time
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
-from hw.sockets.keys import kernel_takes_keys
-from hw.timestamping import SO_TIMESTAMPING, SocketFlags, Timestamping, key_from, stamp_from
+from hw.timestamping import Timestamping
 from ntp.server.counters import Count, Counters
 from ntp.server.datagrams import ROWS, Datagrams
 from ntp.server.departures import CHUNK, Departures
-from ntp.server.fixed_point import timestamp
+from ntp.server.fixed_point import MASK, timestamp, units
 from ntp.server.interleaved import Awaited, Interleaved
 from ntp.server.policy import Policy, Verdict, Verdicts
 from ntp.server.replies import HEADER_OCTETS, Replies
-from ntp.server.sockets import socket_flags
 from ntp.server.special import Prepared, Special, kiss
 from ntp.server.time_state import Heading, TimeReader
+from ntp.server.transmit_stamps import TransmitStamps
 
 FEW = 5
 """Up to so many requests are answered one after the other: arrays would cost more."""
 
-SEALED_AT_ONCE = 16
+SEALED_AT_ONCE = 32
 INTERLEAVED_AT_ONCE = 32
 """Of a batch, so many are answered in interleaved mode at most, the others in basic mode: each one takes its time."""
-
-CALIBRATION_NS = 10_000_000
-"""How often a reply is stamped to learn when replies leave."""
 
 STEP_NS = 1_000_000
 """CLOCK_REALTIME that is further from where the timing process says it is was stepped since."""
 
 _TRIES = 4
 _COUNTED: Final = {Verdict.DENIED: Count.DENIED, Verdict.LIMITED: Count.LIMITED}
+_MAY_INTERLEAVE: Final = (Count.NTS, Count.AUTHENTICATED, Count.ANSWERED)
+_SPACING_NS = 3_000
+"""From one sealed reply to the next in the kernel."""
 
 Rows = npt.NDArray[np.intp]
+Asked: TypeAlias = dict[int, tuple[int, int]]
+"""Origin and receive timestamp of the requests that may be of clients in interleaved mode, by row."""
+
+_EVERY: Rows = np.arange(ROWS)
 
 
 class Endpoint:
@@ -60,11 +64,10 @@ class Endpoint:
         stamping: Timestamping = Timestamping.SOFTWARE,
         kiss_poll: int = 0,
     ) -> None:
-        hardware = stamping is Timestamping.HARDWARE
-        self._socket, self._fd = sock, sock.fileno()
+        self._fd = sock.fileno()
         self._rows = datagrams
         self._policy, self._special, self._reader, self._counters = policy, special, reader, counters
-        self._replies = Replies(datagrams, time.time_ns, hardware=hardware)
+        self._replies = Replies(datagrams, time.time_ns, hardware=stamping is Timestamping.HARDWARE)
         self._transmit: npt.NDArray[np.uint64] = datagrams.replies.view(np.uint64)[:, 5]
         self._first, self._later = Departures(), Departures()
         """Of the first chunk of a batch, for which the processor has to warm up, and of the others."""
@@ -73,11 +76,7 @@ class Endpoint:
         """Of what is sealed, by how many are to be sealed after it before all are sent."""
 
         self._interleaved = Interleaved()
-        self._stamping = stamping
-        self._stamp_flags = SocketFlags.TX_HARDWARE if hardware else SocketFlags.TX_SOFTWARE
-        self._gives_keys = kernel_takes_keys()
-        self._key = 0
-        self._calibrated_ns = 0
+        self._stamps = TransmitStamps(sock, datagrams, self._interleaved, counters, stamping)
         self._kiss_poll = kiss_poll
         self._heading = reader.heading(0)
 
@@ -103,29 +102,13 @@ class Endpoint:
 
     def recover(self) -> None:
         """Be ready for the next batch after one was given up half-way."""
-        self._rows.unmark()
+        self._stamps.unmark()
         self._rows.recycle(ROWS)
         self._rows.reply_lengths[:] = HEADER_OCTETS
 
     def take_stamps(self) -> None:
         """Take in the stamps of replies that have left, and whatever else the socket reports as an error."""
-        self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)  # else it would be reported again and again
-        for _ in range(ROWS):
-            try:
-                _, control, _, _ = self._socket.recvmsg(0, 512, socket.MSG_ERRQUEUE)
-            except OSError:
-                return
-            key, stamp_ns = key_from(control), stamp_from(control, self._stamping)
-            if key is None or stamp_ns is None or (found := self._interleaved.stamped(key)) is None:
-                continue
-            state = self._heading.state
-            line = state.hardware if self._stamping is Timestamping.HARDWARE else state.realtime
-            left_ns = line.at(stamp_ns)
-            found.departures.learn(found.place, left_ns - found.expected_ns)
-            self._counters.add(Count.STAMPS)
-            self._counters.numbers[Count.DEPARTURE_ERROR_NS] = int(found.departures.error_ns)
-            if found.receive_timestamp:
-                self._interleaved.keep(found.receive_timestamp, timestamp(left_ns))
+        self._stamps.take(self._heading.state)
 
     def _clock_is_where_it_was_said(self, heading: Heading) -> bool:
         """Tell whether CLOCK_REALTIME was stepped since the timing process looked; slewing moves both clocks alike."""
@@ -138,27 +121,27 @@ class Endpoint:
     # -- a few -------------------------------------------------------------------------------------------------
 
     def _serve_few(self, count: int, now_ns: int) -> None:
-        rows, special, kissed = [], [], []
-        marks: dict[int, tuple[int, int]] = {}
+        plain, special, kissed = [], [], []
+        asked: Asked = {}
         names = self._rows.names
         for row in range(count):
             verdict = self._policy.judge_one(names[row].tobytes(), now_ns)
+            if counted := _COUNTED.get(verdict):
+                self._counters.add(counted)
+                continue
             if verdict is Verdict.KISS:
                 kissed.append(row)
-            elif verdict:
-                self._counters.add(_COUNTED[verdict])
             elif self._replies.is_plain(row):
-                if asked := self._replies.write_one(row):
-                    marks[row] = asked
-                rows.append(row)
+                plain.append(row)
             else:
                 special.append(row)
+            if stamps := self._replies.write_one(row):
+                asked[row] = stamps
         self._rows.forget_interfaces(count)
-        if rows:
-            whole = rows[-1] - rows[0] + 1 == len(rows)
-            self._send_plain(np.array(rows, np.intp), rows[0] if whole else None, marks)
-        if special or kissed:
-            self._serve_special(special, kissed)
+        if plain:
+            whole = plain[-1] - plain[0] + 1 == len(plain)
+            self._send_plain(np.array(plain, np.intp), plain[0] if whole else None, asked)
+        self._serve_special(special, kissed, asked)
 
     # -- many --------------------------------------------------------------------------------------------------
 
@@ -178,17 +161,14 @@ class Endpoint:
             special = np.flatnonzero(~plain).tolist()
         self._rows.forget_interfaces(count)
         self._replies.write(count)
-        stamped = self._replies.all_stamped(count)
-        marks = {}
-        for row in self._replies.candidates(count)[:INTERLEAVED_AT_ONCE]:
-            if plain[row]:
-                origin, receive, _ = self._replies.timestamps_of(row)
-                marks[int(row)] = origin, receive
+        asked: Asked = {}
+        for row in self._replies.candidates(count)[:INTERLEAVED_AT_ONCE].tolist():
+            origin, receive, _ = self._replies.timestamps_of(row)
+            asked[row] = origin, receive
         rows = _EVERY[:count] if whole else np.flatnonzero(plain)
         if len(rows):
-            self._send_plain(rows, 0 if whole else None, marks)
-        if special or kissed:
-            self._serve_special(special, kissed, written=stamped)
+            self._send_plain(rows, 0 if whole else None, asked)
+        self._serve_special(special, kissed, asked)
 
     def _count_verdicts(self, verdicts: Verdicts) -> Sequence[int]:
         """Count who gets no answer; return the rows that are told to ask less often."""
@@ -197,20 +177,17 @@ class Endpoint:
         kissed: list[int] = np.flatnonzero(verdicts == Verdict.KISS).tolist()
         return kissed
 
-    # -- sending -----------------------------------------------------------------------------------------------
+    # -- sending plain replies ---------------------------------------------------------------------------------
 
-    def _send_plain(self, rows: Rows, first_row: int | None, marks: dict[int, tuple[int, int]]) -> None:
-        """Send the replies of *rows*, which are those from *first_row* on without a gap if that is given.
-
-        *marks*: origin and receive timestamps of those that may be of clients in interleaved mode, by row.
-        """
+    def _send_plain(self, rows: Rows, first_row: int | None, asked: Asked) -> None:
+        """Send the replies of *rows*, which are those from *first_row* on without a gap if that is given."""
         line, count = self._heading.state.realtime, len(rows)
         refused = 0
-        lesson = self._next_lesson(count)
+        lesson = self._stamps.lesson(count)
         for first in range(0, count, CHUNK):
             end = min(first + CHUNK, count)
             departures = self._later if first else self._first
-            stamped = self._want_stamps(rows[first:end], marks, first == lesson) if marks or first == lesson else ()
+            marked = self._mark(rows[first:end], asked, lesson - first) if asked or lesson >= 0 else ()
             now_ns = time.time_ns()  # from here on every step is part of the delay that is learnt
             leaves = timestamp(line.at(now_ns + departures.after_ns(0)))
             if end - first == 1:
@@ -221,124 +198,99 @@ class Endpoint:
                 times = np.empty(end - first, np.uint64)
                 departures.write(leaves, times)
                 self._transmit[rows[first:end]] = times
-            if marks:
-                self._answer_interleaved(rows[first:end], marks)
+            if asked:
+                self._answer_interleaved(rows[first:end].tolist(), asked)
             if first_row is not None:
-                refused += self._rows.send(self._fd, first_row + first, first_row + end)
+                refused_now = self._rows.send(self._fd, first_row + first, first_row + end)
             else:
-                refused += self._rows.send_rows(self._fd, rows[first:end])
-            for key, place, receive_timestamp in stamped:
-                expected_ns = line.at(now_ns + departures.after_ns(place))
-                self._interleaved.await_stamp(key, Awaited(receive_timestamp, departures, place, expected_ns))
-        self._rows.unmark()
+                refused_now = self._rows.send_rows(self._fd, rows[first:end])
+            awaited = [
+                (key, Awaited(stamp, departures, place, line.at(now_ns + departures.after_ns(place))))
+                for key, place, stamp in marked
+            ]
+            self._stamps.sent(awaited, refused_now)
+            refused += refused_now
         self._counters.add(Count.ANSWERED, count - refused)
-        if refused:
-            self._counters.add(Count.NOT_SENT, refused)
-            if marks and not self._gives_keys:
-                self._number_anew()
+        self._counters.add(Count.NOT_SENT, refused)
 
-    def _number_anew(self) -> None:
-        """Let a kernel that counts stamped sends itself begin again: nobody knows whether it counted a refused one."""
-        self._interleaved.forget_awaited()
-        self._key = 0
-        flags = socket_flags(self._stamping)
-        for value in (flags & ~SocketFlags.OPT_ID, flags):
-            self._socket.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPING, value)
-
-    def _next_lesson(self, count: int) -> int:
-        """Return with which of *count* replies the chunk begins of which one is stamped to learn from; -1: none."""
-        now_ns = time.monotonic_ns()
-        if now_ns - self._calibrated_ns < CALIBRATION_NS:
-            return -1
-        self._calibrated_ns = now_ns
-        return self._key % count // CHUNK * CHUNK
-
-    def _want_stamps(
-        self, rows: Rows, marks: dict[int, tuple[int, int]], calibrates: bool
-    ) -> list[tuple[int, int, int]]:
-        """Have the departure of the replies that are in *marks* stamped, and of one more to learn from.
+    def _mark(self, rows: Rows, asked: Asked, lesson: int) -> list[tuple[int, int, int]]:
+        """Have the departure of the replies to *asked* stamped, and of the one at place *lesson* to learn from.
 
         Returns the key of each stamp, the place of its reply, and the receive timestamp to keep it by (0: none).
         """
-        wanted = [place for place, row in enumerate(rows.tolist()) if row in marks] if marks else []
-        if calibrates and not wanted:
-            wanted = [self._key % len(rows)]
-        stamped = []
-        for place in wanted:
-            row = int(rows[place])
-            self._rows.want_stamp(row, self._stamp_flags, self._key if self._gives_keys else None)
-            stamped.append((self._key, place, self._replies.receive_timestamp(row) if row in marks else 0))
-            self._key = (self._key + 1) & 0xFFFF_FFFF
-        return stamped
+        return [
+            (self._stamps.mark(row), place, self._replies.receive_timestamp(row) if row in asked else 0)
+            for place, row in enumerate(rows.tolist())
+            if row in asked or place == lesson
+        ]
 
-    def _answer_interleaved(self, rows: Rows, marks: dict[int, tuple[int, int]]) -> None:
+    def _answer_interleaved(self, rows: Sequence[int], asked: Asked) -> None:
         """Tell those who ask in interleaved mode when the reply before left, instead of when this one does."""
-        for row in rows.tolist():
-            if row in marks and (left := self._interleaved.take(marks[row][0])) is not None:
-                self._replies.set_origin(row, marks[row][1])
+        for row in rows:
+            if row in asked and (left := self._left_before(row, asked)) is not None:
                 self._replies.set_transmit(row, left)
-                self._counters.add(Count.INTERLEAVED)
 
-    def _serve_special(self, special: Sequence[int], kissed: Sequence[int], *, written: bool = False) -> None:
+    def _left_before(self, row: int, asked: Asked) -> int | None:
+        """Return when the reply before that of *row* left, and make this one say so; None: nobody knows."""
+        origin, receive = asked[row]
+        left = self._interleaved.take(origin)
+        if left is not None:
+            self._replies.set_origin(row, receive)
+            self._counters.add(Count.INTERLEAVED)
+        return left
+
+    # -- sending sealed replies --------------------------------------------------------------------------------
+
+    def _serve_special(self, special: Sequence[int], kissed: Sequence[int], asked: Asked) -> None:
         """Answer what is more than a header, and tell those of *kissed* to ask less often.
 
-        *written*: the headers of the replies are there already.
+        The headers of the replies are there already.
         """
-        for row in kissed:
-            self._replies.write_one(row)
-            self._finish([(row, Prepared(lambda header: kiss(header, b"RATE", self._kiss_poll), Count.KISSES))])
-        replies, prepare, last = self._replies, self._special.prepare, len(special) - 1
         ready: list[tuple[int, Prepared]] = []
-        for number, row in enumerate(special):
-            prepared = Count.MALFORMED if replies.is_cut(row) else prepare(replies.request(row))
+        for row in kissed:
+            if refusal := self._replies.refusal(row):
+                self._counters.add(refusal)
+            else:
+                ready.append((row, Prepared(self._kiss, Count.KISSES)))
+        for row in special:
+            prepared = self._replies.prepared(row, self._special)
             if isinstance(prepared, Count):
                 self._counters.add(prepared)
             else:
-                if not written:
-                    replies.write_one(row)
                 ready.append((row, prepared))
-            if ready and (number == last or len(ready) == SEALED_AT_ONCE):
-                self._finish(ready)
-                ready = []
+            if len(ready) >= SEALED_AT_ONCE:
+                self._seal(ready[:SEALED_AT_ONCE], asked)
+                del ready[:SEALED_AT_ONCE]
+        for first in range(0, len(ready), SEALED_AT_ONCE):
+            self._seal(ready[first : first + SEALED_AT_ONCE], asked)
 
-    def _finish(self, ready: Sequence[tuple[int, Prepared]]) -> None:
+    def _kiss(self, header: bytes) -> bytes:
+        return kiss(header, b"RATE", self._kiss_poll)
+
+    def _seal(self, ready: Sequence[tuple[int, Prepared]], asked: Asked) -> None:
         """Seal and send replies; those sealed first wait for the others, which their timestamps allow for."""
-        line, replies, count = self._heading.state.realtime, self._replies, len(ready)
-        taught = self._key % count if not self._next_lesson(1) else -1
-        stamped: list[tuple[int, Awaited]] = []
+        replies, departures, last = self._replies, self._sealed, len(ready) - 1
+        lesson = self._stamps.lesson(len(ready))
+        awaited: list[tuple[int, Awaited]] = []
+        begun_ns = time.time_ns()
+        served_ns = self._heading.state.realtime.at(begun_ns)
+        begun = timestamp(served_ns)
         for place, (row, (seal, counts)) in enumerate(ready):
-            asked = replies.interleaved(row) if counts in _MAY_INTERLEAVE else None
-            wants_stamp = asked is not None or place == taught
-            if wants_stamp:
-                self._rows.want_stamp(row, self._stamp_flags, self._key if self._gives_keys else None)
-            waits_ns = self._sealed.after_ns(count - 1 - place) + place * _SPACING_NS
-            leaves_ns = line.at(time.time_ns() + waits_ns)
-            transmit = timestamp(leaves_ns)
-            if wants_stamp:
-                receive_timestamp = replies.receive_timestamp(row) if asked else 0
-                stamped.append((self._key, Awaited(receive_timestamp, self._sealed, count - 1 - place, leaves_ns)))
-                self._key = (self._key + 1) & 0xFFFF_FFFF
-            if asked and (left := self._interleaved.take(asked[0])) is not None:
-                replies.set_origin(row, asked[1])
+            later_ns = time.time_ns() - begun_ns + departures.after_ns(last - place) + place * _SPACING_NS
+            transmit = begun + units(later_ns) & MASK
+            interleaves = row in asked and counts in _MAY_INTERLEAVE
+            if interleaves or place == lesson:
+                stamp = replies.receive_timestamp(row) if interleaves else 0
+                expected = Awaited(stamp, departures, last - place, served_ns + later_ns)
+                awaited.append((self._stamps.mark(row), expected))
+            if interleaves and (left := self._left_before(row, asked)) is not None:
                 transmit = left
-                self._counters.add(Count.INTERLEAVED)
             replies.put(row, seal(replies.header(row, transmit)))
             if counts is not Count.ANSWERED:
                 self._counters.add(counts)
-        refused = self._rows.send_rows(self._fd, np.array([row for row, _ in ready], np.intp))
-        for key, awaited in stamped:
-            self._interleaved.await_stamp(key, awaited)
-        self._rows.unmark()
-        for row, _ in ready:
-            self._rows.reply_lengths[row] = HEADER_OCTETS
-        self._counters.add(Count.ANSWERED, count - refused)
+        rows = np.array([row for row, _ in ready], np.intp)
+        refused = self._rows.send_rows(self._fd, rows)
+        self._stamps.sent(awaited, refused)
+        self._rows.reply_lengths[rows] = HEADER_OCTETS
+        self._counters.add(Count.ANSWERED, len(ready) - refused)
         self._counters.add(Count.NOT_SENT, refused)
-        if refused and not self._gives_keys:
-            self._number_anew()
-
-
-_MAY_INTERLEAVE: Final = (Count.NTS, Count.AUTHENTICATED, Count.ANSWERED)
-_SPACING_NS = 3_000
-"""From one reply to the next in the kernel."""
-
-_EVERY: Rows = np.arange(ROWS)

@@ -33,6 +33,11 @@ def timestamp(unix_ns: int) -> int:
     return ((seconds + UNIX_EPOCH_S) << 32 | ns * _PER_NS >> _SHIFT) & MASK
 
 
+def units(ns: int) -> int:
+    """Return *ns* in units of a timestamp, 2**-32 s."""
+    return ns * _PER_NS >> _SHIFT
+
+
 def timestamps(seconds: Words, ns: Words, out: Words) -> None:
     """Write the timestamps of *seconds* and *ns* since 1970 to *out*, most significant octet first."""
     fraction = ns * _PER_NS_ARRAY

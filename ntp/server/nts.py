@@ -2,56 +2,133 @@
 
 Each process opens cookies with the keys that the calendar gives it from the master key file (``key_keeper``). Of a
 client nothing is kept but its ciphers, and those only to save time. The usual request, an identifier, a cookie, perhaps
-placeholders, and a proof, goes from octets to octets here; any other to ``server_side``, which says the same in the
-standard's words. That both agree is a property of the tests.
+placeholders, and a proof, has one of a few dozen layouts and goes from octets to octets here; any other to
+``server_side``, which says the same in the standard's words. That both agree is a property of the tests.
 """
 
 from __future__ import annotations
 
 import os
+import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from struct import Struct
 from typing import Final, NamedTuple
 
-from ntp.nts.aead import KEY_OCTETS, NONCE_OCTETS, TAG_OCTETS, Aead, Algorithm
-from ntp.nts.cookies import CookieJar
+from ntp.nts.aead import NONCE_OCTETS, TAG_OCTETS, Aead, Algorithm
+from ntp.nts.cookies import ALGORITHM_OF, KEY_ID_OCTETS, CookieJar, cookie_octets
+from ntp.nts.cookies import NONCE_OCTETS as COOKIE_NONCE_OCTETS
 from ntp.nts.errors import AuthenticationError
-from ntp.nts.fields import MOST_COOKIES
+from ntp.nts.fields import MOST_COOKIES, UNIQUE_IDENTIFIER_OCTETS
 from ntp.nts.key_keeper import KeyKeeper
 from ntp.nts.server_side import ServerSide, UnverifiedRequest
 from ntp.server.counters import Count
 from ntp.server.settings import NtsSettings
-from ntp.server.special import Prepared, Seal, kiss
+from ntp.server.special import Octets, Prepared, Seal, kiss
 from ntp.wire.extension_field import FRAME, FieldType
 from ntp.wire.packet import HEADER
 from ptpstack.errors import ConfigError
 
 _AUTHENTICATOR = Struct(">HHHH")
-_IDENTIFIER, _COOKIE, _PLACEHOLDER, _PROOF = (
-    int(FieldType.NTS_UNIQUE_IDENTIFIER),
-    int(FieldType.NTS_COOKIE),
-    int(FieldType.NTS_COOKIE_PLACEHOLDER),
-    int(FieldType.NTS_AUTHENTICATOR),
-)
-_FRAME, _FRAME_OF = FRAME.unpack_from, FRAME.pack
-_PARTS, _PARTS_OF = _AUTHENTICATOR.unpack_from, _AUTHENTICATOR.pack
-_HEADER_OCTETS: Final = HEADER.size
+_COOKIE_LENGTH_AT: Final = HEADER.size + FRAME.size + UNIQUE_IDENTIFIER_OCTETS + 3
+"""The lower octet of the cookie field's length: after the identifier's field, in the usual request."""
+
+_IDENTIFIER_END: Final = HEADER.size + FRAME.size + UNIQUE_IDENTIFIER_OCTETS
+_IDENTIFIER_HEAD: Final = FRAME.pack(FieldType.NTS_UNIQUE_IDENTIFIER, FRAME.size + UNIQUE_IDENTIFIER_OCTETS)
 _LEAST_FIELD = 16
 _MOST_SESSIONS = 4096
-"""Clients whose ciphers are kept ready (some 4 MB): making them takes as long as half of an answer."""
+"""Clients whose ciphers are kept ready (some 4 MB): making them takes as long as answering them."""
 
 _POOL_OCTETS = 4096
-_ALGORITHM_OF: Final = {2 * octets: algorithm for algorithm, octets in KEY_OCTETS.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """A usual request for *algorithm* that asks for so many cookies: where its parts are, and what stands between."""
+
+    algorithm: Algorithm
+    cookies: int
+
+    @property
+    def octets(self) -> int:
+        """How long the request is."""
+        return self.proof_at + self.proof_octets
+
+    @property
+    def proof_at(self) -> int:
+        """Where the proof begins: it covers all before."""
+        return _IDENTIFIER_END + self.cookies * self._cookie_field_octets
+
+    @property
+    def heads(self) -> tuple[bytes, ...]:
+        """What begins each field, and for the proof says the lengths of its parts."""
+        cookie = FRAME.pack(FieldType.NTS_COOKIE, self._cookie_field_octets)
+        placeholder = FRAME.pack(FieldType.NTS_COOKIE_PLACEHOLDER, self._cookie_field_octets)
+        return _IDENTIFIER_HEAD, cookie, *[placeholder] * (self.cookies - 1), self._proof_head(TAG_OCTETS)
+
+    @property
+    def parts(self) -> Struct:
+        """Heads of identifier and cookie; key, nonce and secret of the cookie; other heads, the proof's nonce, tag."""
+        sealed = self._cookie_field_octets - FRAME.size - KEY_ID_OCTETS - COOKIE_NONCE_OCTETS
+        cookie = f"4s{KEY_ID_OCTETS}s{COOKIE_NONCE_OCTETS}s{sealed}s"
+        placeholders = f"4s{cookie_octets(self.algorithm)}x" * (self.cookies - 1)
+        proof = f"{_AUTHENTICATOR.size}s{NONCE_OCTETS[self.algorithm]}s{TAG_OCTETS}s"
+        return Struct(f">{HEADER.size}x4s{UNIQUE_IDENTIFIER_OCTETS}x{cookie}{placeholders}{proof}")
+
+    @property
+    def reply_heads(self) -> tuple[bytes, bytes]:
+        """What begins a cookie in the reply, and the reply's proof."""
+        return self.heads[1], self._proof_head(self.cookies * self._cookie_field_octets + TAG_OCTETS)
+
+    @property
+    def _cookie_field_octets(self) -> int:
+        return FRAME.size + cookie_octets(self.algorithm)
+
+    @property
+    def proof_octets(self) -> int:
+        """How long the proof is, of which nothing is encrypted."""
+        return _AUTHENTICATOR.size + NONCE_OCTETS[self.algorithm] + TAG_OCTETS
+
+    def _proof_head(self, sealed_octets: int) -> bytes:
+        nonce_octets = NONCE_OCTETS[self.algorithm]
+        octets = _AUTHENTICATOR.size + nonce_octets + sealed_octets
+        return _AUTHENTICATOR.pack(FieldType.NTS_AUTHENTICATOR, octets, nonce_octets, sealed_octets)
+
+
+def layouts() -> Iterator[Layout]:
+    """Yield those of the usual requests."""
+    for algorithm in Algorithm:
+        for cookies in range(1, MOST_COOKIES + 1):
+            yield Layout(algorithm, cookies)
+
+
+class _Form(NamedTuple):
+    """A layout computed once: what reads a request, and what stands in its reply."""
+
+    unpack: Callable[[Octets, int], tuple[bytes, ...]]
+    heads: tuple[bytes, ...]
+    proof_at: int
+    cookies: int
+    nonce_octets: int
+    cookie_head: bytes
+    proof_head: bytes
+
+    @classmethod
+    def of(cls, layout: Layout) -> _Form:
+        """Return that of *layout*."""
+        nonce_octets = NONCE_OCTETS[layout.algorithm]
+        return cls(
+            layout.parts.unpack_from, layout.heads, layout.proof_at, layout.cookies, nonce_octets, *layout.reply_heads
+        )
 
 
 class _Session(NamedTuple):
-    """The ciphers of one client, and how long its nonces are."""
+    """The ciphers of one client."""
 
     c2s: Aead
     s2c: Aead
-    nonce_octets: int
 
 
 class RandomPool:
@@ -70,6 +147,35 @@ class RandomPool:
         return found
 
 
+class Sessions:
+    """The ciphers of the clients that asked of late, by their keys; *most* of them, then any one gives way."""
+
+    def __init__(self, most: int = _MOST_SESSIONS) -> None:
+        self._most = most
+        self._known: dict[bytes, _Session] = {}
+        self._secrets: list[bytes] = []
+        self.get = self._known.get
+
+    def __len__(self) -> int:
+        return len(self._known)
+
+    def add(self, secrets: bytes) -> _Session:
+        """Make the ciphers of the client with the keys *secrets*. Raises ``AuthenticationError``."""
+        algorithm = ALGORITHM_OF.get(len(secrets))
+        if algorithm is None:
+            raise AuthenticationError("the cookie cannot be used", why="it was sealed by another program")
+        middle = len(secrets) // 2
+        session = _Session(Aead(algorithm, secrets[:middle]), Aead(algorithm, secrets[middle:]))
+        if len(self._secrets) < self._most:
+            self._secrets.append(secrets)
+        else:  # any one: clients ask in turn, and if the oldest went, none would be known when there are more of them
+            place = random.randrange(self._most)  # noqa: S311 (nobody gains by guessing it)
+            del self._known[self._secrets[place]]
+            self._secrets[place] = secrets
+        self._known[secrets] = session
+        return session
+
+
 class NtsRequests:
     """Opens requests and seals replies with the cookies of *jar*."""
 
@@ -77,78 +183,51 @@ class NtsRequests:
         self._jar = jar
         self._random_octets = random_octets
         self._server = ServerSide(jar, random_octets)
-        self._sessions: dict[bytes, _Session] = {}
+        self._sessions = Sessions()
+        self._forms = {(layout.octets, layout.heads[1][3]): _Form.of(layout) for layout in layouts()}
+        """By the length of the request and the lower octet of that of its cookie field."""
 
-    def prepare(self, request: bytes) -> Prepared | None:
-        """Return the reply to be, None where *request* has nothing of NTS. Raises ``WireError``."""
-        if len(request) < HEADER.size + _LEAST_FIELD:
-            return None
-        return self._usual(request) or self._by_the_book(request)
+    def usual(self, octets: Octets, at: int, length: int) -> Prepared | None:
+        """Return the reply to be to the request at *at*, if it is of the usual form and authentic; None: to any other.
 
-    def _usual(self, request: bytes) -> Prepared | None:  # noqa: PLR0911 (each line that does not fit ends it)
-        """Do it for a request of the usual form that is authentic; None: for any other."""
-        total = len(request)
-        kind, octets = _FRAME(request, _HEADER_OCTETS)
-        cookie_at = _HEADER_OCTETS + octets
-        if kind != _IDENTIFIER or cookie_at + 4 > total:
+        Its first octet is for the caller to judge.
+        """
+        if length <= _COOKIE_LENGTH_AT:
             return None
-        kind, cookie_octets = _FRAME(request, cookie_at)
-        at, cookies = cookie_at + cookie_octets, 1
-        if kind != _COOKIE or at + 8 > total:
+        form = self._forms.get((length, octets[at + _COOKIE_LENGTH_AT]))
+        if form is None:
             return None
-        kind, octets, nonce_octets, sealed_octets = _PARTS(request, at)
-        while kind == _PLACEHOLDER and octets == cookie_octets:
-            at, cookies = at + octets, cookies + 1
-            if cookies > MOST_COOKIES or at + 8 > total:
-                return None
-            kind, octets, nonce_octets, sealed_octets = _PARTS(request, at)
-        sealed_at = at + 8 + nonce_octets
-        if kind != _PROOF or sealed_octets != TAG_OCTETS or at + octets != total or sealed_at + TAG_OCTETS != total:
-            return None
-        if (cookie_octets | octets | cookie_at) & 3:
+        identifier_head, cookie_head, key_id, cookie_nonce, sealed, *others, nonce, tag = form.unpack(octets, at)
+        if (identifier_head, cookie_head, *others) != form.heads:
             return None
         try:
-            secrets = self._jar.open_secrets(request[cookie_at + 4 : cookie_at + cookie_octets])
-            session = self._sessions.get(secrets) or self._new_session(secrets)
-            if nonce_octets != session.nonce_octets:
-                return None
-            session.c2s.open(request[at + 8 : sealed_at], request[sealed_at:], request[:at])
+            secrets = self._jar.open_secrets(key_id, cookie_nonce, sealed)
+            session = self._sessions.get(secrets) or self._sessions.add(secrets)
+            session.c2s.open(nonce, tag, octets[at : at + form.proof_at])
         except AuthenticationError:
             return None
-        return Prepared(self._reply(request[_HEADER_OCTETS:cookie_at], secrets, session, cookies), Count.NTS)
+        identifier = bytes(octets[at + HEADER.size : at + _IDENTIFIER_END])
+        return Prepared(self._reply(form, identifier, secrets, session.s2c), Count.NTS)
 
-    def _reply(self, identifier: bytes, secrets: bytes, session: _Session, cookies: int) -> Seal:
+    def _reply(self, form: _Form, identifier: bytes, secrets: bytes, s2c: Aead) -> Seal:
         """Return what seals the reply: everything but the proof over the header is made before its time is taken."""
-        seal_secrets, nonce_octets, sealed = self._jar.seal_secrets, session.nonce_octets, session.s2c.seal
-        cookie = seal_secrets(secrets)
-        frame = _FRAME_OF(_COOKIE, 4 + len(cookie))
-        plaintext = frame + cookie
-        for _ in range(cookies - 1):
-            plaintext += frame + seal_secrets(secrets)
-        nonce = self._random_octets(nonce_octets)
-        octets = len(plaintext) + TAG_OCTETS
-        head = _PARTS_OF(_PROOF, 8 + nonce_octets + octets, nonce_octets, octets) + nonce
+        seal_secrets, head = self._jar.seal_secrets, form.cookie_head
+        plaintext = head + seal_secrets(secrets)
+        for _ in range(form.cookies - 1):
+            plaintext += head + seal_secrets(secrets)
+        nonce = self._random_octets(form.nonce_octets)
+        proof = form.proof_head + nonce
 
         def seal(header: bytes) -> bytes:
             covered = header + identifier
-            return covered + head + sealed(nonce, plaintext, covered)
+            return covered + proof + s2c.seal(nonce, plaintext, covered)
 
         return seal
 
-    def _new_session(self, secrets: bytes) -> _Session:
-        algorithm = _ALGORITHM_OF.get(len(secrets))
-        if algorithm is None:
-            raise AuthenticationError("the cookie cannot be used", why="it was sealed by another program")
-        middle = len(secrets) // 2
-        session = _Session(
-            Aead(algorithm, secrets[:middle]), Aead(algorithm, secrets[middle:]), NONCE_OCTETS[Algorithm(algorithm)]
-        )
-        if len(self._sessions) >= _MOST_SESSIONS:
-            self._sessions.clear()
-        self._sessions[secrets] = session
-        return session
-
-    def _by_the_book(self, request: bytes) -> Prepared | None:
+    def by_the_book(self, request: bytes) -> Prepared | None:
+        """Return the reply to be, None where *request* has nothing of NTS. Raises ``WireError``."""
+        if len(request) < HEADER.size + _LEAST_FIELD:
+            return None
         server = self._server
         found = server.verify(request)
         if found is None:
@@ -182,6 +261,10 @@ class NtsResponder:
             return  # the server of NTS-KE makes it, and tells what is wrong with it
         self._requests = NtsRequests(self._keeper.jar, pool.octets)
 
-    def prepare(self, request: bytes) -> Prepared | None:
+    def usual(self, octets: Octets, at: int, length: int) -> Prepared | None:
+        """Return the reply to be to a request of the usual form; None: to any other."""
+        return self._requests.usual(octets, at, length) if self._requests is not None else None
+
+    def by_the_book(self, request: bytes) -> Prepared | None:
         """Return the reply to be, None where *request* has nothing of NTS. Raises ``WireError``."""
-        return self._requests.prepare(request) if self._requests is not None else None
+        return self._requests.by_the_book(request) if self._requests is not None else None

@@ -1,8 +1,8 @@
 """The replies to a whole batch of plain requests, written by array operations; and to a few, one after the other.
 
 Both write the same octets, which a property of the tests holds. What lives here: from the rows of requests to the rows
-of replies, but for the time of departure (``departures``). What does not: who is answered at all (``policy``), and any
-request that has more than a header (``special``).
+of replies, but for the time of departure (``departures``). What does not: who is answered at all (``policy``), and what
+follows the header (``special``).
 """
 
 from __future__ import annotations
@@ -16,8 +16,10 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from ntp.server.datagrams import CONTROL_LENGTH, FLAGS, LENGTH, ROW_OCTETS, STAMP_AT, Datagrams, Words
+from ntp.server.counters import Count
+from ntp.server.datagrams import CONTROL_ROW, FLAGS, LENGTH, ROW_OCTETS, STAMP_AT, WORDS, Datagrams, Words
 from ntp.server.fixed_point import timestamp, timestamps
+from ntp.server.special import IS_REQUEST, Prepared, Special
 from ntp.server.time_state import Heading, Line
 
 HEADER_OCTETS: Final = 48
@@ -25,17 +27,13 @@ _REQUEST = struct.Struct(">BxB21xQQQ")
 _ORIGIN_AND_RECEIVE = struct.Struct(">QQ")
 _STAMPS = struct.Struct("@qqqqqq")
 _TRANSMIT = struct.Struct(">Q")
-_TRANSMIT_AT = 40
-_CONTROL_ROW = 128
+_ORIGIN_AT, _RECEIVE_AT, _TRANSMIT_AT = 24, 32, 40
 
 _CUT = int(socket.MSG_TRUNC)
 _KEPT = int.from_bytes(b"\x38\0\xff\0\0\0\0\0", sys.byteorder)
 """What a reply repeats of a request's first 8 octets: version and poll."""
 
 Mask = npt.NDArray[np.bool_]
-
-IS_REQUEST: Final = np.array([first & 7 == 3 and 1 <= first >> 3 & 7 <= 4 for first in range(256)])
-"""Whether the first octet is that of a client's request (mode 3) in a version that we speak."""
 
 
 class Replies:
@@ -69,16 +67,10 @@ class Replies:
     # -- many ------------------------------------------------------------------------------------------------
 
     def plain(self, count: int) -> Mask:
-        """Tell which of the first *count* rows are requests of a header and no more, with the kernel's stamp."""
-        rows, headers = self._rows, self._rows.headers
-        mask: Mask = headers[:count, LENGTH] == HEADER_OCTETS
-        mask &= IS_REQUEST[rows.requests[:count, 0]]
-        mask &= headers[:count, CONTROL_LENGTH] == rows.full_control
+        """Tell which of the first *count* rows are requests of a header and no more."""
+        mask: Mask = self._rows.headers[:count, LENGTH] == HEADER_OCTETS
+        mask &= _IS_REQUEST[self._rows.requests[:count, 0]]
         return mask
-
-    def all_stamped(self, count: int) -> bool:
-        """Tell whether the first *count* rows came with the kernel's stamp, so that :meth:`write` is right for each."""
-        return bool((self._rows.headers[:count, CONTROL_LENGTH] == self._rows.full_control).all())
 
     def write(self, count: int) -> None:
         """Write the replies to the first *count* rows as if all were plain, but for the transmit timestamp."""
@@ -89,6 +81,8 @@ class Replies:
         replies[:count, 1:3] = self._rest
         replies[:count, 3] = requests[:count, 5]
         self._write_receive_timestamps(count)
+        for row in self._rows.unstamped:
+            self.write_one(row)
 
     def _write_receive_timestamps(self, count: int) -> None:
         assert self._heading is not None
@@ -118,12 +112,8 @@ class Replies:
 
     def is_plain(self, row: int) -> bool:
         """Tell for one row what :meth:`plain` tells for all."""
-        words, at = self._rows.header_words, row * 8
-        return (
-            words[at + LENGTH] == HEADER_OCTETS
-            and bool(_IS_REQUEST[self._request_octets[row * ROW_OCTETS]])
-            and words[at + CONTROL_LENGTH] == self._rows.full_control
-        )
+        words, at = self._rows.header_words, row * WORDS
+        return words[at + LENGTH] == HEADER_OCTETS and bool(IS_REQUEST[self._request_octets[row * ROW_OCTETS]])
 
     def write_one(self, row: int) -> tuple[int, int] | None:
         """Write the reply to one row, as :meth:`write` does.
@@ -134,19 +124,19 @@ class Replies:
         at = row * ROW_OCTETS
         first, poll, origin, receive, transmit = _REQUEST.unpack_from(self._request_octets, at)
         replies = self._reply_octets
-        replies[at : at + 24] = self._heading.octets
+        replies[at : at + _ORIGIN_AT] = self._heading.octets
         replies[at] |= first & 0x38
         replies[at + 2] = poll
-        _ORIGIN_AND_RECEIVE.pack_into(replies, at + 24, transmit, timestamp(self.received_ns(row)))
+        _ORIGIN_AND_RECEIVE.pack_into(replies, at + _ORIGIN_AT, transmit, timestamp(self.received_ns(row)))
         return (origin, receive) if origin and receive and receive != transmit else None
 
     def received_ns(self, row: int) -> int:
         """Return when the request of *row* came, in served time, by the kernel's or the NIC's stamp."""
         assert self._heading is not None
         state = self._heading.state
-        if self._rows.header_words[row * 8 + CONTROL_LENGTH] != self._rows.full_control:
+        if row in self._rows.unstamped:
             return state.realtime.at(self._now_ns())
-        stamps = _STAMPS.unpack_from(self._control_octets, row * _CONTROL_ROW + STAMP_AT)
+        stamps = _STAMPS.unpack_from(self._control_octets, row * CONTROL_ROW + STAMP_AT)
         if self._hardware and state.has_hardware and stamps[4]:
             return state.hardware.at(stamps[4] * 1_000_000_000 + stamps[5])
         return state.realtime.at(stamps[0] * 1_000_000_000 + stamps[1])
@@ -155,11 +145,6 @@ class Replies:
         """Return origin, receive and transmit timestamp of the request in *row*."""
         _, _, origin, receive, transmit = _REQUEST.unpack_from(self._request_octets, row * ROW_OCTETS)
         return origin, receive, transmit
-
-    def interleaved(self, row: int) -> tuple[int, int] | None:
-        """Return origin and receive timestamp of *row* where its client may be in interleaved mode."""
-        origin, receive, transmit = self.timestamps_of(row)
-        return (origin, receive) if origin and receive and receive != transmit else None
 
     def candidates(self, count: int) -> npt.NDArray[np.intp]:
         """Return which of the first *count* rows may be of clients in interleaved mode (RFC 9769 2).
@@ -180,21 +165,25 @@ class Replies:
 
     def set_origin(self, row: int, origin: int) -> None:
         """Write the origin timestamp of *row*."""
-        _TRANSMIT.pack_into(self._reply_octets, row * ROW_OCTETS + 24, origin)
+        _TRANSMIT.pack_into(self._reply_octets, row * ROW_OCTETS + _ORIGIN_AT, origin)
 
     def receive_timestamp(self, row: int) -> int:
         """Return the receive timestamp that stands in the reply of *row*."""
-        found: int = _TRANSMIT.unpack_from(self._reply_octets, row * ROW_OCTETS + 32)[0]
+        found: int = _TRANSMIT.unpack_from(self._reply_octets, row * ROW_OCTETS + _RECEIVE_AT)[0]
         return found
 
-    def request(self, row: int) -> bytes:
-        """Return the octets of the request in *row*, as far as they were kept."""
-        length = min(self._rows.header_words[row * 8 + LENGTH], ROW_OCTETS)
-        return bytes(self._request_octets[row * ROW_OCTETS : row * ROW_OCTETS + length])
+    def prepared(self, row: int, special: Special) -> Prepared | Count:
+        """Return what *special* makes of the request in *row*, of which nothing may have been cut off."""
+        words, at = self._rows.header_words, row * WORDS
+        if words[at + FLAGS] & _CUT:
+            return Count.MALFORMED
+        return special.prepare_at(self._request_octets, row * ROW_OCTETS, words[at + LENGTH])
 
-    def is_cut(self, row: int) -> bool:
-        """Tell whether the request in *row* was longer than what was kept of it."""
-        return bool(self._rows.header_words[row * 8 + FLAGS] & _CUT)
+    def refusal(self, row: int) -> Count | None:
+        """Return as what *row* is counted if it is no request, so that not even a kiss-o'-death is due; None: it is."""
+        if self._rows.header_words[row * WORDS + LENGTH] < HEADER_OCTETS:
+            return Count.MALFORMED
+        return None if IS_REQUEST[self._request_octets[row * ROW_OCTETS]] else Count.NOT_A_REQUEST
 
     def header(self, row: int, transmit: int) -> bytes:
         """Return the 48 octets of the reply in *row*, with that transmit timestamp."""
@@ -204,7 +193,7 @@ class Replies:
     def put(self, row: int, octets: bytes) -> None:
         """Make *octets* the reply of *row*; the caller sets its length back when it was sent."""
         length, at = len(octets), row * ROW_OCTETS
-        assert length <= self._rows.header_words[row * 8 + LENGTH], "a reply is never longer than its request"
+        assert length <= self._rows.header_words[row * WORDS + LENGTH], "a reply is never longer than its request"
         self._reply_octets[at : at + length] = octets
         self._rows.reply_lengths[row] = length
 
@@ -220,5 +209,5 @@ def _served(
     return np.divmod(served, 1_000_000_000)
 
 
-_IS_REQUEST = bytes(IS_REQUEST)
+_IS_REQUEST = np.frombuffer(IS_REQUEST, np.bool_)
 _NONE = np.empty(0, np.intp)

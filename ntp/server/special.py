@@ -7,15 +7,20 @@ plain requests (``replies``), and when a reply leaves (``endpoint``).
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
+from typing import Final, NamedTuple, Protocol, TypeAlias
 
 from ntp.keys import Key
 from ntp.server.counters import Count
 from ntp.wire.packet import HEADER, KEY_ID, Leap, Mode, Packet, decode
 from ptpstack.errors import WireError
 
+Octets: TypeAlias = bytes | memoryview
 Seal = Callable[[bytes], bytes]
 """From the header of a reply, stamps and all, to its octets."""
+
+
+IS_REQUEST: Final = bytes(first & 7 == Mode.CLIENT and 1 <= first >> 3 & 7 <= 4 for first in range(256))
+"""Whether the first octet is that of a client's request in a version that we speak."""
 
 
 class Prepared(NamedTuple):
@@ -25,21 +30,41 @@ class Prepared(NamedTuple):
     counts: Count
 
 
+class Nts(Protocol):
+    """What answers requests with NTS fields."""
+
+    def usual(self, octets: Octets, at: int, length: int) -> Prepared | None:
+        """Return the reply to be to the request at *at*, if it is of the usual form and authentic; None: to others."""
+
+    def by_the_book(self, request: bytes) -> Prepared | None:
+        """Return the reply to be to any request, None where it has nothing of NTS. Raises ``WireError``."""
+
+
 class Special:
     """Reads requests; *keys* are the symmetric ones by number, *nts* answers NTS fields where that is served."""
 
-    def __init__(self, keys: Mapping[int, Key], nts: Callable[[bytes], Prepared | None] | None = None) -> None:
+    def __init__(self, keys: Mapping[int, Key], nts: Nts | None = None) -> None:
         self._keys = keys
         self._nts = nts
 
+    def prepare_at(self, octets: Octets, at: int, length: int) -> Prepared | Count:
+        """Return the reply to be to the request of *length* at *at*, or as what it is counted, which gets none."""
+        if (
+            self._nts is not None
+            and IS_REQUEST[octets[at]]
+            and (usual := self._nts.usual(octets, at, length)) is not None
+        ):
+            return usual
+        return self.prepare(bytes(octets[at : at + length]))
+
     def prepare(self, request: bytes) -> Prepared | Count:
-        """Return the reply to be, or as what *request* is counted, which gets none."""
+        """Return the reply to be, or as what *request* is counted, by the standard's words."""
         if len(request) < HEADER.size:
             return Count.MALFORMED
-        if request[0] & 7 != Mode.CLIENT or not 1 <= request[0] >> 3 & 7 <= 4:
+        if not IS_REQUEST[request[0]]:
             return Count.NOT_A_REQUEST
         try:
-            if self._nts is not None and (prepared := self._nts(request)) is not None:
+            if self._nts is not None and (prepared := self._nts.by_the_book(request)) is not None:
                 return prepared
             packet = decode(request)
         except WireError:

@@ -30,7 +30,7 @@ from ntp.server.events import WorkerDefect
 from ntp.server.policy import Leak, Policy
 from ntp.server.settings import ServerSettings
 from ntp.server.sockets import ANY, family_of, open_socket
-from ntp.server.special import Prepared, Special
+from ntp.server.special import Nts, Special
 from ntp.server.time_state import TimeReader
 from ptpstack.errors import ConfigError
 from ptpstack.events import Event
@@ -133,14 +133,14 @@ class Worker:
             )
         return endpoints
 
-    def _nts(self) -> Callable[[bytes], Prepared | None] | None:
+    def _nts(self) -> Nts | None:
         if self._settings.nts is None:
             return None
         from ntp.server.nts import NtsResponder  # noqa: PLC0415 (OpenSSL: 9 MB that a server without NTS does not need)
 
         responder = NtsResponder(self._settings.nts)
         self._refresh = responder.refresh
-        return responder.prepare
+        return responder
 
     # -- the loop ----------------------------------------------------------------------------------------------
 
@@ -151,19 +151,17 @@ class Worker:
         next_look = time.monotonic()
         waits = Gathering(self._gather_s)
         while not self._ended:
-            served = 0
             for fd, mask in poller.poll(_HOUSEKEEPING_S):
                 if mask & ~select.EPOLLIN:
                     endpoints[fd].take_stamps()
                 if mask & select.EPOLLIN:
-                    served += self._serve_while_busy(endpoints[fd], waits)
+                    self._serve_while_busy(endpoints[fd], waits)
             if (now := time.monotonic()) >= next_look:
                 next_look = now + _HOUSEKEEPING_S
                 self._look(endpoints)
 
-    def _serve_while_busy(self, endpoint: Endpoint, waits: Gathering) -> int:
+    def _serve_while_busy(self, endpoint: Endpoint, waits: Gathering) -> None:
         """Serve an endpoint, and again after a moment while it pays."""
-        served = 0
         for _ in range(_ROUNDS):
             if wait_s := waits.before():
                 time.sleep(wait_s)
@@ -173,11 +171,9 @@ class Worker:
                 endpoint.recover()
                 self._tell_defect(error)
                 count = 1
-            served += count
             waits.served(count)
             if not count or (count < ROWS and not waits.before()):
                 break
-        return served
 
     def _tell_defect(self, error: Exception) -> None:
         """Count a batch that was given up for a defect of ours; tell the first one."""

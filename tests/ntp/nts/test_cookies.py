@@ -12,11 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ntp.nts.aead import KEY_OCTETS, Algorithm
-from ntp.nts.cookies import CookieJar, SessionKeys, cookie_octets
+from ntp.nts.cookies import KEY_ID_OCTETS, CookieJar, SessionKeys, cookie_octets
 from ntp.nts.errors import AuthenticationError
 from ntp.nts.events import MasterKeyCreated, MasterKeyReplaced, MasterKeyTurned, MasterKeyUnusable
 from ntp.nts.key_keeper import KeyKeeper
-from ntp.nts.master_keys import MasterKey, MasterKeyFile
+from ntp.nts.master_keys import PERIOD_ID_OCTETS, MasterKey, MasterKeyFile
 from ptpstack.errors import ConfigError
 
 DAY = 86_400
@@ -39,7 +39,7 @@ def jar(now_s: int = NOW, secret: bytes = SECRET) -> CookieJar:
 # ---- cookies
 
 
-@pytest.mark.parametrize(("algorithm", "octets"), [(15, 100), (17, 164), (30, 68)])
+@pytest.mark.parametrize(("algorithm", "octets"), [(15, 96), (17, 160), (30, 64)])
 def test_a_cookie_is_as_long_as_the_keys_in_it_ask_for_and_fits_a_field(algorithm: int, octets: int) -> None:
     cookie = jar().seal(keys(Algorithm(algorithm)))
     assert len(cookie) == cookie_octets(Algorithm(algorithm)) == octets
@@ -59,7 +59,25 @@ def test_no_two_cookies_are_alike_nor_tell_the_keys() -> None:
     assert not any(keys().c2s[:8] in cookie or keys().s2c[:8] in cookie for cookie in cookies)
 
 
-@given(st.integers(0, 99), st.integers(1, 255))
+def test_cookies_are_spread_over_the_lanes_of_a_period_whose_keys_differ() -> None:
+    one = jar()
+    cookies = [one.seal(keys()) for _ in range(2000)]
+    assert len({cookie[:PERIOD_ID_OCTETS] for cookie in cookies}) == 1
+    assert len({cookie[PERIOD_ID_OCTETS:KEY_ID_OCTETS] for cookie in cookies}) > 250
+    key = MasterKey.new(SECRET, NOW).cookie_key()
+    assert len({key.lane_secret(bytes([lane])) for lane in range(256)}) == 256
+
+
+def test_ciphers_are_made_for_known_keys_alone() -> None:
+    """Nobody who sends identifiers by chance makes the jar grow."""
+    one = jar()
+    for number in range(2000):
+        with pytest.raises(AuthenticationError):
+            one.open(number.to_bytes(KEY_ID_OCTETS, "big") + bytes(92))
+    assert len(one._ciphers) <= 256
+
+
+@given(st.integers(0, 95), st.integers(1, 255))
 def test_a_cookie_of_which_anything_was_changed_does_not_open(at: int, change: int) -> None:
     one = jar()
     cookie = bytearray(one.seal(keys()))

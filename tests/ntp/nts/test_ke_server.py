@@ -16,7 +16,7 @@ import pytest
 from lab.pki import Authority
 from ntp.nts.key_exchange import ExchangeRequest, Grant
 from ntp.nts.key_exchange_child import exchange
-from ntp.nts.master_keys import MasterKey, MasterKeyFile
+from ntp.nts.master_keys import PERIOD_ID_OCTETS, MasterKey, MasterKeyFile
 
 from .ke_process import KeServerProcess
 
@@ -185,7 +185,7 @@ def test_a_dropped_master_key_is_used_without_a_restart(authority: Authority, tm
         file.save(dropped)
         server.wait_for("MasterKeyReplaced")
         sealing, _ = dropped.cookie_keys(int(time.time()))
-        assert {cookie[:4] for cookie in ask(authority, server).cookies} == {sealing.key_id}
+        assert {cookie[:PERIOD_ID_OCTETS] for cookie in ask(authority, server).cookies} == {sealing.period_id}
 
 
 def test_two_servers_of_a_fleet_open_each_others_cookies(authority: Authority, tmp_path: Path) -> None:
@@ -196,7 +196,7 @@ def test_two_servers_of_a_fleet_open_each_others_cookies(authority: Authority, t
         shutil.copy2(one / "master.json", two / "master.json")
         with KeServerProcess(two, files) as second:
             grants = [ask(authority, server) for server in (first, second)]
-    assert len({cookie[:4] for grant in grants for cookie in grant.cookies}) == 1
+    assert len({cookie[:PERIOD_ID_OCTETS] for grant in grants for cookie in grant.cookies}) == 1
 
 
 def ends_with(folder: Path, **settings: object) -> str:

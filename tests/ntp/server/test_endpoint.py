@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import socket
+import struct
 import time
 
 import pytest
 
+from hw.timestamping import SO_TIMESTAMPING
 from ntp.keys import Key
 from ntp.server.clients import RateLimit
 from ntp.server.counters import Count
@@ -164,6 +166,40 @@ def test_a_kiss_of_death_asks_for_less_and_is_no_longer_than_a_request(count: in
         assert {(kiss.kiss_code, kiss.leap, kiss.poll) for kiss in kisses} == {("RATE", Leap.UNSYNCHRONIZED, 7)}
         assert {kiss.origin_timestamp for kiss in kisses} == set(range(4, count + 1))
         assert bench.count(Count.KISSES) == count - 3
+
+
+@pytest.mark.parametrize("among", [0, 20])
+def test_no_kiss_of_death_answers_what_is_no_request(among: int) -> None:
+    """It would be longer than a short datagram, and two servers would kiss each other without end."""
+    rubbish = [b"\x23", request(1)[:47], request(1, first=0x24), bytes([0x16, 2]) + bytes(46)]
+    with Bench(limit=RateLimit(10**10, 1), leak=Leak(0, 1)) as bench:
+        bench.endpoint._policy._random = lambda _: 0
+        bench.ask(request(1))
+        replies = bench.ask(*rubbish, *(request(number + 1) for number in range(among)))
+        assert len(replies) == bench.count(Count.KISSES) == among
+        assert bench.count(Count.MALFORMED) == 2
+        assert bench.count(Count.NOT_A_REQUEST) == 2
+
+
+@pytest.mark.parametrize("count", [2, 20])
+def test_a_request_that_the_kernel_did_not_stamp_is_answered_from_the_address_that_was_asked(count: int) -> None:
+    off = struct.pack("@i", 0)
+    with Bench("127.0.0.7", listen="0.0.0.0") as bench:
+        bench.client.connect((bench.host, bench.port))  # so that others are not heard
+        other = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        with other:
+            for _ in range(count):  # leaves another address in the rows
+                other.sendto(request(1), ("127.0.0.8", bench.port))
+            bench.endpoint.serve()
+        bench.socket.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPING, off)
+        before = time.time()
+        for _ in range(count):
+            bench.client.send(request(1))
+        bench.endpoint.serve()
+        for _ in range(count):
+            reply = decode(bench.client.recv(100))
+            assert before - 1 < reply.receive_timestamp / SECOND - 2_208_988_800 < time.time() + 1
+        assert len(bench.datagrams.unstamped) == count
 
 
 def test_of_what_is_beyond_the_limit_some_is_answered_still() -> None:

@@ -10,9 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ntp.nts.aead import Algorithm
+from ntp.nts.errors import AuthenticationError
 from ntp.nts.key_keeper import KeyKeeper
 from ntp.server.counters import Count
-from ntp.server.nts import NtsRequests, NtsResponder, RandomPool
+from ntp.server.nts import Layout, NtsRequests, NtsResponder, RandomPool, Sessions, layouts
 from ntp.server.settings import NtsSettings
 from ntp.server.special import Special
 from ntp.wire.packet import decode
@@ -23,7 +24,7 @@ from .bench import Bench, request
 
 
 def answered(server: NtsRequests, octets: bytes) -> tuple[Count, bytes] | None:
-    prepared = server.prepare(octets)
+    prepared = server.usual(octets, 0, len(octets)) or server.by_the_book(octets)
     return (prepared.counts, prepared.seal(reply_header(octets))) if prepared else None
 
 
@@ -35,7 +36,7 @@ def test_the_short_way_gives_as_many_cookies_and_the_same_proof(algorithm: Algor
     for _ in range(lost):
         pair.request()
     octets = pair.request()
-    assert server._usual(octets) is not None
+    assert server.usual(octets, 0, len(octets)) is not None
     found = answered(server, octets)
     assert found is not None
     counts, reply = found
@@ -66,10 +67,9 @@ def test_whatever_is_changed_is_refused_by_both_ways_alike(at: int, by: int, how
         "cut": REQUEST[:at],
         "lengthen": REQUEST + bytes(4 * by),
     }[how]
-    usual = SERVER._usual(octets) if len(octets) >= 64 else None
-    assert usual is None
+    assert SERVER.usual(octets, 0, len(octets)) is None
     try:
-        prepared = SERVER.prepare(octets)
+        prepared = SERVER.by_the_book(octets)
     except WireError:
         return
     if prepared is None:
@@ -111,7 +111,7 @@ def test_on_the_socket_a_forged_cookie_gets_a_nak_and_rubbish_nothing() -> None:
     forged = octets[:90] + bytes([octets[90] ^ 1]) + octets[91:]
     torn = octets[:48] + b"\x01\x04\xff\xf0" + octets[52:]
     server = NtsRequests(pair.jar, os.urandom)
-    with Bench(special=Special({}, server.prepare)) as bench:
+    with Bench(special=Special({}, server)) as bench:
         for among in (0, 20):
             others = [request(number + 1) for number in range(among)]
             replies = bench.ask(octets, forged, torn, *others)
@@ -128,12 +128,50 @@ def test_a_worker_waits_for_the_master_key_and_follows_it(tmp_path: Path) -> Non
     file = tmp_path / "master.json"
     responder = NtsResponder(NtsSettings(master_key_file=str(file)))
     pair = Pair()
-    assert responder.prepare(pair.request()) is None
+    assert responder.by_the_book(pair.request()) is None
     KeyKeeper(file, now_s=NOW_S, random_octets=os.urandom, writes=True)
     responder.refresh()
-    prepared = responder.prepare(pair.request())
+    prepared = responder.by_the_book(pair.request())
     assert prepared is not None
     assert prepared.counts is Count.NTS_NAKS
+
+
+@pytest.mark.parametrize("layout", tuple(layouts()), ids=str)
+def test_every_layout_is_that_of_a_request_and_its_reply_is_as_long(layout: Layout) -> None:
+    pair = Pair(layout.algorithm)
+    server = NtsRequests(pair.jar, os.urandom)
+    octets = pair.crafted(placeholders=layout.cookies - 1)
+    assert (len(octets), octets[: layout.proof_at]) == (layout.octets, octets[: len(octets) - layout.proof_octets])
+    prepared = server.usual(octets, 0, len(octets))
+    assert prepared is not None
+    reply = prepared.seal(reply_header(octets))
+    assert len(reply) == len(octets)
+    assert pair.client.check(decode(reply), reply) is None
+    assert pair.client.cookies == 8
+
+
+def test_a_usual_request_is_read_where_it_lies() -> None:
+    pair = Pair()
+    octets = pair.request()
+    row = memoryview(bytearray(os.urandom(100) + octets + os.urandom(100)))
+    prepared = NtsRequests(pair.jar, os.urandom).usual(row, 100, len(octets))
+    assert prepared is not None
+    row[:] = bytes(len(row))  # others come into the row before it is sealed
+    reply = prepared.seal(reply_header(octets))
+    assert pair.client.check(decode(reply), reply) is None
+
+
+def test_ciphers_of_a_bounded_number_of_clients_are_kept_and_any_one_gives_way() -> None:
+    sessions = Sessions(most=20)
+    clients = [os.urandom(64) for _ in range(25)]
+    for _ in range(4):
+        for secrets in clients:
+            assert (sessions.get(secrets) or sessions.add(secrets)) is sessions.get(secrets)
+            assert len(sessions) <= 20
+    assert len(sessions) == 20
+    assert sum(sessions.get(secrets) is not None for secrets in clients) == 20
+    with pytest.raises(AuthenticationError, match="another program"):
+        sessions.add(bytes(10))
 
 
 def test_random_octets_are_never_given_twice() -> None:

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ntp.server.datagrams import CONTROL_LENGTH, LENGTH, Datagrams
+from ntp.server.datagrams import LENGTH, Datagrams
 from ntp.server.fixed_point import timestamp
 from ntp.server.replies import HEADER_OCTETS, Replies
 from ntp.server.time_state import Heading, Line, TimeState
@@ -39,7 +39,8 @@ def rows_with(requests: Sequence[tuple[bytes, int, int, int, bool]]) -> Datagram
     for row, (octets, length, stamp_ns, nic_ns, stamped) in enumerate(requests):
         rows.requests[row, :48] = np.frombuffer(octets, np.uint8)
         rows.headers[row, LENGTH] = length
-        rows.headers[row, CONTROL_LENGTH] = rows.full_control if stamped else 0
+        if not stamped:
+            rows.unstamped.append(row)
         rows.stamp_words[row, :6] = [*divmod(stamp_ns, 10**9), 0, 0, *divmod(nic_ns, 10**9)]
     return rows
 
