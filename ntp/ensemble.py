@@ -13,6 +13,7 @@ from ntp.client.outputs import Output
 from ntp.client.poll import Poll
 from ntp.client.sample import Sample
 from ntp.client.samples import JUMP, Estimate, Samples
+from ntp.orphans import Orphans
 from ntp.selection import Candidate, Combined, Policy, Selection, SourceClass, Verdict, select
 from ntp.selection_reasons import Reason
 from ntp.wire.packet import Leap
@@ -31,6 +32,8 @@ class Member(Protocol):
     stratum: int
     leap: Leap
     reference_id: bytes
+    own_reference_id: bytes
+    """By which the source would name this machine, if it followed; empty: it never will."""
     stopped_by: str
     trouble: str
 
@@ -105,13 +108,21 @@ class SourceOptions:
     require: bool = False
     noselect: bool = False
     source_class: SourceClass = SourceClass.NETWORK
+    reference_id: bytes = b""
+    """By which those who follow it name it, if it is an NTP server."""
 
 
 class Ensemble:
     """The sources by name, and what they say together."""
 
-    def __init__(self, policy: Policy) -> None:
+    def __init__(self, policy: Policy, orphans: Orphans | None = None) -> None:
         self.policy = policy
+        self.orphans = orphans
+        """This machine among those that serve without a source, where it is to be one."""
+
+        self.follows_orphan = False
+        """Whether what was combined last is the time of such a one."""
+
         self.members: dict[str, Member] = {}
         self._options: dict[str, SourceOptions] = {}
         self._judged: dict[str, str] = {}
@@ -152,12 +163,13 @@ class Ensemble:
     def select(self, local: UtcTime, now: MonotonicTime, without: str | None = None) -> Selection:
         """Judge all sources, or all but one, as of now."""
         candidates = [self._candidate(name, local, now) for name in self.members if name != without]
-        return select(candidates, self.policy, self._best)
+        return select(candidates, self.policy, self._best, self.orphans)
 
     def judge(self, local: UtcTime, now: MonotonicTime) -> tuple[Selection, list[Event]]:
         """Judge all sources, and tell whose verdict is another one than before."""
         selection = self.select(local, now)
         self._best = selection.combined.best if selection.combined else None
+        self.follows_orphan = selection.follows_orphan
         jump = self._jump(selection.combined)
         return selection, [*jump, *(event for verdict in selection.verdicts if (event := self._news(verdict)))]
 
@@ -243,4 +255,6 @@ class Ensemble:
             trust=options.trust,
             require=options.require,
             noselect=options.noselect,
+            reference_id=options.reference_id,
+            own_reference_id=member.own_reference_id,
         )

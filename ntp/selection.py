@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 
+from ntp.orphans import Orphans
 from ntp.selection_reasons import Reason
 from ntp.wire.packet import Leap
 from ptpstack.time import SECOND, TimeInterval, interval_to_seconds
@@ -79,6 +80,10 @@ class Candidate:
     trust: bool = False
     require: bool = False
     noselect: bool = False
+    reference_id: bytes = b""
+    """By which its followers name it, where it is an NTP server."""
+    own_reference_id: bytes = b""
+    """By which it would name this machine."""
 
     def interval_ends(self) -> tuple[TimeInterval, TimeInterval]:
         """Return the least and the largest offset that the source holds possible."""
@@ -134,11 +139,18 @@ class Selection:
 
     combined: Combined | None
     verdicts: tuple[Verdict, ...]
+    follows_orphan: bool = False
+    """What is combined is the time of a server that has no source itself."""
 
 
-def select(candidates: Sequence[Candidate], policy: Policy, previous_best: str | None = None) -> Selection:
-    """Judge *candidates* and combine those that are believed. Their names differ from each other."""
-    return _Judgement(_with_authentication(candidates, policy), policy, previous_best).selection()
+def select(
+    candidates: Sequence[Candidate], policy: Policy, previous_best: str | None = None, orphans: Orphans | None = None
+) -> Selection:
+    """Judge *candidates* and combine those that are believed. Their names differ from each other.
+
+    *orphans*: this machine serves time, and is one of them when it has no source.
+    """
+    return _Judgement(_with_authentication(candidates, policy), policy, previous_best, orphans).selection()
 
 
 def _with_authentication(candidates: Sequence[Candidate], policy: Policy) -> list[Candidate]:
@@ -153,23 +165,33 @@ def _with_authentication(candidates: Sequence[Candidate], policy: Policy) -> lis
 class _Judgement:
     """One run of the selection; each method leaves fewer sources."""
 
-    def __init__(self, candidates: list[Candidate], policy: Policy, previous_best: str | None) -> None:
+    def __init__(
+        self, candidates: list[Candidate], policy: Policy, previous_best: str | None, orphans: Orphans | None
+    ) -> None:
+        self._orphans = orphans
         self._candidates = candidates
         self._policy = policy
         self._previous_best = previous_best
         self._verdicts: dict[str, Verdict] = {}
 
     def selection(self) -> Selection:
-        usable = [candidate for candidate in self._candidates if not self._unusable(candidate)]
-        hull = self._majority(usable)
-        combined = None
-        if hull is not None:
-            agreeing = self._agreeing(usable, hull)
-            if self._suffices(agreeing):
-                combined = self._combine(agreeing, hull)
+        able = [candidate for candidate in self._candidates if not self._unusable(candidate)]
+        orphans = [candidate for candidate in able if self._is_orphan(candidate)]
+        usable = [candidate for candidate in able if not self._is_orphan(candidate)]
+        leader = self._leader(orphans, others=bool(usable))
+        combined = self._follow(leader) if leader else self._of_many(usable)
         return Selection(
-            combined=combined, verdicts=tuple(self._verdicts[candidate.name] for candidate in self._candidates)
+            combined=combined,
+            verdicts=tuple(self._verdicts[candidate.name] for candidate in self._candidates),
+            follows_orphan=leader is not None,
         )
+
+    def _of_many(self, usable: list[Candidate]) -> Combined | None:
+        hull = self._majority(usable)
+        if hull is None:
+            return None
+        agreeing = self._agreeing(usable, hull)
+        return self._combine(agreeing, hull) if self._suffices(agreeing) else None
 
     def _say(self, candidate: Candidate, reason: Reason, *values: object) -> bool:
         self._verdicts[candidate.name] = Verdict(candidate.name, reason, reason.sentence.format(*values))
@@ -199,6 +221,30 @@ class _Judgement:
             ),
         )
         return any(applies and self._say(c, reason, *values) for applies, reason, values in rows)
+
+    def _is_orphan(self, c: Candidate) -> bool:
+        return self._orphans is not None and c.source_class is SourceClass.NETWORK and self._orphans.includes(c)
+
+    def _leader(self, candidates: list[Candidate], *, others: bool) -> Candidate | None:
+        """Return which of the orphans *candidates* is followed, if any; *others*: there are sources that do count."""
+        orphans = self._orphans
+        if orphans is None:
+            return None
+        leader = orphans.leader(candidates)
+        followed = None if others or orphans.has_source else leader
+        for c in candidates:
+            if others or orphans.has_source:
+                self._say(c, Reason.ORPHAN, c.stratum, seconds(orphans.wait))
+            elif c.stratum > orphans.stratum:
+                self._say(c, Reason.ORPHAN_FOLLOWER, c.stratum)
+            elif c is not followed:
+                self._say(c, Reason.ORPHAN_OUTRANKED, followed.name if followed else "this server")
+        return followed
+
+    def _follow(self, leader: Candidate) -> Combined:
+        """Return what the *leader* of the orphans says: no majority stands behind it."""
+        self._say(leader, Reason.ORPHAN_LEADER, _where(leader))
+        return _weighted_mean([leader], leader, leader.interval_ends())
 
     def _unauthenticated_is_out(self, candidate: Candidate) -> bool:
         mode = self._policy.authentication

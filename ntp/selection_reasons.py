@@ -19,11 +19,15 @@ class Reason(Enum):
     UNSYNCHRONIZED = ("s", False, "not used: it says that it is not synchronized")
     TOO_DISTANT = ("d", False, "not used: it may be wrong by {}, {} are allowed")
     TOO_NOISY = ("~", False, "not used: its samples scatter by {}, {} are allowed")
+    ORPHAN = ("O", False, "not used: at stratum {} no source keeps it, and this machine had one within {}")
+    ORPHAN_FOLLOWER = ("O", False, "not used: at stratum {} it follows an orphan, and says nothing new")
+    ORPHAN_OUTRANKED = ("O", False, "not used: an orphan, and {} leads, whose reference identifier is less")
     NO_MAJORITY = ("x", False, "not used: no majority of {} sources agrees; this one says {}")
     FALSETICKER = ("x", False, "not used, a falseticker: it says {}, the majority {}")
     TOO_FEW = ("w", False, "waits: {} sources agree, min_sources is {}")
     REQUIRED_MISSING = ("W", False, "waits: none of the required sources agrees ({})")
     OTHERS_PREFERRED = ("P", False, "agrees, not used: {} is preferred")
+    ORPHAN_LEADER = ("*", True, "used: nothing else counts, and it leads the orphans; the local clock is {} ahead")
     MUCH_FARTHER = ("-", False, "agrees, not used: it may be wrong by {}, {} by {} only")
 
     def __init__(self, symbol: str, used: bool, sentence: str) -> None:

@@ -89,6 +89,12 @@ class ClientSocket:
         """Return the descriptor that is readable when a reply, a transmit stamp or a refusal waits."""
         return self._socket.fileno()
 
+    @property
+    def local_host(self) -> str:
+        """The address that the request is sent from."""
+        host: str = self._socket.getsockname()[0]
+        return host
+
     def send(self, octets: bytes) -> None:
         """Send the request. Raises ``NotSentError``."""
         try:

@@ -11,7 +11,7 @@ before it* left, as precisely as the server could stamp that (RFC 9769 2).
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Iterable
 from enum import Enum
 
 from ntp.client import packet_tests
@@ -81,7 +81,8 @@ class Association:
         self.reference_id = bytes(4)
         self.requests = 0
         self.rejected: Counter[Rejected] = Counter()
-        self.own_reference_ids: Collection[bytes] = ()
+        self.own_reference_id = b""
+        """By which the server would name this machine, if it followed; empty: it never will."""
         self._random_bits = random_bits
         self._open: Exchange | None = None
         self._previous: Exchange | None = None
@@ -183,7 +184,7 @@ class Association:
         if reply.kiss_code is not None:
             self._open = None
             return self._obey(reply.kiss_code, reply.poll)
-        if reason := packet_tests.not_usable(reply, self.own_reference_ids):
+        if reason := packet_tests.not_usable(reply, self.own_reference_id):
             self._open = None
             self.poll.bad_reply()
             return self._reject(reason)

@@ -5,7 +5,6 @@ A reply must first prove that it answers our request; only then may it say anyth
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from enum import Enum
 
 from ntp.keys import Key
@@ -67,7 +66,7 @@ def not_authentic(reply: Packet, octets: bytes, key: Key | None) -> Rejected | N
     return None if key.accepts(reply.mac.digest, covered) else Rejected.WRONG_DIGEST
 
 
-def not_usable(reply: Packet, own_reference_ids: Collection[bytes]) -> Rejected | None:
+def not_usable(reply: Packet, own_reference_id: bytes) -> Rejected | None:
     """Test what the server says of itself."""
     if reply.leap is Leap.UNSYNCHRONIZED or not 1 <= reply.stratum <= HIGHEST_STRATUM:
         return Rejected.UNSYNCHRONIZED
@@ -75,6 +74,6 @@ def not_usable(reply: Packet, own_reference_ids: Collection[bytes]) -> Rejected 
         return Rejected.NO_TIMESTAMPS
     if interval_from_short(reply.root_delay) // 2 + interval_from_short(reply.root_dispersion) >= MAX_ROOT_DISTANCE:
         return Rejected.TOO_DISTANT
-    if reply.stratum > 1 and reply.reference_id in own_reference_ids:
+    if reply.stratum > 1 and reply.reference_id == own_reference_id:
         return Rejected.SYNC_LOOP
     return None

@@ -69,6 +69,7 @@ class ReferenceClock:
         self.stratum = 0
         self.leap = Leap.UNSYNCHRONIZED
         self.reference_id = reference_id
+        self.own_reference_id = b""
         self.trouble = "nothing has come yet"
         """Why the last interval gave no sample, should it have given none."""
         self.kind = ""

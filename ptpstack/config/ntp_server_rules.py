@@ -42,6 +42,7 @@ def ntp_server_problems(config: Config, source: Source) -> Iterator[Problem]:
         yield source.problem(
             (*_TABLE, "interface"), "is missing", why="a NIC stamps what goes through its own interface only"
         )
+    yield from _orphan_problems(config, source)
     yield from _rate_problems(server, source)
     yield from _nts_problems(server.nts, source)
 
@@ -51,6 +52,27 @@ def _address_problems(address: str, path: Path, source: Source) -> Iterator[Prob
         ipaddress.ip_address(address)
     except ValueError as error:
         yield source.problem(path, f'"{address}" is no address', why=str(error), next_step='"0.0.0.0" is all of IPv4')
+
+
+def _orphan_problems(config: Config, source: Source) -> Iterator[Problem]:
+    server = config.ntp.server
+    if not server.orphan:
+        if server.orphan_wait_s != NtpServer().orphan_wait_s:
+            yield source.problem(
+                (*_TABLE, "orphan_wait_s"), "means nothing without orphan", next_step="write orphan = true beside it"
+            )
+        return
+    if not server.local_stratum:
+        yield source.problem(
+            (*_TABLE, "local_stratum"),
+            "is missing",
+            why="orphans know each other by it",
+            next_step="write the same on all of them, beyond that of every real source, such as 10",
+        )
+    if not config.ntp.source and not config.ntp.source_directory:
+        yield source.problem(
+            (*_TABLE, "orphan"), "has nobody to agree with", next_step="name the other servers in [[ntp.source]]"
+        )
 
 
 def _rate_problems(server: NtpServer, source: Source) -> Iterator[Problem]:

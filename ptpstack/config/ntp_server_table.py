@@ -108,6 +108,18 @@ class NtpServer(Table, frozen=True):
         int,
         Meta(ge=0, le=15, description="Serve at this stratum while the clock is not synchronized; 0: say so instead."),
     ] = 0
+    orphan: Annotated[
+        bool,
+        Meta(
+            description=(
+                "Without a source, serve at local_stratum only as the leader of the servers that have none, elected by "
+                "the least reference identifier; else follow that one. As chrony's local orphan; name them as sources."
+            )
+        ),
+    ] = False
+    orphan_wait_s: Annotated[
+        float, Meta(gt=0, le=86_400, description="For how long nothing was followed before this server leads.")
+    ] = 300.0
     smear: Annotated[
         bool,
         Meta(description="Spread a leap second over the 24 hours around it, noon to noon, instead of announcing it."),

@@ -18,6 +18,7 @@ from ntp.client.sample import StampSource
 from ntp.client.settings import AssociationSettings
 from ntp.ensemble import Ensemble
 from ntp.keys import Key, read_keys
+from ntp.orphans import Orphans
 from ntp.resolver import Resolver
 from ntp.selection import Authentication, Policy
 from ntp.transport import ClientSocket
@@ -31,7 +32,7 @@ from ptpstack.daemon.reference_inputs import Reference
 from ptpstack.daemon.time_trust import TimeTrust
 from ptpstack.errors import ConfigError, HardwareError
 from ptpstack.observe.recorder import Recorder
-from ptpstack.time import MILLISECOND, interval_from_ns
+from ptpstack.time import MILLISECOND, SECOND, interval_from_ns
 
 LEAST_POLL_OF_POOLS = 6
 """Volunteers are asked once in 64 s at most, whatever the accuracy, unless min_poll says otherwise."""
@@ -51,13 +52,14 @@ def build_ntp(config: Ntp, driver: ClockDriver, trust: TimeTrust, loop: Loop, re
     names, proofs = _names_and_proofs(sources, trust, loop, recorder)
     ntp = NtpDriver(
         driver,
-        Ensemble(policy),
+        Ensemble(policy, _orphans(config)),
         [NtpSourceState(source, _count(source, needed)) for source in sources],
         settings_of=partial(_settings, needed, keys=keys, proofs=proofs, stamps=_stamp_source(clock)),
         open_socket=partial(ClientSocket, timestamping=clock.stamping, interface=config.interface, dscp=config.dscp),
         names=names,
         references=_references(config),
         after_others=bool(driver.users),
+        serves=bool(config.server.listen),
         kernel_tai_offset_s=_kernel_tai_offset_s,
         loop=loop,
         recorder=recorder,
@@ -90,6 +92,11 @@ def _kernel_tai_offset_s() -> int:
         return RealtimeClock(tai_offset_s=0).kernel_tai_offset_s()
     except HardwareError:
         return 0
+
+
+def _orphans(config: Ntp) -> Orphans | None:
+    server = config.server
+    return Orphans(server.local_stratum, round(server.orphan_wait_s * SECOND)) if server.orphan else None
 
 
 def _references(config: Ntp) -> list[Reference]:

@@ -14,7 +14,7 @@ from ntp.client.association import Association
 from ntp.client.outputs import Output, Send
 from ntp.client.sample import Sample
 from ntp.client.settings import AssociationSettings
-from ntp.ensemble import ClockFoundElsewhere, Ensemble, SourceOptions
+from ntp.ensemble import ClockFoundElsewhere, Ensemble
 from ntp.resolver import Resolved
 from ntp.selection import Selection
 from ntp.transport import Address, ClientSocket
@@ -57,7 +57,8 @@ _CHANGES_S = {Leap.INSERT: 1, Leap.DELETE: -1}
 class NtpDriver:
     """Lets *driver*'s clock follow what the servers of *ensemble* say together.
 
-    *after_others*: others may steer the clock, and have the first chance.
+    *after_others*: others may steer the clock, and have the first chance. *serves*: this machine is a server too, which
+    one of them might follow.
     """
 
     name = NTP
@@ -73,6 +74,7 @@ class NtpDriver:
         names: Names,
         references: Sequence[Reference] = (),
         after_others: bool = False,
+        serves: bool = False,
         kernel_tai_offset_s: Callable[[], int],
         loop: Loop,
         recorder: Recorder,
@@ -93,6 +95,7 @@ class NtpDriver:
             driver,
             self._utc,
             open_socket,
+            serves=serves,
             carry_out=self._carry_out,
             failed=self._failed,
             settled=self._arm,
@@ -217,15 +220,12 @@ class NtpDriver:
     def _add(self, source: NtpSourceState, address: Address, now: MonotonicTime) -> None:
         name, config = source.association_name(address), source.config
         association = Association(self._settings_of(config, name), random_bits=CHANCE.getrandbits, random=CHANCE.random)
-        options = SourceOptions(
-            prefer=config.prefer, trust=config.trust, require=config.require, noselect=config.noselect
-        )
         source.addresses[name] = address
         self.associations[name] = association
         local, frequency_ppb = self._utc(self._driver.clock.time()), self._driver.frequency_ppb
         for event in self._memory.restore(name, association, local, frequency_ppb, now):
             self._recorder.record(event)
-        self.ensemble.add(name, association, options)
+        self.ensemble.add(name, association, source.options_at(address))
         self._carry_out(name, association.start(now))
 
     def _remove(self, source: NtpSourceState, name: str) -> None:

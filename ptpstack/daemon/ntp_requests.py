@@ -13,6 +13,7 @@ from hw.timestamping import Timestamping
 from ntp.client.association import Association
 from ntp.client.outputs import Output, Send
 from ntp.client.sample import StampSource
+from ntp.reference_identifier import reference_id_of
 from ntp.transport import Address, ClientSocket, NotSentError, StampKeeper
 from ptpstack.daemon.clock_driver import ClockDriver
 from ptpstack.daemon.loop import Loop, monotonic_now
@@ -32,8 +33,8 @@ class _Request:
 class NtpRequests:
     """At most one request of each association, stamped by *driver*'s clock, which shows *utc*.
 
-    *carry_out* takes what an association wants done, *failed* what is broken; *settled* is called when a socket was
-    served.
+    *serves*: this machine is a server too, and one of the servers may follow it. *carry_out* takes what an association
+    wants done, *failed* what is broken; *settled* is called when a socket was served.
     """
 
     def __init__(
@@ -42,6 +43,7 @@ class NtpRequests:
         utc: Callable[[LocalTime], UtcTime],
         open_socket: Callable[[Address], ClientSocket],
         *,
+        serves: bool,
         carry_out: Callable[[str, list[Output]], None],
         failed: Callable[[HardwareError], None],
         settled: Callable[[], None],
@@ -50,6 +52,7 @@ class NtpRequests:
         self._driver = driver
         self._utc = utc
         self._open_socket = open_socket
+        self._serves = serves
         self._carry_out = carry_out
         self._failed = failed
         self._settled = settled
@@ -67,6 +70,8 @@ class NtpRequests:
         try:
             opened = self._open_socket(address)
             self._requests[name] = _Request(opened, send.context, association)
+            if self._serves:
+                association.own_reference_id = reference_id_of(opened.local_host)
             departed = self._utc(self._driver.clock.time())
             opened.send(send.octets)
         except NotSentError as error:

@@ -11,6 +11,8 @@ from typing import ClassVar, Protocol
 
 from ntp.client.association import Association, AssociationState
 from ntp.client.events import SourceEvent
+from ntp.ensemble import SourceOptions
+from ntp.reference_identifier import reference_id_of
 from ntp.resolver import FamilyName, Resolved
 from ntp.transport import Address
 from ptpstack.config.ntp_table import NtpSource
@@ -81,6 +83,17 @@ class NtpSourceState:
     _asked_at: MonotonicTime = field(default_factory=lambda: MonotonicTime(0))
     _retry: TimeInterval = FIRST_RETRY
     _reason: str = ""
+
+    def options_at(self, address: Address) -> SourceOptions:
+        """Return what an operator wants of the server at *address*."""
+        config = self.config
+        return SourceOptions(
+            prefer=config.prefer,
+            trust=config.trust,
+            require=config.require,
+            noselect=config.noselect,
+            reference_id=reference_id_of(address.host),
+        )
 
     @property
     def name(self) -> str:

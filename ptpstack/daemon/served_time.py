@@ -6,8 +6,6 @@ What lives here: asking the clock, its arbiter and whatever steers it. What does
 
 from __future__ import annotations
 
-import hashlib
-import ipaddress
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,6 +14,8 @@ from typing import TYPE_CHECKING
 from hw.realtime import RealtimeClock
 from hw.soft_clock import SoftClock
 from hw.timestamping import Timestamping
+from ntp.orphans import Orphans
+from ntp.reference_identifier import reference_id_of
 from ntp.server.smear import NOT_SMEARED, LeapSmear, Smear
 from ntp.server.time_state import STALE_GROWTH_PPB, UNSYNCHRONIZED_STRATUM, Line, TimeState
 from ntp.wire.packet import Leap
@@ -25,7 +25,7 @@ from ptpstack.config.ntp_rules import NTP
 from ptpstack.daemon.clock_comparison import CrossTimestamped
 from ptpstack.daemon.time_bounds import TimeBounds
 from ptpstack.errors import HardwareError
-from ptpstack.time import NANOSECOND, MonotonicTime, interval_to_ns
+from ptpstack.time import NANOSECOND, SECOND, MonotonicTime, interval_to_ns
 
 if TYPE_CHECKING:
     from ptpstack.daemon.clock_driver import ClockDriver
@@ -101,34 +101,57 @@ class ServedTime:
         if self.driver.arbiter.state is ClockState.LOCKED or self._reference_told is None:
             self._reference_told = self._reference(self.driver) or self._reference_told
         reference = self._reference_told
-        known: dict[str, object] = {}
-        if bound is not None and reference is not None:
-            self.why = reference.why
-            known = {
-                "leap": Leap.NONE if self._smear else {1: Leap.INSERT, -1: Leap.DELETE}.get(leap, Leap.NONE),
-                "stratum": reference.stratum,
-                "reference_id": reference.reference_id,
-                "root_delay_ns": reference.root_delay_ns,
-                "root_dispersion_ns": _dispersion_ns(bound, reference) + uncertainty_ns + _smear_error_ns(smear),
-                "growth_ppb": growth_ppb,
-                "reference_ns": self._reference_ns,
-            }
-        elif self._local_stratum:
-            self.why = f"not synchronized ({self.driver.arbiter.state.label}); local_stratum is served"
-            known = {"leap": Leap.NONE, "stratum": self._local_stratum, "reference_id": LOCAL_REFERENCE}
-            known |= {"root_dispersion_ns": uncertainty_ns, "growth_ppb": STALE_GROWTH_PPB, "reference_ns": served_ns}
-        else:
-            self.why = f"not synchronized: it is {self.driver.arbiter.state.label}"
+        orphans = self._update_orphans(now)
         hardware = self._hardware_line()
-        return TimeState(
+        state = TimeState(
             precision=PRECISION_LOG2,
             monotonic_ns=monotonic_ns,
             realtime_ahead_ns=realtime_ns - monotonic_ns,
             realtime=_smeared(line, realtime_ns, smear),
             hardware=_smeared(hardware, hardware.from_ns, smear) if hardware else Line(),
             has_hardware=hardware is not None,
-            **known,  # type: ignore[arg-type]
         )
+        if orphans is not None and orphans.leads:
+            self.why = f"nothing was followed for {orphans.wait / SECOND:g} s: it leads the orphans"
+            return self._local(state, uncertainty_ns, served_ns)
+        if bound is not None and reference is not None:
+            self.why = reference.why
+            return state._replace(
+                leap=Leap.NONE if self._smear else {1: Leap.INSERT, -1: Leap.DELETE}.get(leap, Leap.NONE),
+                stratum=reference.stratum,
+                reference_id=reference.reference_id,
+                root_delay_ns=reference.root_delay_ns,
+                root_dispersion_ns=_dispersion_ns(bound, reference) + uncertainty_ns + _smear_error_ns(smear),
+                growth_ppb=growth_ppb,
+                reference_ns=self._reference_ns,
+            )
+        if orphans is not None:
+            self.why = f"not synchronized: it is {self.driver.arbiter.state.label}, and waits for a source or a leader"
+        elif self._local_stratum:
+            self.why = f"not synchronized ({self.driver.arbiter.state.label}); local_stratum is served"
+            return self._local(state, uncertainty_ns, served_ns)
+        else:
+            self.why = f"not synchronized: it is {self.driver.arbiter.state.label}"
+        return state
+
+    def _local(self, state: TimeState, uncertainty_ns: float, served_ns: int) -> TimeState:
+        """Return *state* of a clock that is served for what it is."""
+        return state._replace(
+            leap=Leap.NONE,
+            stratum=self._local_stratum,
+            reference_id=LOCAL_REFERENCE,
+            root_dispersion_ns=uncertainty_ns,
+            growth_ppb=STALE_GROWTH_PPB,
+            reference_ns=served_ns,
+        )
+
+    def _update_orphans(self, now: MonotonicTime) -> Orphans | None:
+        """Tell whoever judges the sources whether this server has one; return them, if it is to be an orphan."""
+        if self._host.ntp is None or (orphans := self._host.ntp.ensemble.orphans) is None:
+            return None
+        follows = self.driver.discipline.steered_by == NTP and self._host.ntp.ensemble.follows_orphan
+        orphans.update(now, is_locked=self.driver.arbiter.state is ClockState.LOCKED, follows_orphan=follows)
+        return orphans
 
     def _bound(self, now: MonotonicTime) -> tuple[TimeBound | None, float]:
         """Return how far off the clock may be, and how fast that grows in ppb; None: nobody knows.
@@ -221,7 +244,8 @@ class ServedTime:
             return None
         host = ntp.address_of(name).host
         root_delay_ns = interval_to_ns(newest.root_delay)
-        return Reference(association.stratum + 1, reference_id_of(host), root_delay_ns, f"kept by NTP from {host}")
+        why = f"kept by NTP from {host}" + (", an orphan that leads" if ntp.ensemble.follows_orphan else "")
+        return Reference(association.stratum + 1, reference_id_of(host), root_delay_ns, why)
 
 
 def _reference_of_instance(name: str, instance: InstanceDriver, driver: ClockDriver) -> Reference:
@@ -234,12 +258,6 @@ def _reference_of_instance(name: str, instance: InstanceDriver, driver: ClockDri
     if not traceable:
         why += ", which is not traceable"
     return Reference(PRIMARY_STRATUM if traceable else UNTRACEABLE_STRATUM, b"PTP\0", delay_ns, why)
-
-
-def reference_id_of(host: str) -> bytes:
-    """Return the reference identifier of an upstream server: its IPv4 address, or a hash of its IPv6 one (RFC 5905)."""
-    packed = ipaddress.ip_address(host.partition("%")[0]).packed
-    return packed if len(packed) == 4 else hashlib.md5(packed, usedforsecurity=False).digest()[:4]
 
 
 def _dispersion_ns(bound: TimeBound, reference: Reference) -> float:

@@ -20,6 +20,18 @@ BROKEN = {
     "auto": ({"listen": ["::"], "clock": "auto"}, 'ntp.server.clock: "auto" is no clock here'),
     "stamps of no NIC": ({"listen": ["::"], "timestamping": "hardware"}, "ntp.server.interface: is missing"),
     "burst of nothing": ({"listen": ["::"], "rate_burst": 3}, "ntp.server.rate_burst: means nothing without a limit"),
+    "orphans that do not know each other": (
+        {"listen": ["::"], "orphan": True},
+        "ntp.server.local_stratum: is missing",
+    ),
+    "an orphan alone": (
+        {"listen": ["::"], "orphan": True, "local_stratum": 10},
+        "ntp.server.orphan: has nobody to agree with",
+    ),
+    "a wait for nothing": (
+        {"listen": ["::"], "orphan_wait_s": 10.0},
+        "ntp.server.orphan_wait_s: means nothing without orphan",
+    ),
     "half of NTS": ({"listen": ["::"], "nts": {"port": 5}}, "ntp.server.nts.certificate_file: is missing"),
     "no private key": (
         {"listen": ["::"], "nts": {"certificate_file": "/c.pem"}},

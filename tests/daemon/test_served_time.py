@@ -13,6 +13,8 @@ import pytest
 from hw.clock import Clock
 from hw.realtime import RealtimeClock
 from hw.soft_clock import SoftClock
+from ntp.orphans import Orphans
+from ntp.reference_identifier import reference_id_of
 from ntp.server.time_state import Line, TimeState
 from ntp.wire.packet import Leap
 from ptpstack.arbiter.clock_state import ClockState
@@ -20,7 +22,7 @@ from ptpstack.arbiter.time_bound import TimeBound
 from ptpstack.daemon.child_process import ChildProcess, ProcessEnded
 from ptpstack.daemon.host_clocks import HostClocks
 from ptpstack.daemon.loop import monotonic_now
-from ptpstack.daemon.served_time import ServedTime, reference_id_of
+from ptpstack.daemon.served_time import ServedTime
 from ptpstack.engine.time_properties import TimeProperties
 from ptpstack.time import SECOND
 from ptpstack.wire.types import ClockIdentity, ClockQuality
@@ -107,6 +109,33 @@ def test_what_is_not_known_to_within_a_bound_is_not_synchronized() -> None:
     assert (state.leap, state.stratum) == (Leap.UNSYNCHRONIZED, 16)
     local = state_of(plant, local_stratum=9)
     assert (local.leap, local.stratum, local.reference_id) == (Leap.NONE, 9, b"LOCL")
+
+
+def test_an_orphan_serves_its_own_time_once_nothing_was_followed_for_the_wait() -> None:
+    plant = Plant()
+    orphans = Orphans(10, 60 * SECOND)
+    plant.host.ntp = SimpleNamespace(ensemble=SimpleNamespace(orphans=orphans, follows_orphan=False))  # type: ignore[assignment]
+    served, now = plant.served(local_stratum=10), monotonic_now()
+    assert (served.state(now).stratum, orphans.has_source) == (1, True)
+    plant.driver.arbiter.state = ClockState.HOLDOVER_IN_SPEC
+    assert served.state(now + 59 * SECOND).stratum == 1
+    led = served.state(now + 60 * SECOND)
+    assert (led.stratum, led.reference_id, led.leap) == (10, b"LOCL", Leap.NONE)
+    assert (orphans.leads, orphans.has_source) == (True, False)
+    assert "nothing was followed for 60 s" in served.why
+    plant.driver.arbiter.state = ClockState.LOCKED
+    assert served.state(now + 61 * SECOND).stratum == 1
+    assert not orphans.leads
+
+
+def test_an_orphan_to_be_says_that_it_is_not_synchronized_while_it_waits() -> None:
+    plant = Plant()
+    plant.bound, plant.driver.arbiter.state = None, ClockState.FREE_RUNNING
+    orphans = Orphans(10, 60 * SECOND)
+    plant.host.ntp = SimpleNamespace(ensemble=SimpleNamespace(orphans=orphans, follows_orphan=False))  # type: ignore[assignment]
+    served = plant.served(local_stratum=10)
+    assert served.state(monotonic_now()).stratum == 16
+    assert "waits for a source or a leader" in served.why
 
 
 def test_in_holdover_the_reference_stays_what_it_was() -> None:

@@ -147,7 +147,7 @@ def test_a_bad_reply_gives_no_sample_and_a_counted_reason(
     make: Callable[[Bench, Packet], Packet], reason: Rejected
 ) -> None:
     bench = Bench()
-    bench.association.own_reference_ids = [b"\x0a\0\0\x01"]
+    bench.association.own_reference_id = b"\x0a\0\0\x01"
     outputs = bench.receive(make(bench, bench.request()))
     assert not samples(outputs)
     assert bench.association.rejected == {reason: 1}

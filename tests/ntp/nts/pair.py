@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import random
 
-from ntp.nts.aead import KEY_OCTETS, PREFERRED, Algorithm
+from ntp.nts.aead import KEY_OCTETS, NONCE_OCTETS, PREFERRED, Algorithm
 from ntp.nts.authenticator import NtsAuthenticator
 from ntp.nts.cookies import CookieJar, SessionKeys
 from ntp.nts.fields import Cookie, CookiePlaceholder, UniqueIdentifier, seal
@@ -95,7 +95,7 @@ class Pair:
         self.client._open_identifier = identifier
         fields = [UniqueIdentifier(identifier), Cookie(cookie), *[CookiePlaceholder(bytes(len(cookie)))] * placeholders]
         packet = Packet(precision=32, transmit_timestamp=1, extension_fields=tuple(fields))
-        return seal(encode_without_mac(packet), (), session.c2s, os.urandom(16))
+        return seal(encode_without_mac(packet), (), session.c2s, os.urandom(NONCE_OCTETS[session.c2s.algorithm]))
 
     def reply(self, request: bytes) -> bytes:
         verified = self.server.verify(request)

@@ -211,7 +211,7 @@ def test_hundreds_of_placeholders_get_eight_cookies_and_those_of_another_length_
     keys = pair.jar.open(parts.cookie)
     aead = pair.server._aead(keys.algorithm, keys.c2s)
     for placeholders, cookies in ((300, 8), (2, 3)):
-        greedy = [*parts.fields, *[CookiePlaceholder(bytes(100))] * placeholders, *[CookiePlaceholder(bytes(96))] * 9]
+        greedy = [*parts.fields, *[CookiePlaceholder(bytes(96))] * placeholders, *[CookiePlaceholder(bytes(100))] * 9]
         request = seal(bytes([0x23]) + bytes(47) + encode_fields(greedy), [], aead, os.urandom(16))
         verified = pair.server.verify(request)
         assert isinstance(verified, VerifiedRequest)
