@@ -43,6 +43,11 @@ class NewerNtp:
         forbid = ["setpriv", "--bounding-set", "-sys_time", "--inh-caps", "-sys_time"]
         return [*forbid, "env", f"LD_PRELOAD={pretended_clock()}", *command_of(self.root, "usr/bin/ntp-daemon")]
 
+    @property
+    def ntp_ctl(self) -> list[str]:
+        """The command that says what ntpd-rs thinks; it needs an ``observation-path``."""
+        return command_of(self.root, "usr/bin/ntp-ctl")
+
 
 def newer_ntp() -> NewerNtp:
     """The tree, fetched when it is not in the cache (some 30 MB). Raises NewerDebianError where that cannot be."""
