@@ -21,6 +21,7 @@ from profiles.loader import DegradationName
 from ptpstack.arbiter.clock_arbiter import ClockArbiter, Verdict
 from ptpstack.arbiter.clock_prediction import ClockPrediction
 from ptpstack.arbiter.clock_state import ClockState
+from ptpstack.arbiter.earlier_offset import sample_earlier_offset
 from ptpstack.arbiter.events import ClockHeld, FrequencyRestored, OscillatorForgotten
 from ptpstack.arbiter.holdover_worth import HoldoverSettings
 from ptpstack.arbiter.learnt_frequency import LearntFrequency
@@ -44,8 +45,6 @@ from ptpstack.time import (
 from ptpstack.wire.types import PortIdentity
 
 LOCKED_STATES = (ServoState.LOCKED, ServoState.LOCKED_STABLE)
-
-
 HOLD_INTERVAL: TimeInterval = 10 * SECOND
 """How often a clock in holdover is steered anew, and its bound looked at."""
 LEAST_CHANGE_PPB = 1e-4
@@ -178,6 +177,8 @@ class ClockDiscipline:
             if self.servo_state not in LOCKED_STATES:
                 return outputs + met
             outputs += met
+        if self.samples == 1 and self._learnt.ppb is None and name not in self.asymmetries.assisted:
+            outputs += sample_earlier_offset(self._servo, self.arbiter.clock, measurement)  # nobody steered until here
         self._joined = joined = self._join_both_ways(measurement)
         offset = self._reentry.take(joined.offset if joined else measurement.offset_from_master, now)
         if offset is None:

@@ -204,6 +204,22 @@ class FrequencyRestored(Event, frozen=True, kw_only=True):
         return f"{self.clock}: runs at {self.frequency_ppb:+.1f} ppb as learnt before"
 
 
+class EarlierOffsetCounted(Event, frozen=True, kw_only=True):
+    """What the master had sent before its first usable Sync tells the frequency of the clock with that Sync."""
+
+    clock: str
+    offset_ns: float
+    elapsed_s: float
+    """Of the clock, from then until the Sync, at *frequency_ppb* as it was found."""
+    frequency_ppb: float
+
+    def __str__(self) -> str:
+        before = f"{self.elapsed_s:.3f} s before its first usable Sync"
+        return (
+            f"{self.clock}: what the master sent {before} says {self.offset_ns:+.0f} ns: so the frequency is known too"
+        )
+
+
 class AsymmetryLearnt(Event, frozen=True, kw_only=True):
     """A path was watched for long enough, while a reference steered the clock, to know how asymmetric it is."""
 

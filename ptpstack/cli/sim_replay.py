@@ -45,7 +45,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _replay(recording: Recording, table: ServoTable) -> Course:
     settings = servo_settings(table, max_frequency_ppb=table.max_frequency_ppb, hardware_timestamping=True)
-    return replay(recording, make_servo(table.type, settings, recording.samples[0].frequency_ppb))
+    return replay(recording, make_servo(table.type, settings, recording.found_at_ppb))
 
 
 def compared_from_s(before: Course, after: Course) -> float | None:

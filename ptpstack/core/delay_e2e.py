@@ -94,6 +94,10 @@ class EndToEndDelay:
         self.last_exchange: tuple[LocalTime, PtpTime] | None = None
         self.parent_address: Hashable = None
 
+    def earliest_point(self, _parent: PortIdentity) -> SyncPoint | None:
+        """Return the earliest of the Syncs of the parent that are remembered."""
+        return self._sync_points[0] if self._sync_points else None
+
     def clock_stepped(self, delta: TimeInterval) -> None:
         """Carry stored local instants over a step; the requests under way are lost."""
         self._exchanges.clear()

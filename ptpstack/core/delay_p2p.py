@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 
 import msgspec
 
 from ptpstack.core.context import PortContext
 from ptpstack.core.events import DelayKnown, DelayMissing, MultiplePeers
+from ptpstack.core.sync_receiver import SyncPoint
 from ptpstack.core.timers import Timer, following
 from ptpstack.engine.delay_filter import DelayFilter
 from ptpstack.engine.outputs import Destination
@@ -32,6 +34,8 @@ ALLOWED_FAULTS = 3
 
 RESPONDERS_KEPT = 8
 """Of those that answer one request; a link has one, and more than a few tell nothing more."""
+
+RESPONSES_KEPT = 4
 
 UNANSWERED_REPORTED = frozenset({3, 30, 300, 3000})
 
@@ -79,7 +83,13 @@ class PeerDelay:
         self._peer: PortIdentity | None = None
         self._unanswered = 0
         self._faults = 0
+        self._responses: deque[SyncPoint] = deque(maxlen=RESPONSES_KEPT)
+        """Of one peer: when its responses left it, and when they came in."""
         self.mean: TimeInterval | None = None
+
+    def earliest_point(self, parent: PortIdentity) -> SyncPoint | None:
+        """Return the earliest response that is remembered, as if it were a Sync, if *parent* is the peer."""
+        return self._responses[0] if self._responses and self._peer == parent else None
 
     def start(self, now: MonotonicTime) -> None:
         """Ask now, and at the interval from then on."""
@@ -88,6 +98,7 @@ class PeerDelay:
     def clock_stepped(self, _delta: TimeInterval) -> None:
         """Drop the exchange under way: its stamps are on both sides of the step."""
         self._exchange = None
+        self._responses.clear()
 
     # -- the requester ----------------------------------------------------------------------------
 
@@ -199,7 +210,13 @@ class PeerDelay:
         first = self.mean is None or peer != self._peer
         if peer != self._peer:
             self._filter.reset()
+            self._responses.clear()
             self._peer = peer
+        if follow_up is not None:
+            # The request's own correctionField, which the responder copies, took the asymmetry off (11.4.2): now both
+            # ways' is added, the Sync's and that.
+            left = follow_up.response_origin_timestamp + follow_up.correction_field
+            self._responses.append(SyncPoint(left + 2 * self._context.settings.delay_asymmetry, answer.t4))
         self.mean = self._context.port_ds.mean_link_delay = self._filter.update(round_trip // 2)
         if first:
             self._context.tell(DelayKnown, mechanism=f"peer {peer}", delay_ns=interval_to_ns(self.mean))

@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Hashable
 
 from ptpstack.core.context import PortContext
-from ptpstack.core.delay_e2e import EndToEndDelay
+from ptpstack.core.delay_e2e import PLAUSIBLE_RATE, EndToEndDelay
 from ptpstack.core.delay_p2p import PeerDelay
 from ptpstack.core.events import SynchronizationLost
 from ptpstack.core.signal_fail import SignalFails
 from ptpstack.core.sync_receiver import SyncPoint, SyncReceiver
 from ptpstack.core.timers import Timer
-from ptpstack.engine.outputs import GrandmasterRank, Measurement
+from ptpstack.engine.outputs import EarlierOffset, GrandmasterRank, Measurement
 from ptpstack.engine.port_state import PortState
 from ptpstack.time import (
     SECOND,
@@ -43,6 +43,7 @@ class Slave:
         self._delay = delay
         self._sync_receiver = SyncReceiver(context)
         self._last_usable_sync: MonotonicTime | None = None
+        """None: there was none of this parent."""
         self._log_sync_interval = context.port_ds.log_sync_interval
 
     def start(self, now: MonotonicTime) -> None:
@@ -101,6 +102,7 @@ class Slave:
         offset = offset_between(point.t2, point.t1) - mean_delay
         data_sets = self._context.data_sets
         data_sets.current_ds.offset_from_master, data_sets.current_ds.mean_delay = offset, mean_delay
+        earlier = self._earlier(point, offset) if self._last_usable_sync is None else None
         self._last_usable_sync = now
         self._sync_receiver.note("Syncs stopped")
         self._arm_sync_loss(now)
@@ -121,8 +123,25 @@ class Slave:
                 ptp_timescale=data_sets.time_properties_ds.ptp_timescale,
                 time_traceable=data_sets.time_properties_ds.time_traceable,
                 rank=self._rank(),
+                earlier=earlier,
             )
         )
+
+    def _earlier(self, point: SyncPoint, offset: TimeInterval) -> EarlierOffset | None:
+        """Return the offset by the earliest that the parent sent, if a frequency can be told from both.
+
+        Not by two clocks that differ by more than any oscillators do: a peer may answer by another clock than the one
+        it serves.
+        """
+        delay = self._delay
+        earliest = delay.earliest_point(self._context.data_sets.parent_ds.parent_port_identity) if delay else None
+        if delay is None or earliest is None or delay.mean is None:
+            return None
+        elapsed = point.t2 - earliest.t2
+        earlier = offset_between(earliest.t2, earliest.t1) - delay.mean
+        if 2 * elapsed < interval_from_log2_seconds(self._log_sync_interval):
+            return None
+        return EarlierOffset(earlier, earliest.t2) if abs(offset - earlier) * PLAUSIBLE_RATE < elapsed else None
 
     def _rank(self) -> GrandmasterRank:
         data_sets = self._context.data_sets

@@ -55,12 +55,19 @@ class GrandmasterRank(NamedTuple):
         return f"{quality}, stepsRemoved {self.steps_removed}"
 
 
+class EarlierOffset(NamedTuple):
+    """What the *offset* from the master was at the instant *local*."""
+
+    offset: TimeInterval
+    local: LocalTime
+
+
 class Measurement(msgspec.Struct, kw_only=True):
     """One corrected Sync of the parent, with the path delay known when it came.
 
     ``offset_from_master`` is local − master; ``t1`` includes correctionField, latencies and asymmetry
-    (IEEE 1588-2019 11.2). ``t3``/``t4`` are those of the newest complete E2E exchange. The last four are what the
-    grandmaster announces (8.2.2 to 8.2.4).
+    (IEEE 1588-2019 11.2). ``t3``/``t4`` are those of the newest complete E2E exchange. The four from
+    ``grandmaster_identity`` on are what the grandmaster announces (8.2.2 to 8.2.4).
     """
 
     port_number: int
@@ -78,6 +85,8 @@ class Measurement(msgspec.Struct, kw_only=True):
     """Whether that is TAI (true), or an arbitrary timescale (false); None: nobody tells."""
     time_traceable: bool | None = None
     rank: GrandmasterRank | None = None
+    earlier: EarlierOffset | None = None
+    """Only of the first measurement of a parent: an offset by what it had sent half a Sync interval or more before."""
 
 
 class UnicastBatch(msgspec.Struct):

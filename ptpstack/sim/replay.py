@@ -53,6 +53,15 @@ class FieldSample:
     weight: float = 1.0
 
 
+@dataclass(frozen=True, slots=True)
+class EarlierSample:
+    """An offset from before the first sample, by *elapsed_s* of the clock, which ran at *frequency_ppb* in between."""
+
+    offset_ns: float
+    elapsed_s: float
+    frequency_ppb: float
+
+
 @dataclass(slots=True)
 class Recording:
     """The samples by which *instance* steered *clock*, and the frequencies set between them (time in ns, ppb)."""
@@ -61,6 +70,12 @@ class Recording:
     clock: str
     samples: list[FieldSample] = field(default_factory=list)
     held: list[tuple[int, float]] = field(default_factory=list)
+    earlier: EarlierSample | None = None
+
+    @property
+    def found_at_ppb(self) -> float:
+        """What the clock was set to before the first sample."""
+        return self.earlier.frequency_ppb if self.earlier else self.samples[0].frequency_ppb
 
     def free_offsets_ns(self) -> NDArray[np.float64]:
         """Return the offset at each sample that the clock would have had if nobody had steered it since the first."""
@@ -85,6 +100,7 @@ def recordings(lines: Iterable[str], source: str) -> list[Recording]:
     """Return what the event file *source* tells of each clock that was steered. Raises :class:`ReplayError`."""
     found: dict[tuple[str, str], Recording] = {}
     steps: list[tuple[float, float]] = []  # offset before, step
+    earlier: dict[str, EarlierSample] = {}
     for number, event in enumerate(_events(lines, source), 1):
         try:
             kind = event.get("event")
@@ -92,7 +108,12 @@ def recordings(lines: Iterable[str], source: str) -> list[Recording]:
                 steps.append((float(event["offset_ns"]), float(event["step_ns"])))
             elif kind == "OffsetSample" and event["steering"]:
                 name = str(event["instance"]), str(event["clock"])
-                found.setdefault(name, Recording(*name)).samples.append(_sample(event, steps))
+                found.setdefault(name, Recording(*name, earlier=earlier.pop(name[1], None))).samples.append(
+                    _sample(event, steps)
+                )
+            elif kind == "EarlierOffsetCounted":
+                figures = (float(event[figure]) for figure in ("offset_ns", "elapsed_s", "frequency_ppb"))
+                earlier[str(event["clock"])] = EarlierSample(*figures)
             elif kind in HOLDING_EVENTS:
                 set_to = int(event["monotonic_ns"]), float(event["frequency_ppb"])
                 for recording in found.values():
@@ -170,10 +191,13 @@ def recorded(recording: Recording) -> Course:
 
 
 def replay(recording: Recording, servo: Servo) -> Course:
-    """Return how the clock would have gone under *servo*, which begins at the frequency set at the first sample."""
+    """Return how the clock would have gone under *servo*, which begins at the frequency that the clock was found at."""
     offsets, frequencies, locked, steps = [], [], [], 0
-    commanded_ns, frequency_ppb = 0.0, recording.samples[0].frequency_ppb
+    commanded_ns, frequency_ppb = 0.0, recording.found_at_ppb
     since_ns, log_sync_interval = recording.samples[0].time_ns, None
+    if (earlier := recording.earlier) is not None:
+        since_then = interval_from_seconds(earlier.elapsed_s) - interval_from_ns(recording.samples[0].offset_ns)
+        servo.sample(interval_from_ns(earlier.offset_ns), BEGIN + -since_then)
     for sample, free_ns in zip(recording.samples, recording.free_offsets_ns().tolist(), strict=True):
         commanded_ns += frequency_ppb * (sample.time_ns - since_ns) * 1e-9
         since_ns = sample.time_ns

@@ -7,13 +7,13 @@ import pytest
 from ptpstack.core.delay_p2p import RESPONDERS_KEPT
 from ptpstack.core.events import DelayKnown, DelayMissing, MultiplePeers
 from ptpstack.core.settings import DelayMechanism
-from ptpstack.engine.outputs import Destination
+from ptpstack.engine.outputs import Destination, Measurement
 from ptpstack.engine.port_state import PortState
-from ptpstack.time import MICROSECOND, NANOSECOND, SECOND, PtpTime, interval_from_ns
+from ptpstack.time import MICROSECOND, MILLISECOND, NANOSECOND, SECOND, PtpTime, interval_from_ns
 from ptpstack.wire import messages
 from ptpstack.wire.message import Flag
 from ptpstack.wire.types import PortIdentity
-from tests.core.bench import GM, OTHER, Bench
+from tests.core.bench import GM, OTHER, Bench, slave
 
 EPOCH = 1_700_000_000 * SECOND
 LINK = 900 * NANOSECOND
@@ -239,3 +239,36 @@ def test_a_delay_request_to_a_peer_delay_port_gets_no_answer() -> None:
     assert bench.state() is PortState.MASTER
     bench.receive(messages.DelayReq(source_port_identity=PortIdentity(OTHER, 1)), EPOCH)
     assert not bench.sent(messages.DelayResp)
+
+
+class TestWhatTheParentSentBefore:
+    """A response of the parent is as good as a Sync: with the first one that is, it tells the frequency."""
+
+    def first_measurement(
+        self, *, peer: PortIdentity = PortIdentity(GM, 1), asymmetry: int = 0, gained: int = MICROSECOND, **sync: int
+    ) -> Measurement:
+        bench = slave(port=P2P | {"delay_asymmetry": asymmetry})
+        bench.run(0.1)
+        answer(bench, peer=peer)
+        left, came = PEER_EPOCH + TURNAROUND, EPOCH + 2 * LINK + TURNAROUND
+        for seconds in (1, 2):
+            bench.sync(left + seconds * SECOND, came + seconds * SECOND + seconds * gained, **sync)
+        first, second = bench.measurements()
+        assert second.earlier is None
+        return first
+
+    @pytest.mark.parametrize("asymmetry_ns", [0, 250])
+    def test_the_offset_by_its_response_is_that_of_a_sync(self, asymmetry_ns: int) -> None:
+        first = self.first_measurement(asymmetry=interval_from_ns(asymmetry_ns))
+        assert first.earlier is not None
+        assert first.earlier.local == EPOCH + 2 * LINK + TURNAROUND
+        assert first.offset_from_master - first.earlier.offset == MICROSECOND
+
+    def test_not_if_another_clock_answers(self) -> None:
+        assert self.first_measurement(peer=PortIdentity(OTHER, 1)).earlier is None
+
+    def test_nor_if_the_answers_are_of_another_time(self) -> None:
+        assert self.first_measurement(gained=10 * MILLISECOND).earlier is None
+
+    def test_nor_from_too_shortly_before(self) -> None:
+        assert self.first_measurement(log_message_interval=2).earlier is None
