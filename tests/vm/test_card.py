@@ -4,10 +4,21 @@ import pytest
 
 from lab.vm import Guest
 from tests.vm.boot import Boot, chosen, names_of
-from tests.vm.guest import bed, clocks, host_clocks, peers, phc_command, port_clocks, ports, reload, time_sources
+from tests.vm.guest import (
+    bed,
+    clocks,
+    host_clocks,
+    peers,
+    phc_command,
+    port_clocks,
+    ports,
+    reload,
+    telecom_grandmaster,
+    time_sources,
+)
 
 CARD = (clocks, ports, peers, reload, port_clocks)
-MODULES = (clocks, ports, peers, phc_command, host_clocks, time_sources, reload, port_clocks)
+MODULES = (clocks, ports, peers, phc_command, host_clocks, telecom_grandmaster, time_sources, reload, port_clocks)
 
 pytestmark = [pytest.mark.vm, pytest.mark.timeout(3000)]  # the first waits for the whole boot
 
@@ -29,6 +40,11 @@ def test_the_phc_command(boot: Boot, check: str) -> None:
 
 @pytest.mark.parametrize("check", names_of([host_clocks]))
 def test_the_clocks_of_the_host(boot: Boot, check: str) -> None:
+    boot.expect(check)
+
+
+@pytest.mark.parametrize("check", names_of([telecom_grandmaster]))
+def test_a_telecom_grandmaster(boot: Boot, check: str) -> None:
     boot.expect(check)
 
 
