@@ -90,8 +90,10 @@ class DelayRequestRelay:
         forwarded = self._requests.get((response.requesting_port_identity, response.sequence_id), now)
         if not isinstance(forwarded, ForwardedRequest) or forwarded.origin is port:
             port.context.discard(response, "no such Delay_Req has passed")
-        elif response.source_port_identity in forwarded.answered or len(forwarded.answered) == RESPONSES_MAX:
+        elif response.source_port_identity in forwarded.answered:
             port.context.discard(response, "came twice: a ring, or a duplicate")
+        elif len(forwarded.answered) == RESPONSES_MAX:
+            port.context.discard(response, "too many answer")
         else:
             forwarded.answered.add(response.source_port_identity)
             forwarded.answer(port, response)
