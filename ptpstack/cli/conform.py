@@ -7,10 +7,13 @@ import json
 import sys
 from collections import Counter
 from collections.abc import Iterable
+from typing import get_args
 
-from profiles.loader import load_profile
+from profiles.loader import Profile, TransportName, load_profile
 from ptpstack.cli.client import ask
+from ptpstack.conform.data_sets import AssumedDataSets, DataSets, StatusDataSets
 from ptpstack.conform.live import LivePort
+from ptpstack.conform.port_under_test import negotiates
 from ptpstack.conform.run import Outcome, Verdict
 from ptpstack.conform.run import run as try_all
 from ptpstack.conform.simulated import SimulatedPort
@@ -24,10 +27,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.description = "Try each requirement of a profile and say pass, fail, or not testable and why."
     parser.epilog = "Exit code: 0 nothing failed, 1 something did. The list: docs/conformance.md."
     parser.add_argument("profile", metavar="PROFILE", help="by its name, as in `profile =`")
-    on = parser.add_mutually_exclusive_group(required=True)
+    on = parser.add_mutually_exclusive_group()
     on.add_argument("--simulate", action="store_true", help="on the engine, in virtual time")
     on.add_argument("--against", metavar="SOCKET", help="on the running daemon with this control socket")
     parser.add_argument("--interface", default="", metavar="NAME", help="one at the other end of the port's link")
+    parser.add_argument("--address", default="", help="of the port, where the profile works by unicast")
+    parser.add_argument("--transport", choices=get_args(TransportName), help="of a clock that nobody can ask")
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="MEMBER=VALUE",
+        help="what a clock that nobody can ask has other than its profile: domainNumber, logSyncInterval, ...",
+    )
     parser.add_argument("--send", action="store_true", help="send test frames from there: masters, neighbours, rogues")
     parser.add_argument("--instance", default="main", metavar="NAME", help="the daemon's instance (default: main)")
     parser.add_argument("--port", type=int, default=1, metavar="N", help="its port (default: 1)")
@@ -49,16 +61,44 @@ def run(args: argparse.Namespace) -> int:
             "--send needs --interface", where="conform", next_step="name one at the other end of the link"
         )
 
-    def status() -> dict[str, object]:
-        return next(dict(answer["status"]) for answer in ask(args.against, {"get": "status"}) if "status" in answer)
-
-    port = LivePort(
-        profile, status, instance=args.instance, number=args.port, interface=args.interface, sends=args.send
-    )
+    if args.send and negotiates(profile) and not args.address:
+        raise ConfigError(
+            "--send needs --address",
+            where="conform",
+            why=f"{profile.ident} works by unicast",
+            next_step="name the port's",
+        )
+    data_sets = _asked(args, profile) if args.against else _assumed(args, profile)
+    port = LivePort(profile, data_sets, interface=args.interface, address=args.address, sends=args.send)
     try:
         return _print(try_all(port, "live", only=args.only), as_json=args.json)
     finally:
         port.close()
+
+
+def _asked(args: argparse.Namespace, profile: Profile) -> DataSets:
+    """Return the data sets of a running daemon."""
+
+    def status() -> dict[str, object]:
+        return next(dict(answer["status"]) for answer in ask(args.against, {"get": "status"}) if "status" in answer)
+
+    return StatusDataSets(profile, status, args.instance, args.port)
+
+
+def _assumed(args: argparse.Namespace, profile: Profile) -> DataSets:
+    """Return what is taken to be true of a clock that nobody can ask."""
+    if not args.interface:
+        raise ConfigError(
+            "nothing to try it on", where="conform", next_step="add --simulate, --against SOCKET or --interface NAME"
+        )
+    changes = {}
+    for word in args.set:
+        name, _, value = word.partition("=")
+        try:
+            changes[name] = int(value)
+        except ValueError as error:
+            raise ConfigError(f"--set {word}: {value!r} is no number", where="conform") from error
+    return AssumedDataSets(profile, args.transport, changes)
 
 
 def _print(outcomes: Iterable[Outcome], *, as_json: bool) -> int:

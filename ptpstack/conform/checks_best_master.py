@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ptpstack.conform.port_under_test import NotTestable, PortUnderTest, check, require
-from ptpstack.conform.tester import FIRST, GOOD, OURS, SECOND_MASTER, Tester
+from ptpstack.conform.port_under_test import TESTERS, NotTestable, PortUnderTest, check, require
+from ptpstack.conform.tester import FIRST, GOOD, SECOND_MASTER, Tester
 from ptpstack.wire.message import Flag
 from ptpstack.wire.messages import Announce
 from ptpstack.wire.types import ClockIdentity, ClockQuality, PortIdentity
@@ -57,7 +57,9 @@ def one_announce_in_four_intervals_never_qualifies(port: PortUnderTest) -> None:
 def five_foreign_masters_are_held(port: PortUnderTest) -> None:
     """The best of several is found, whatever their order (9.3.2.4.5)."""
     tester = _begin(port)
-    senders = [PortIdentity(ClockIdentity(bytes((*OURS, 0xDD, 0xFF, 0xFE, 0, 0, n))), 1) for n in range(1, RECORDS + 1)]
+    senders = [
+        PortIdentity(ClockIdentity(bytes((*TESTERS, 0xDD, 0xFF, 0xFE, 0, 0, n))), 1) for n in range(1, RECORDS + 1)
+    ]
     masters = [
         (sender, {"grandmaster_clock_quality": ClockQuality(6 + n, 0x21, 0x4E5D)})
         for n, sender in enumerate(reversed(senders))
@@ -248,7 +250,8 @@ def a_silent_master_is_left_after_the_announce_timeout(port: PortUnderTest) -> N
     tester.serve(6 * tester.announce_s, (FIRST, {}))
     require(tester.follows(), "it does not follow the best master")
     intervals = port.port_ds()["announceReceiptTimeout"]
-    tester.wait((intervals - 1.5) * tester.announce_s)
+    silent: tuple[PortIdentity, dict[str, Any]] = (FIRST, {})
+    tester.serve((intervals - 1.5) * tester.announce_s, silent, announces=False)
     require(tester.follows(), f"it leaves its master before {intervals} announce intervals are over")
-    tester.wait(3 * tester.announce_s)
+    tester.serve(3 * tester.announce_s, silent, announces=False)
     require(not tester.follows(), f"it stays with a master that is silent for {intervals + 1.5:g} announce intervals")

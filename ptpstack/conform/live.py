@@ -1,24 +1,26 @@
-"""A running port as a port under test: its status by the control socket, its link by an interface at the other end."""
+"""A running port as a port under test, by an interface at the other end of its link, and by what it says of itself."""
 
 from __future__ import annotations
 
+import contextlib
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
 from hw.sockets import PortSocket
 from hw.timestamping import Timestamping
 from profiles.loader import Profile
-from ptpstack.conform.port_under_test import Heard, NotTestable, RoleName
-from ptpstack.daemon.transports import GROUPS, open_port_socket
+from ptpstack.conform.data_sets import DataSets
+from ptpstack.conform.port_under_test import TESTERS, Heard, NotTestable, RoleName
+from ptpstack.daemon.transports import groups_of, open_port_socket
 from ptpstack.engine.outputs import Destination
-from ptpstack.errors import ConfigError, WireError
+from ptpstack.errors import WireError
 from ptpstack.wire.message import Message, decode, encode
 from ptpstack.wire.messages import PdelayReq, PdelayResp, PdelayRespFollowUp
 from ptpstack.wire.types import ClockIdentity
 
 M = TypeVar("M", bound=Message)
-POLL_S, STAMP_S, STATUS_S = 0.002, 0.3, 0.05
+POLL_S, STAMP_S = 0.002, 0.3
 FAULT_S = 20.0
 """How long a port may be FAULTY for what the check before did to it."""
 
@@ -26,41 +28,26 @@ PEER_DELAY = (PdelayReq, PdelayResp, PdelayRespFollowUp)
 
 
 class LivePort:
-    """Port *number* of *instance* of the daemon that *status* asks.
+    """The port that *data_sets* tell of.
 
-    *interface* is at the other end of its link ("": none, only its status is seen); only with *sends* are test frames
-    sent from there.
+    *interface* is at the other end of its link ("": none, only its data sets are seen); only with *sends* are test
+    frames sent from there, to *address* where the profile works by unicast.
     """
 
     link_delay_ns = None
 
     def __init__(
-        self,
-        profile: Profile,
-        status: Callable[[], Mapping[str, Any]],
-        *,
-        instance: str = "main",
-        number: int = 1,
-        interface: str = "",
-        sends: bool = False,
+        self, profile: Profile, data_sets: DataSets, *, interface: str = "", address: str = "", sends: bool = False
     ) -> None:
         self.profile = profile
-        self._ask = status
-        self._instance, self._number = instance, number
-        self._interface, self._sends = interface, sends
+        self._data_sets, self._address, self._sends = data_sets, address, sends
         self.epoch = 0
+        self._identity: ClockIdentity | None = None
         self._heard: list[Heard[Any]] = []
-        self._asked_at, self._answer = float("-inf"), dict[str, Any]()
         self._socket: PortSocket | None = None
-        if self._of_instance()["profile"] != profile.ident:
-            raise ConfigError(
-                f"instance {instance} is of profile {self._of_instance()['profile']}",
-                where="conform",
-                next_step=f"ask for that profile instead of {profile.ident}",
-            )
         if interface:
-            transport = self._port()["transport"]
-            self._groups = GROUPS[transport]
+            transport = data_sets.transport
+            self._groups = groups_of(transport, profile.destination_mac)
             self._socket = open_port_socket(
                 interface,
                 transport,
@@ -79,37 +66,36 @@ class LivePort:
 
     # -- what it says of itself ------------------------------------------------------------------------------
 
-    def _of_instance(self) -> dict[str, Any]:
-        if time.monotonic() - self._asked_at > STATUS_S:
-            self._answer, self._asked_at = dict(self._ask()), time.monotonic()
-        try:
-            return dict(self._answer["instances"][self._instance])
-        except KeyError as error:
-            names = ", ".join(self._answer.get("instances", {}))
-            raise ConfigError(f"no instance {self._instance}", where="conform", why=f"there are {names}") from error
-
-    def _port(self) -> dict[str, Any]:
-        ports = self._of_instance()["ports"]
-        if not 1 <= self._number <= len(ports):
-            raise ConfigError(f"no port {self._number}", where=f"instance {self._instance}")
-        return dict(ports[self._number - 1])
-
-    def port_ds(self) -> dict[str, Any]:
+    def port_ds(self) -> Mapping[str, Any]:
         """Return portDS."""
-        return dict(self._port()["portDS"])
+        return self._data_sets.port_ds()
 
-    def default_ds(self) -> dict[str, Any]:
+    def default_ds(self) -> Mapping[str, Any]:
         """Return defaultDS."""
-        return dict(self._of_instance()["defaultDS"])
+        return self._data_sets.default_ds()
 
-    def parent_ds(self) -> dict[str, Any]:
+    def parent_ds(self) -> Mapping[str, Any]:
         """Return parentDS."""
-        return dict(self._of_instance()["parentDS"])
+        return self._data_sets.parent_ds()
 
     @property
     def identity(self) -> ClockIdentity:
-        """ClockIdentity."""
-        return ClockIdentity.from_text(self.default_ds()["clockIdentity"])
+        """ClockIdentity; of a clock that nobody can ask that of the first message."""
+        if self._identity is None:
+            self._identity = ClockIdentity.from_text(self.default_ds()["clockIdentity"])
+        return self._identity
+
+    def _is_own(self, message: Message) -> bool:
+        """Whether the port sent *message*, not somebody whom the tester plays."""
+        sender = message.source_port_identity.clock_identity
+        if self._identity is None:
+            try:
+                return sender == self.identity
+            except NotTestable:
+                if sender[:2] == TESTERS:
+                    return False
+                self._identity = sender
+        return sender == self._identity
 
     def become(self, role: RoleName) -> None:
         """Wait until the port has got over the check before; other roles than its own cannot be asked for."""
@@ -119,10 +105,15 @@ class LivePort:
         if self._socket is not None:
             port_ds = self.port_ds()
             self.run((port_ds["announceReceiptTimeout"] + 2) * 2.0 ** port_ds["logAnnounceInterval"])
-            end = time.monotonic() + FAULT_S
+            self._recover()
+        self.forget()
+
+    def _recover(self) -> None:
+        """Wait for a port that is FAULTY."""
+        end = time.monotonic() + FAULT_S
+        with contextlib.suppress(NotTestable):
             while self.port_ds()["portState"] == "FAULTY" and time.monotonic() < end:
                 self.run(1.0)
-        self.forget()
 
     # -- its link -------------------------------------------------------------------------------------------------
 
@@ -140,13 +131,13 @@ class LivePort:
         self._listen()
 
     def _listen(self) -> None:
-        port_socket, own = self._open(), self.identity
+        port_socket = self._open()
         for frame in (*port_socket.receive_event(), *port_socket.receive_general()):
             try:
                 message = decode(frame.payload)
             except WireError:
                 continue
-            if message.source_port_identity.clock_identity == own:
+            if self._is_own(message):
                 self._heard.append(Heard(message, time.monotonic(), frame.stamp_ns))
 
     def send(self, message: Message | bytes) -> int | None:
@@ -155,11 +146,11 @@ class LivePort:
         if not self._sends:
             raise NotTestable("sends test frames, which is done only with --send")
         peer = isinstance(message, PEER_DELAY)
-        group = self._groups[Destination.PEER_DELAY if peer else Destination.PRIMARY]
+        where = self._address or self._groups[Destination.PEER_DELAY if peer else Destination.PRIMARY]
         if isinstance(message, bytes) or not message.is_event:
-            port_socket.send_general(message if isinstance(message, bytes) else encode(message), group)
+            port_socket.send_general(message if isinstance(message, bytes) else encode(message), where)
             return None
-        key = port_socket.send_event(encode(message), group)
+        key = port_socket.send_event(encode(message), where)
         end = time.monotonic() + STAMP_S
         while time.monotonic() < end:
             for stamp in port_socket.transmit_stamps():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Generic, Literal, NamedTuple, Protocol, TypeAlias, TypeVar
 
 from profiles.loader import Profile
@@ -11,6 +11,10 @@ from ptpstack.wire.types import ClockIdentity
 
 M = TypeVar("M", bound=Message)
 RoleName: TypeAlias = Literal["ordinary", "slave_only", "grandmaster", "master_only", "boundary"]
+
+
+TESTERS = b"\x02\xcf"
+"""The first octets of the clocks that the tester plays: locally administered."""
 
 
 class Heard(NamedTuple, Generic[M]):
@@ -62,14 +66,31 @@ class PortUnderTest(Protocol):
     def forget(self) -> None:
         """Forget what was heard."""
 
-    def port_ds(self) -> dict[str, Any]:
+    def port_ds(self) -> Mapping[str, Any]:
         """Return portDS, members by their standard names."""
 
-    def default_ds(self) -> dict[str, Any]:
+    def default_ds(self) -> Mapping[str, Any]:
         """Return defaultDS."""
 
-    def parent_ds(self) -> dict[str, Any]:
+    def parent_ds(self) -> Mapping[str, Any]:
         """Return parentDS."""
+
+
+def negotiates(profile: Profile) -> bool:
+    """Whether clocks of *profile* send nothing but what was granted to somebody (16.1)."""
+    return "multicast" not in profile.communications
+
+
+def is_gptp(profile: Profile) -> bool:
+    """Whether clocks of *profile* work by IEEE 802.1AS."""
+    return profile.bmca == "gptp"
+
+
+def interval_in_use(port: PortUnderTest, attribute: str) -> int:
+    """Return what is in use of an interval of portDS, named as in IEEE 1588 (``logAnnounceInterval``)."""
+    if is_gptp(port.profile):
+        attribute = attribute.replace("logMin", "log").replace("log", "currentLog")
+    return int(port.port_ds()[attribute])
 
 
 Check: TypeAlias = Callable[[PortUnderTest], None]

@@ -11,6 +11,7 @@ from typing import Literal, TypeAlias
 import msgspec
 
 from profiles.loader import DelayMechanismName, Profile
+from ptpstack.conform.port_under_test import is_gptp, negotiates
 from ptpstack.errors import ConfigError
 
 FILE = Path(__file__).with_name("requirements.toml")
@@ -25,7 +26,9 @@ class Requirement(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     """One requirement; *check* names how it is tried, or *not_testable* says why it is not.
 
     It concerns *profiles* (all, if none is named) whose first delay mechanism is *mechanism* and whose best master
-    clock algorithm is *bmca*. *source* is where it comes from, *ways* the kinds of port that the check can be tried on.
+    clock algorithm is one of *bmca*: without these all of IEEE 1588, and with *also_gptp* IEEE 802.1AS as well; with
+    *unicast* those that negotiate it. *source* is where it comes from, *ways* the kinds of port that the check can be
+    tried on.
     """
 
     ident: str
@@ -35,7 +38,9 @@ class Requirement(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     not_testable: str = ""
     profiles: tuple[str, ...] = ()
     mechanism: DelayMechanismName | None = None
-    bmca: str | None = None
+    bmca: tuple[str, ...] = ()
+    also_gptp: bool = False
+    unicast: bool = False
     ways: tuple[WayName, ...] = ("simulated", "live")
 
     def __post_init__(self) -> None:
@@ -47,7 +52,8 @@ class Requirement(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         return (
             (not self.profiles or profile.ident in self.profiles)
             and self.mechanism in (None, profile.delay_mechanisms[0])
-            and self.bmca in (None, profile.bmca)
+            and (profile.bmca in self.bmca if self.bmca else self.also_gptp or not is_gptp(profile))
+            and (negotiates(profile) or not self.unicast)
         )
 
 
@@ -68,12 +74,3 @@ def all_requirements() -> tuple[Requirement, ...]:
 def requirements_of(profile: Profile) -> Sequence[Requirement]:
     """Return what a clock of *profile* has to fulfil."""
     return [requirement for requirement in all_requirements() if requirement.concerns(profile)]
-
-
-def why_untestable(profile: Profile) -> str:
-    """Return why the tester cannot try any requirement on a clock of *profile*, or nothing."""
-    if profile.bmca == "gptp":
-        return "the checks are of IEEE 1588, a clock of IEEE 802.1AS works by another standard"
-    if "multicast" not in profile.communications:
-        return "the tester does not negotiate unicast, as the profile does"
-    return ""

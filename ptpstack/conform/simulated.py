@@ -14,12 +14,14 @@ from msgspec.structs import replace
 
 from profiles.loader import Profile
 from ptpstack.config.load import from_dict
-from ptpstack.config.resolve import resolve
-from ptpstack.conform.port_under_test import Heard, RoleName
-from ptpstack.conform.requirements import why_untestable
+from ptpstack.config.resolve import ResolvedInstance, resolve
+from ptpstack.conform.port_under_test import Heard, RoleName, is_gptp, negotiates
+from ptpstack.conform.tester import has_static_roles
 from ptpstack.core.instance import PtpInstance
 from ptpstack.engine.outputs import Measurement, Output, Send
 from ptpstack.errors import WireError
+from ptpstack.gptp.instance import GptpInstance
+from ptpstack.gptp.settings import NOT_GRANDMASTER_CAPABLE
 from ptpstack.observe.status import data_set
 from ptpstack.servo.filters import MovingMedian
 from ptpstack.time import NANOSECOND, SECOND, LocalTime, MonotonicTime, interval_from_seconds
@@ -29,6 +31,7 @@ from ptpstack.wire.tlvs import AlternateTimeOffsetIndicator, IeeeC37238, IeeeC37
 from ptpstack.wire.types import ClockIdentity
 
 M = TypeVar("M", bound=Message)
+TESTER = "192.0.2.1"
 LINK_DELAY = 500 * NANOSECOND
 EPOCH = 1_000_000 * SECOND
 IDENTITY = ClockIdentity.from_text("0000aa.fffe.000001")
@@ -60,35 +63,55 @@ class SimulatedPort:
     def __init__(self, profile: Profile, faults: Faults | None = None) -> None:
         self.profile = profile
         self._faults = faults or Faults()
-        if not why_untestable(profile):
-            self.become("ordinary")
+        self.become("ordinary")
 
     def become(self, role: RoleName) -> None:
         """Begin anew in *role*."""
-        ports = [{"interface": "eth0", "master_only": role == "master_only"}]
-        ports += [{"interface": "eth1", "master_only": False}] * (role == "boundary")
+        ports: list[dict[str, Any]] = [{"interface": "eth0"}]
+        ports += [{"interface": "eth1"}] * (role == "boundary")
+        of_role = ROLES[role]
+        if is_gptp(self.profile) and role == "slave_only":
+            of_role = {"priority1": NOT_GRANDMASTER_CAPABLE}
+        if has_static_roles(self.profile):
+            ports[0]["desired_state"] = "master"
+        if role == "master_only":
+            ports[0]["master_only"] = True
+        if negotiates(self.profile):
+            if role != "slave_only":
+                ports[0] |= {"unicast_service": {}}
+            if role != "master_only":
+                ports[0] |= {"unicast_master": [{"address": TESTER}]}
         config = from_dict(
             {
                 "instance": {
                     "main": {
                         "profile": self.profile.ident,
-                        "time_inaccuracy_ns": 100,
+                        **({} if is_gptp(self.profile) else {"time_inaccuracy_ns": 100}),
                         "port": ports,
-                        **ROLES[role],
+                        **of_role,
                     }
                 }
             }
         )
         (resolved,) = resolve(config)
-        settings = replace(resolved.instance_settings(IDENTITY), **self._faults.instance)
-        settings_of_ports = [replace(port.settings, **self._faults.port) for port in resolved.ports]
-        random = Random(1)  # noqa: S311 (repeatable, no secret)
-        self._instance = PtpInstance(settings, settings_of_ports, random=random.random, delay_filter=MovingMedian)
+        self._instance = self._of_gptp(resolved) if is_gptp(self.profile) else self._of_1588(resolved)
         self._now = MonotonicTime(EPOCH)
         self._heard: list[Heard[Any]] = []
         self._heard_below: list[Heard[Any]] = []
-        self._instance.set_announce_tlvs(self._own_tlvs())
         self._take(self._instance.start(self._now))
+
+    def _of_1588(self, resolved: ResolvedInstance) -> PtpInstance:
+        settings = replace(resolved.instance_settings(IDENTITY), **self._faults.instance)
+        ports = [replace(port.settings, **self._faults.port) for port in resolved.ports]
+        random = Random(1)  # noqa: S311 (repeatable, no secret)
+        instance = PtpInstance(settings, ports, random=random.random, delay_filter=MovingMedian)
+        instance.set_announce_tlvs(self._own_tlvs())
+        return instance
+
+    def _of_gptp(self, resolved: ResolvedInstance) -> GptpInstance:
+        settings = replace(resolved.gptp_settings(IDENTITY), **self._faults.instance)
+        ports = [replace(port.gptp, **self._faults.port) for port in resolved.ports if port.gptp is not None]
+        return GptpInstance(settings, ports, delay_filter=MovingMedian)
 
     def _own_tlvs(self) -> tuple[Tlv, ...]:
         """Return what the daemon would have a grandmaster of the profile send."""
@@ -127,12 +150,12 @@ class SimulatedPort:
                 message = decode(octets)
             except WireError:
                 for each in self._faults.malformed(octets):
-                    self._take(self._instance.receive(1, each, None, self._now, "tester"))
+                    self._take(self._instance.receive(1, each, None, self._now, TESTER))
                 return None
         self._now = left + LINK_DELAY
         for each in self._faults.incoming(decode(encode(message))):
             stamp = LocalTime(int(self._now)) if each.is_event else None
-            self._take(self._instance.receive(1, each, stamp, self._now, "tester"))
+            self._take(self._instance.receive(1, each, stamp, self._now, TESTER))
         return int(left) // NANOSECOND if message.is_event else None
 
     def _take(self, outputs: Sequence[Output]) -> None:

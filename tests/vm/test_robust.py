@@ -4,9 +4,9 @@ import pytest
 
 from lab.vm import Guest
 from tests.vm.boot import Boot, chosen, names_of
-from tests.vm.guest import phase_writing, robust_master, robust_slave, robust_stamps
+from tests.vm.guest import phase_writing, robust_master, robust_slave, robust_stamps, unicast_clients
 
-WORLDS = (robust_slave, robust_master, robust_stamps, phase_writing)
+WORLDS = (robust_slave, robust_master, robust_stamps, phase_writing, unicast_clients)
 
 pytestmark = [pytest.mark.vm, pytest.mark.timeout(3000)]  # the first waits for the whole boot
 
@@ -33,4 +33,9 @@ def test_transmit_stamps(boot: Boot, check: str) -> None:
 
 @pytest.mark.parametrize("check", names_of([phase_writing]))
 def test_a_clock_that_takes_a_phase(boot: Boot, check: str) -> None:
+    boot.expect(check)
+
+
+@pytest.mark.parametrize("check", names_of([unicast_clients]))
+def test_a_unicast_grandmaster(boot: Boot, check: str) -> None:
     boot.expect(check)

@@ -1,0 +1,285 @@
+"""Unicast negotiation: what a master grants, and how a client asks (IEEE 1588-2019 16.1; ITU-T G.8265.1, G.8275.2)."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Sequence
+from typing import TypeVar
+
+from ptpstack.conform.port_under_test import Heard, NotTestable, PortUnderTest, check, interval_in_use, require
+from ptpstack.conform.tester import FIRST, INTERVALS, UNSPECIFIED, Tester
+from ptpstack.wire.message import Message
+from ptpstack.wire.messages import Announce, DelayReq, DelayResp, FollowUp, Signaling, Sync
+from ptpstack.wire.tlv import Tlv
+from ptpstack.wire.tlvs import (
+    AcknowledgeCancelUnicastTransmission,
+    CancelUnicastTransmission,
+    GrantUnicastTransmission,
+    RequestUnicastTransmission,
+)
+from ptpstack.wire.types import MessageType
+
+T = TypeVar("T", bound=Tlv)
+ATTRIBUTES = {
+    MessageType.ANNOUNCE: "log_announce_interval",
+    MessageType.SYNC: "log_sync_interval",
+    MessageType.DELAY_RESP: "log_min_delay_req_interval",
+}
+CLASSES: dict[MessageType, type[Message]] = {MessageType.ANNOUNCE: Announce, MessageType.SYNC: Sync}
+SHORT_S = 10
+"""A grant that a check waits for the end of. Some profiles ask clients for longer ones, none obliges a master."""
+
+TWICE_AS_MANY = 3
+"""Intervals faster, log2, than the profile allows: nobody may grant that."""
+
+LATE_INTERVALS = 3
+HASTE_S = 10
+
+
+def _server(port: PortUnderTest) -> Tester:
+    """Let the port serve whoever asks, as nobody has yet."""
+    port.become("ordinary")
+    tester = Tester(port)
+    tester.wait(tester.timeout_s + 2 * tester.announce_s)
+    tester.forget()
+    return tester
+
+
+def _tlvs(port: PortUnderTest, kind: type[T]) -> Iterator[tuple[Heard[Signaling], T]]:
+    for heard in port.heard(Signaling):
+        for tlv in heard.message.tlvs:
+            if isinstance(tlv, kind):
+                yield heard, tlv
+
+
+def _answers(port: PortUnderTest, asked: MessageType | int) -> list[GrantUnicastTransmission]:
+    return [grant for _, grant in _tlvs(port, GrantUnicastTransmission) if grant.message_type == asked]
+
+
+def _granted(tester: Tester, kind: MessageType, duration_s: int) -> GrantUnicastTransmission:
+    """Ask for a message and return the grant; it is no master's duty to serve."""
+    tester.ask(kind, duration_s=duration_s)
+    tester.wait(tester.announce_s)
+    grants = [grant for grant in _answers(tester.port, kind) if grant.duration_field]
+    if not grants:
+        raise NotTestable(f"the port grants no {kind.name}: is it a master?")
+    return grants[-1]
+
+
+@check
+def a_grant_is_what_was_asked(port: PortUnderTest) -> None:
+    """16.1.4.2: the type and interval of the request, for no longer, to the port that asked, by unicast."""
+    for kind, attribute in INTERVALS.items():
+        tester = _server(port)
+        grant = _granted(tester, kind, SHORT_S)
+        [heard] = [heard for heard, tlv in _tlvs(port, GrantUnicastTransmission) if tlv is grant]
+        asked = interval_in_use(port, attribute)
+        found = grant.log_inter_message_period
+        require(found == asked, f"{kind.name} was asked for every 2^{asked} s and granted every 2^{found} s")
+        require(grant.duration_field <= SHORT_S, f"{SHORT_S} s were asked for and {grant.duration_field} s granted")
+        require(heard.message.unicast_flag, "the grant has no unicast flag")
+        target = heard.message.target_port_identity
+        require(target == tester.real(FIRST), f"the grant is for {target}, who did not ask")
+
+
+@check
+def nothing_comes_that_was_not_granted(port: PortUnderTest) -> None:
+    """16.1.1: neither Announce nor Sync, and no answer to a Delay_Req."""
+    tester = _server(port)
+    port.send(tester.new(DelayReq))
+    tester.wait(2 * tester.announce_s)
+    for kind in (Announce, Sync, FollowUp, DelayResp):
+        require(not port.heard(kind), f"{kind.__name__} comes although nobody was granted it")
+
+
+@check
+def unicast_messages_are_marked(port: PortUnderTest) -> None:
+    """Table 42, 13.3.2.8: the unicast flag; logMessageInterval 0x7F in Sync, Follow_Up and Delay_Resp."""
+    tester = _server(port)
+    for kind in INTERVALS:
+        _granted(tester, kind, SHORT_S)
+    port.send(tester.new(DelayReq))
+    tester.wait(2 * tester.announce_s)
+    for sent in (Announce, Sync, FollowUp, DelayResp):
+        for heard in port.heard(sent):
+            name, told = sent.__name__, heard.message.log_message_interval
+            require(heard.message.unicast_flag, f"{name} has no unicast flag")
+            require(sent is Announce or told == UNSPECIFIED, f"logMessageInterval of a unicast {name} is {told}")
+    require(port.heard(DelayResp), "a Delay_Req is not answered, although answers were granted")
+
+
+@check
+def a_grant_lasts_as_long_as_it_says(port: PortUnderTest) -> None:
+    """16.1.4.2: until durationField is over, and no longer."""
+    for kind, sent in CLASSES.items():
+        tester = _server(port)
+        duration_s = _granted(tester, kind, SHORT_S).duration_field
+        interval_s = tester.interval_s(INTERVALS[kind])
+        margin_s = LATE_INTERVALS * interval_s + tester.announce_s
+        tester.wait(max(0.0, duration_s - tester.announce_s - margin_s))
+        tester.forget()
+        tester.wait(margin_s)
+        require(port.heard(sent), f"{kind.name} was granted for {duration_s} s and has ended before")
+        tester.wait(margin_s)
+        tester.forget()
+        tester.wait(2 * margin_s)
+        require(not port.heard(sent), f"{kind.name} was granted for {duration_s} s and comes afterwards")
+
+
+@check
+def a_renewal_keeps_a_grant_going(port: PortUnderTest) -> None:
+    """16.1.1: who asks again in time is served without a gap, with the next sequenceId."""
+    for kind, sent in CLASSES.items():
+        tester = _server(port)
+        first_s = _granted(tester, kind, SHORT_S).duration_field
+        tester.wait(first_s / 2)
+        tester.ask(kind, duration_s=SHORT_S)
+        tester.wait(first_s / 2 + 2 * tester.announce_s)
+        heard = port.heard(sent)
+        gaps = [late.at_s - early.at_s for early, late in itertools.pairwise(heard)]
+        allowed_s = 2 * tester.interval_s(INTERVALS[kind]) + tester.announce_s / 2
+        require(gaps and max(gaps) < allowed_s, f"{kind.name}: {max(gaps, default=0):.1f} s without, over a renewal")
+        ended = heard[-1].at_s - heard[0].at_s
+        require(ended > first_s, f"{kind.name} was granted anew, yet ended after {ended:.0f} s")
+        numbers = [each.message.sequence_id for each in heard]
+        require(
+            all((late - early) & 0xFFFF == 1 for early, late in itertools.pairwise(numbers)),
+            f"the sequenceIds of {kind.name} do not count up over a renewal",
+        )
+
+
+@check
+def a_cancellation_is_acknowledged_and_obeyed(port: PortUnderTest) -> None:
+    """16.1.4.3, 16.1.4.4."""
+    tester = _server(port)
+    _granted(tester, MessageType.SYNC, 6 * SHORT_S)
+    tester.signal(CancelUnicastTransmission(MessageType.SYNC))
+    tester.wait(tester.announce_s)
+    told = [tlv.message_type for _, tlv in _tlvs(port, AcknowledgeCancelUnicastTransmission)]
+    tester.forget()
+    tester.wait(2 * tester.announce_s)
+    require(not port.heard(Sync), "Syncs come although the client cancelled them")
+    require(told == [MessageType.SYNC], f"a cancellation of Syncs gets acknowledgements of {told}")
+
+
+@check
+def what_is_not_served_is_refused(port: PortUnderTest) -> None:
+    """16.1.4.2: a grant for no time; of messages that are never granted, and of those that would come too often."""
+    tester = _server(port)
+    tester.signal(RequestUnicastTransmission(MessageType.MANAGEMENT, 0, SHORT_S))
+    tester.wait(tester.announce_s)
+    answers = [grant.duration_field for grant in _answers(port, MessageType.MANAGEMENT)]
+    require(answers == [0], f"a request for Management messages is granted for {answers} s, not refused (0)")
+    for kind, attribute in ATTRIBUTES.items():
+        found = port.profile.attributes.get(attribute)  # type: ignore[call-overload]
+        if found is None or _granted(tester, kind, SHORT_S).duration_field == 0:
+            continue
+        too_often = found.min - TWICE_AS_MANY
+        tester.forget()
+        tester.ask(kind, too_often)
+        tester.wait(tester.announce_s)
+        answer = _answers(port, kind)
+        require(len(answer) == 1, f"a request for {kind.name} every 2^{too_often} s gets {len(answer)} answers")
+        kept = answer[0].duration_field == 0 or answer[0].log_inter_message_period >= found.min
+        require(kept, f"{kind.name} is granted every 2^{too_often} s, the profile allows 2^{found.min} s")
+
+
+# -- the asking side -----------------------------------------------------------------------------------------------
+
+
+def _client(port: PortUnderTest, *, grants: bool = True) -> Tester:
+    port.become("ordinary")
+    tester = Tester(port)
+    tester.grants = grants
+    return tester
+
+
+def _asked(port: PortUnderTest, kind: MessageType | None = None) -> Sequence[tuple[float, RequestUnicastTransmission]]:
+    """Return what was asked for, and when."""
+    asked = [(heard.at_s, tlv) for heard, tlv in _tlvs(port, RequestUnicastTransmission)]
+    return [(at_s, tlv) for at_s, tlv in asked if kind in (None, tlv.message_type)]
+
+
+def _require_asking(tester: Tester) -> None:
+    """Serve until Syncs are asked for."""
+    tester.serve(8 * tester.announce_s, (FIRST, {}))
+    if not _asked(tester.port):
+        raise NotTestable("the port asks nothing of the tester: it is not in its unicast master table")
+    require(_asked(tester.port, MessageType.SYNC), "it asks no Syncs of the best master")
+
+
+@check
+def a_client_asks_within_the_profile(port: PortUnderTest) -> None:
+    """16.1.1, 17.4: Announces first; intervals and durations of the profile."""
+    tester = _client(port)
+    _require_asking(tester)
+    first = _asked(port)[0][1].message_type
+    require(first == MessageType.ANNOUNCE, f"it asks for {first} before there was an Announce")
+    duration = port.profile.attributes.get("unicast_duration_s")
+    for _, tlv in _asked(port):
+        found = port.profile.attributes.get(ATTRIBUTES[MessageType(tlv.message_type)])  # type: ignore[call-overload]
+        if found is not None:
+            inside = found.min <= tlv.log_inter_message_period <= found.max
+            require(inside, f"it asks for {tlv.message_type} every 2^{tlv.log_inter_message_period} s")
+        if duration is not None:
+            inside = duration.min <= tlv.duration_field <= duration.max
+            require(inside, f"it asks for {tlv.duration_field} s, the profile: {duration.min} to {duration.max} s")
+
+
+@check
+def a_refused_client_asks_again_without_haste(port: PortUnderTest) -> None:
+    """16.1.1: it asks on, at most once a second."""
+    tester = _client(port, grants=False)
+    refused = 0
+    for _ in range(HASTE_S):
+        tester.wait(1.0)
+        new = _asked(port)[refused:]
+        refused += len(new)
+        for _, tlv in new:
+            tester.signal(GrantUnicastTransmission(tlv.message_type, tlv.log_inter_message_period, 0))
+    if not refused:
+        raise NotTestable("the port asks nothing of the tester: it is not in its unicast master table")
+    require(1 < refused <= HASTE_S + 1, f"refused each time, it asks {refused} times in {HASTE_S} s")
+
+
+@check
+def a_client_renews_in_time(port: PortUnderTest) -> None:
+    """16.1.1: before what was granted is over."""
+    tester = _client(port, grants=False)
+    tester.wait(2 * tester.announce_s)
+    asked = _asked(port, MessageType.ANNOUNCE)
+    if not asked:
+        raise NotTestable("the port asks nothing of the tester: it is not in its unicast master table")
+    tester.signal(GrantUnicastTransmission(MessageType.ANNOUNCE, asked[-1][1].log_inter_message_period, SHORT_S, 1))
+    tester.forget()
+    tester.serve(SHORT_S - 1, (FIRST, {}))
+    renewed = [at_s for at_s, _ in _asked(port, MessageType.ANNOUNCE)]
+    require(renewed, f"of {SHORT_S} s that were granted {SHORT_S - 1} are over, and it has not asked again")
+
+
+@check
+def a_client_asks_delays_only_where_answers_are_granted(port: PortUnderTest) -> None:
+    """16.1.1: no Delay_Req without a grant for Delay_Resp."""
+    tester = _client(port, grants=False)
+    for _ in range(8):
+        tester.serve(tester.announce_s, (FIRST, {}))
+        for at_s, tlv in _asked(port):
+            if at_s is not None and tlv.message_type != MessageType.DELAY_RESP:
+                tester.signal(
+                    GrantUnicastTransmission(tlv.message_type, tlv.log_inter_message_period, tlv.duration_field, 1)
+                )
+    if not _asked(port, MessageType.DELAY_RESP):
+        raise NotTestable("the port does not ask for Delay_Resp")
+    require(not port.heard(DelayReq), "it sends Delay_Reqs, although no answers were granted")
+
+
+@check
+def a_client_acknowledges_a_master_that_cancels(port: PortUnderTest) -> None:
+    """16.1.4.3, 16.1.4.4: and asks anew."""
+    tester = _client(port)
+    _require_asking(tester)
+    tester.forget()
+    tester.signal(CancelUnicastTransmission(MessageType.SYNC))
+    tester.wait(3 * tester.announce_s)
+    told = [tlv.message_type for _, tlv in _tlvs(port, AcknowledgeCancelUnicastTransmission)]
+    require(told == [MessageType.SYNC], f"a master's cancellation of Syncs gets acknowledgements of {told}")
