@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 from profiles.loader import Profile, TransportName
-from ptpstack.conform.port_under_test import NotTestable
+from ptpstack.conform.port_under_test import NotTestable, member_of
 from ptpstack.errors import ConfigError
 
 STATUS_S = 0.05
@@ -17,6 +17,7 @@ ATTRIBUTES = {
     "logMinDelayReqInterval": "log_min_delay_req_interval",
     "logMinPdelayReqInterval": "log_min_pdelay_req_interval",
     "announceReceiptTimeout": "announce_receipt_timeout",
+    "meanLinkDelayThresh": "mean_link_delay_thresh_ns",
 }
 """What of portDS a profile has a value for."""
 
@@ -104,8 +105,8 @@ class AssumedDataSets:
                 next_step=f"choose from domainNumber, {', '.join(ATTRIBUTES)}",
             )
         attributes = profile.attributes
-        found = {name: attributes[of].default for name, of in ATTRIBUTES.items() if of in attributes}
-        self._port_ds = _Untold(found | {name: value for name, value in changes.items() if name in ATTRIBUTES})
+        found = {name: attributes[of].default for name, of in ATTRIBUTES.items() if of in attributes} | dict(changes)
+        self._port_ds = _Untold({member_of(profile, name): found[name] for name in ATTRIBUTES if name in found})
         domain = changes.get("domainNumber", attributes["domain_number"].default)
         self._default_ds = _Untold({"sdoId": profile.sdo_id, "domainNumber": domain})
 

@@ -11,13 +11,13 @@ from hw.sockets import PortSocket
 from hw.timestamping import Timestamping
 from profiles.loader import Profile
 from ptpstack.conform.data_sets import DataSets
-from ptpstack.conform.port_under_test import TESTERS, Heard, NotTestable, RoleName
+from ptpstack.conform.port_under_test import TESTERS, Heard, NotTestable, RoleName, interval_in_use
 from ptpstack.daemon.transports import groups_of, open_port_socket
 from ptpstack.engine.outputs import Destination
 from ptpstack.errors import WireError
 from ptpstack.wire.message import Message, decode, encode
 from ptpstack.wire.messages import PdelayReq, PdelayResp, PdelayRespFollowUp
-from ptpstack.wire.types import ClockIdentity
+from ptpstack.wire.types import ClockIdentity, MessageType, PortIdentity
 
 M = TypeVar("M", bound=Message)
 POLL_S, STAMP_S = 0.002, 0.3
@@ -42,6 +42,7 @@ class LivePort:
         self.profile = profile
         self._data_sets, self._address, self._sends = data_sets, address, sends
         self.epoch = 0
+        self.held: list[tuple[PortIdentity, MessageType]] = []
         self._identity: ClockIdentity | None = None
         self._heard: list[Heard[Any]] = []
         self._socket: PortSocket | None = None
@@ -103,8 +104,8 @@ class LivePort:
             raise NotTestable("needs a clock that begins in another role; --simulate can")
         self.epoch += 1
         if self._socket is not None:
-            port_ds = self.port_ds()
-            self.run((port_ds["announceReceiptTimeout"] + 2) * 2.0 ** port_ds["logAnnounceInterval"])
+            intervals = self.port_ds()["announceReceiptTimeout"] + 2
+            self.run(intervals * 2.0 ** interval_in_use(self, "logAnnounceInterval"))
             self._recover()
         self.forget()
 

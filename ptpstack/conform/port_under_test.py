@@ -7,7 +7,7 @@ from typing import Any, Generic, Literal, NamedTuple, Protocol, TypeAlias, TypeV
 
 from profiles.loader import Profile
 from ptpstack.wire.message import Message
-from ptpstack.wire.types import ClockIdentity
+from ptpstack.wire.types import ClockIdentity, MessageType, PortIdentity
 
 M = TypeVar("M", bound=Message)
 RoleName: TypeAlias = Literal["ordinary", "slave_only", "grandmaster", "master_only", "boundary"]
@@ -39,6 +39,8 @@ class PortUnderTest(Protocol):
     profile: Profile
     epoch: int
     """Another one for each check where the clock remembers those before: the tester's masters are others then."""
+    held: list[tuple[PortIdentity, MessageType]]
+    """What the port was asked for by unicast and may still be sending, and under which name."""
 
     @property
     def identity(self) -> ClockIdentity:
@@ -88,9 +90,14 @@ def is_gptp(profile: Profile) -> bool:
 
 def interval_in_use(port: PortUnderTest, attribute: str) -> int:
     """Return what is in use of an interval of portDS, named as in IEEE 1588 (``logAnnounceInterval``)."""
-    if is_gptp(port.profile):
-        attribute = attribute.replace("logMin", "log").replace("log", "currentLog")
-    return int(port.port_ds()[attribute])
+    return int(port.port_ds()[member_of(port.profile, attribute)])
+
+
+def member_of(profile: Profile, attribute: str) -> str:
+    """Return the name of a member of portDS that IEEE 1588 calls *attribute*."""
+    if is_gptp(profile) and attribute.startswith("log"):
+        return attribute.replace("logMin", "log").replace("log", "currentLog")
+    return attribute
 
 
 Check: TypeAlias = Callable[[PortUnderTest], None]

@@ -28,7 +28,7 @@ from ptpstack.time import NANOSECOND, SECOND, LocalTime, MonotonicTime, interval
 from ptpstack.wire.message import Message, decode, encode
 from ptpstack.wire.tlv import Tlv
 from ptpstack.wire.tlvs import AlternateTimeOffsetIndicator, IeeeC37238, IeeeC37238Of2011
-from ptpstack.wire.types import ClockIdentity
+from ptpstack.wire.types import ClockIdentity, MessageType, PortIdentity
 
 M = TypeVar("M", bound=Message)
 TESTER = "192.0.2.1"
@@ -95,6 +95,7 @@ class SimulatedPort:
         )
         (resolved,) = resolve(config)
         self._instance = self._of_gptp(resolved) if is_gptp(self.profile) else self._of_1588(resolved)
+        self.held: list[tuple[PortIdentity, MessageType]] = []
         self._now = MonotonicTime(EPOCH)
         self._heard: list[Heard[Any]] = []
         self._heard_below: list[Heard[Any]] = []

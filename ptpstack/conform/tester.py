@@ -33,7 +33,7 @@ from ptpstack.wire.messages import (
     Sync,
 )
 from ptpstack.wire.tlv import Tlv
-from ptpstack.wire.tlvs import RequestUnicastTransmission
+from ptpstack.wire.tlvs import CancelUnicastTransmission, RequestUnicastTransmission
 from ptpstack.wire.tlvs.ieee_802_1as import GptpCapable
 from ptpstack.wire.types import ALL_PORTS, ClockIdentity, ClockQuality, MessageType, PortIdentity
 
@@ -83,6 +83,7 @@ class Tester:
         self._capable_s = 0.0
         self._sequence_ids: Counter[tuple[PortIdentity, type[Message]]] = Counter()
         self._taken: Counter[type[Message]] = Counter()
+        self._withdraw()
 
     # -- intervals of the profile ----------------------------------------------------------------------------
 
@@ -103,7 +104,7 @@ class Tester:
     def real(self, sender: PortIdentity) -> PortIdentity:
         """Return by what name a clock of ours goes in this check; any other keeps its own."""
         octets = sender.clock_identity
-        if octets[:2] != TESTERS:
+        if octets[:2] != TESTERS or octets[5] != 0:
             return sender
         return sender._replace(clock_identity=ClockIdentity(octets[:5] + bytes((self.port.epoch & 0xFF,)) + octets[6:]))
 
@@ -168,6 +169,15 @@ class Tester:
         if log_interval is None:
             log_interval = interval_in_use(self.port, INTERVALS[kind])
         self.signal(RequestUnicastTransmission(kind, log_interval, duration_s))
+        self.port.held.append((self.real(FIRST), kind))
+
+    def _withdraw(self) -> None:
+        """Cancel what the check before has asked for."""
+        for sender, kind in self.port.held:
+            self.port.send(
+                self.new(Signaling, sender, target_port_identity=ALL_PORTS, tlvs=(CancelUnicastTransmission(kind),))
+            )
+        self.port.held.clear()
 
     # -- time passes -----------------------------------------------------------------------------------------------
 
