@@ -61,8 +61,8 @@ def fill_instance(instance: Instance) -> Instance:
     }
     filled = _replace_unset(instance, decided)
     if filled.signal_fail.enabled is UNSET:
-        negotiates = any(port.unicast_master for port in instance.port)
-        signal_fail = msgspec.structs.replace(filled.signal_fail, enabled=profile.signal_fail or negotiates)
+        has_others = any(port.unicast_master or port.paired_with for port in instance.port)
+        signal_fail = msgspec.structs.replace(filled.signal_fail, enabled=profile.signal_fail or has_others)
         filled = msgspec.structs.replace(filled, signal_fail=signal_fail)
     return msgspec.structs.replace(filled, port=tuple(_fill_port(port, profile, filled) for port in instance.port))
 

@@ -58,6 +58,16 @@ class Port(GptpPortKeys, frozen=True, kw_only=True):
     timestamping: Annotated[
         TimestampingName, Meta(description="Who stamps frames: the NIC, the kernel, or the NIC where it can (auto).")
     ] = "auto"
+    paired_with: Annotated[
+        str,
+        Meta(
+            max_length=15,
+            description=(
+                "The interface of the port on the other network of a redundant one (PRP, HSR). While one follows, the "
+                "other measures by its own path, and takes over."
+            ),
+        ),
+    ] = ""
     master_only: Annotated[bool, Meta(description="Never follow a master on this port (timeTransmitterOnly).")] = False
     local_priority: Annotated[
         LocalPriority | UnsetType,

@@ -13,6 +13,7 @@ from profiles.loader import DestinationMacName, Profile, TransportName, load_pro
 from ptpstack.config.fill import fill_instance
 from ptpstack.config.gptp_resolve import gptp_port_settings, gptp_settings
 from ptpstack.config.model import Config, Instance
+from ptpstack.config.paired_rules import paired_port_numbers
 from ptpstack.config.port_table import AcceptableMaster as AcceptableMasterTable
 from ptpstack.config.port_table import Port, TimestampingName
 from ptpstack.config.signal_fail_table import SignalFailTable
@@ -126,20 +127,25 @@ def resolve(config: Config) -> list[ResolvedInstance]:
 
 def _resolve_instance(name: str, values: Instance) -> ResolvedInstance:
     profile = load_profile(values.profile)
+    twins = paired_port_numbers(values.port)
     return ResolvedInstance(
         name=name,
         profile=profile,
         clock=values.clock,
         free_running=values.free_running,
         clock_identity=ClockIdentity.from_text(values.clock_identity) if values.clock_identity else None,
-        ports=tuple(_resolve_port(number, port, profile) for number, port in enumerate(values.port, start=1)),
+        ports=tuple(
+            _resolve_port(number, port, profile, twins.get(number, 0))
+            for number, port in enumerate(values.port, start=1)
+        ),
         values=values,
     )
 
 
-def _resolve_port(port_number: int, port: Port, profile: Profile) -> ResolvedPort:
+def _resolve_port(port_number: int, port: Port, profile: Profile, paired_port: int) -> ResolvedPort:
     members = _shared(port, PortSettings) | {
         "port_number": port_number,
+        "paired_port": paired_port,
         "delay_mechanism": DELAY_MECHANISMS[port.delay_mechanism or "e2e"],
         "two_step_flag": port.two_step,
         "delay_asymmetry": interval_from_ns(port.delay_asymmetry_ns),

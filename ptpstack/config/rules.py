@@ -24,6 +24,7 @@ from ptpstack.config.fill import ONLY_WITH_MECHANISM, fill_instance
 from ptpstack.config.gptp_resolve import has_static_roles
 from ptpstack.config.gptp_rules import gptp_problems
 from ptpstack.config.model import Instance, written
+from ptpstack.config.paired_rules import paired_problems
 from ptpstack.config.port_table import Port
 from ptpstack.config.problems import Path, Problem, key_of, nearest
 from ptpstack.config.source import Source
@@ -126,6 +127,7 @@ def _within_instance(instance: Instance, path: Path, source: Source) -> Iterator
         why = "tzdata has no such zone on this machine"
         yield source.problem((*path, "local_time"), f'no time zone "{instance.local_time}"', why=why)
     yield from _local_priorities(instance, path, source)
+    yield from paired_problems(instance, path, source)
     if is_transparent(instance):
         yield from _within_transparent_clock(instance, path, source)
     clock_class = instance.clock_class or 0

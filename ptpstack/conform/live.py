@@ -42,6 +42,7 @@ class LivePort:
         self.profile = profile
         self._data_sets, self._address, self._sends = data_sets, address, sends
         self.epoch = 0
+        self._until = float("-inf")
         self.held: list[tuple[PortIdentity, MessageType]] = []
         self._identity: ClockIdentity | None = None
         self._heard: list[Heard[Any]] = []
@@ -124,8 +125,10 @@ class LivePort:
         return self._socket
 
     def run(self, seconds: float) -> None:
-        """Listen for *seconds*."""
-        end = time.monotonic() + seconds
+        """Listen for *seconds*, less what was spent since the last time: so intervals of several calls are kept."""
+        now = time.monotonic()
+        begin = self._until if now - self._until < seconds else now
+        self._until = end = begin + seconds
         while (left := end - time.monotonic()) > 0:
             self._listen()
             time.sleep(min(POLL_S, left))

@@ -88,6 +88,29 @@ class AnnounceReceiptTimeout(PortEventRecord, frozen=True, kw_only=True):
         return f"port {self.port_number}: no Announce {whom}within {self.timeout_s:.3g} s"
 
 
+class PairedPortStandsBy(PortEventRecord, frozen=True, kw_only=True):
+    """A port measures by its own path while its twin follows the same grandmaster (IEC 62439-3 Annex A)."""
+
+    severity: ClassVar[Severity] = Severity.NOTICE
+    twin: int
+    port_identity: PortIdentity
+
+    def __str__(self) -> str:
+        return f"port {self.port_number}: stands by for port {self.twin}, measuring by {self.port_identity}"
+
+
+class PairedPortStoodBy(PortEventRecord, frozen=True, kw_only=True):
+    """A port stands by no more, and what its path said last of the clock."""
+
+    severity: ClassVar[Severity] = Severity.NOTICE
+    twin: int
+    offset_ns: float | None
+
+    def __str__(self) -> str:
+        offset = "" if self.offset_ns is None else f"; by its path the clock was off by {self.offset_ns:+.0f} ns"
+        return f"port {self.port_number}: stands by for port {self.twin} no more{offset}"
+
+
 class SynchronizationLost(PortEventRecord, frozen=True, kw_only=True):
     """The parent still announces, but no Sync could be used for too long."""
 

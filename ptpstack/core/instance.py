@@ -24,6 +24,7 @@ from ptpstack.core.datasets import (
 )
 from ptpstack.core.delay_responder import DelayResponder
 from ptpstack.core.events import BestMasterSelected
+from ptpstack.core.paired_port import let_paired_ports_stand_by
 from ptpstack.core.port import Port
 from ptpstack.core.port_states import ACTIVE_STATES, PortEvent
 from ptpstack.core.settings import InstanceSettings, LocalQuality, PortSettings
@@ -272,6 +273,7 @@ class PtpInstance:
         for number, decision in decisions.items():
             if active[number].state is not PortState.LISTENING or erbest[number] is not None:
                 self._follow(active[number], decision, now)
+        let_paired_ports_stand_by(active, erbest)
         self._update_uncertainty()
         negotiate(active, d0, self._data_sets.parent_ds.parent_port_identity, now)
 

@@ -19,6 +19,7 @@ from ptpstack.core.delay_p2p import PeerDelay
 from ptpstack.core.delay_responder import DelayResponder
 from ptpstack.core.events import AnnounceReceiptTimeout, PortStateChanged
 from ptpstack.core.master import SyncTransmitter, answer_delay_req
+from ptpstack.core.paired_port import PassiveSlave
 from ptpstack.core.port_fault import PortFault
 from ptpstack.core.port_states import ACTIVE_STATES, PortEvent, next_state
 from ptpstack.core.settings import DelayMechanism
@@ -87,6 +88,7 @@ class Port:
             case DelayMechanism.NO_MECHANISM:
                 pass
         self._slave = Slave(context, self._end_to_end or self._peer_to_peer, self.signal_fails)
+        self.passive_slave = PassiveSlave(context, self._peer_to_peer)
         self.negotiation: Negotiation | None = None
         if context.settings.unicast_client or context.settings.unicast_service:
             self.negotiation = Negotiation(
@@ -227,6 +229,7 @@ class Port:
         self.announces.clear()
         self.signal_fails.clear()
         self._slave.reset()
+        self.passive_slave.end()
         if self._peer_to_peer is not None:
             self._peer_to_peer.reset()
         if self.negotiation is not None:
@@ -272,11 +275,14 @@ class Port:
         if self._from_parent(sync):
             self._slave.receive_sync(sync, ingress, now, address)
         elif ingress is not None:
+            self.passive_slave.receive_sync(sync, ingress, now)
             self.signal_fails.heard(sync.source_port_identity, SignalFail.LOSS_SYNC, now)
 
     def _receive_follow_up(self, follow_up: FollowUp, now: MonotonicTime, _address: Hashable) -> None:
         if self._from_parent(follow_up):
             self._slave.receive_follow_up(follow_up, now)
+        else:
+            self.passive_slave.receive_follow_up(follow_up, now)
 
     def _receive_delay_req(
         self, request: DelayReq, ingress: LocalTime | None, _now: MonotonicTime, address: Hashable
@@ -349,6 +355,7 @@ class Port:
         """Carry every stored local instant over a step of the clock by *delta*, which now reads *local*."""
         self._context.clock_stepped(delta, local, now)
         self._slave.clock_stepped(delta)
+        self.passive_slave.clock_stepped(delta)
         if self._end_to_end is not None:
             self._end_to_end.clock_stepped(delta)
         if self._peer_to_peer is not None:

@@ -89,6 +89,8 @@ class PortSettings(msgspec.Struct, frozen=True, kw_only=True):
     asks_by_unicast: bool = False
     """Delay_Req goes to the parent alone (hybrid operation), not to the group."""
     local_priority: int | None = None
+    paired_port: int = 0
+    """The port on the other network of a redundant one (``paired_port``); 0: none."""
     two_step_flag: bool = True
     minor_version_number: int = 1
     log_announce_interval: int = 1

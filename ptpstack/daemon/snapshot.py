@@ -144,11 +144,18 @@ def _instance(plant: Plant, driver: InstanceDriver | GptpDriver | TransparentDri
                 "counters": data_set(driver.instance.ports[port.settings.port_number].counters),
                 "socketCounters": dict(driver.ports[port.settings.port_number].counters),
                 **_signal_fails(driver, port.settings.port_number),
+                **_paired(driver, port.settings.port_number),
                 **_unicast(driver, port.settings.port_number),
             }
             for port in resolved.ports
         ],
     }
+
+
+def _paired(driver: InstanceDriver | GptpDriver | TransparentDriver, port_number: int) -> dict[str, Any]:
+    """Return what a paired port measures while the other one follows."""
+    waiting = driver.instance.ports[port_number].passive_slave if isinstance(driver, InstanceDriver) else None
+    return {"pairedPort": waiting.as_dict(monotonic_now())} if waiting is not None and waiting.twin else {}
 
 
 def _signal_fails(driver: InstanceDriver | GptpDriver | TransparentDriver, port_number: int) -> dict[str, Any]:
