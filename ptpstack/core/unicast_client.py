@@ -189,8 +189,8 @@ class UnicastClient:
 
     def _name(self, master: Master, sender: PortIdentity) -> None:
         """The master at an address goes by *sender* from now on."""
-        if master.port_identity is not None:
-            self._by_identity.pop(master.port_identity, None)
+        if master.port_identity is not None and self._by_identity.get(master.port_identity) is master:
+            del self._by_identity[master.port_identity]
         master.port_identity = sender
         self._by_identity[sender] = master
 
@@ -206,11 +206,13 @@ class UnicastClient:
             contract.why = f"granted an interval of 2^{grant.log_inter_message_period} s, which is no use"
             self._refused(master, contract, now)
         else:
+            wanted = contract.state not in (ContractState.IDLE, ContractState.CANCELLING)
             contract.log_interval = grant.log_inter_message_period
             duration = min(grant.duration_field, 10 * self._settings.duration_s) * SECOND
             rate = f"every 2^{contract.log_interval} s for {grant.duration_field} s"
             self._move(master, contract.message_type, ContractEvent.GRANT, now, rate, duration=duration)
-            self._adopt_interval(contract)
+            if wanted:
+                self._adopt_interval(contract)
             if contract.message_type is MessageType.DELAY_RESP and master.serves:
                 self._decide(now)
         self._arm()

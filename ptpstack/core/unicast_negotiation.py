@@ -131,8 +131,8 @@ class Negotiation:
             self._context.discard(signaling, "for another port")
             return
         sender, where = signaling.source_port_identity, str(address)
-        if self.service is not None and not self.service.tolerates(where, now):
-            self._context.discard(signaling, "too many Signaling messages from one address")
+        if self.service is not None and not self.service.tolerates(where, len(signaling.tlvs), now):
+            self._context.discard(signaling, "too much Signaling from one address")
             return
         answers = [answer for tlv in signaling.tlvs for answer in self._take(tlv, sender, where, state, now)]
         settings = self._context.settings

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Hashable
-from heapq import heappop, heappush
+from heapq import heapify, heappop, heappush
 from typing import TypeAlias
 
 import msgspec
@@ -46,10 +46,13 @@ CLIENTS_PER_ADDRESS = 16
 """Port identities that one address may make up."""
 
 SLOWEST_LOG_INTERVAL = 10
-REQUESTS_PER_SECOND = 32
-"""Signaling messages of one address in a second beyond which it gets no answer."""
+TLVS_PER_SECOND = 96
+"""TLVs in Signaling of one address in a second beyond which it gets no answer."""
 
 ADDRESSES_WATCHED = 4096
+VOID_TOLERATED = 256
+"""Expiries of grants that are no more, beside as many as there may be grants, before they are looked for."""
+
 RENEWAL_INVITED = 1
 
 ClientKey: TypeAlias = tuple[str, PortIdentity]
@@ -98,15 +101,15 @@ class UnicastService:
 
     # -- signaling ---------------------------------------------------------------------------------
 
-    def tolerates(self, address: str, now: MonotonicTime) -> bool:
-        """Whether one more Signaling message of *address* is answered: a flood is not."""
+    def tolerates(self, address: str, tlvs: int, now: MonotonicTime) -> bool:
+        """Whether one more Signaling message of *address*, with so many TLVs, is answered: a flood is not."""
         if self._requests_since is None or now - self._requests_since >= SECOND:
             self._requests.clear()
             self._requests_since = now
         if address not in self._requests and len(self._requests) >= ADDRESSES_WATCHED:
             return False
-        self._requests[address] += 1
-        return self._requests[address] <= REQUESTS_PER_SECOND
+        self._requests[address] += max(1, tlvs)
+        return self._requests[address] <= TLVS_PER_SECOND
 
     def request(
         self,
@@ -229,10 +232,21 @@ class UnicastService:
         self.messages_per_second += _rate(kind, log_interval)
         self._pushed += 1
         heappush(self._expiries, (expires, self._pushed, grant))
+        if len(self._expiries) > VOID_TOLERATED + 2 * len(GRANTABLE) * len(self.clients):
+            self._drop_void_expiries()
         if kind is MessageType.DELAY_RESP:
             self.version += 1
         else:
             self.schedule.add(grant, now)
+
+    def _drop_void_expiries(self) -> None:
+        """Forget those of grants that ended or were replaced, of which a client may make any number."""
+        self._expiries = [entry for entry in self._expiries if self._is_held(entry[2])]
+        heapify(self._expiries)
+
+    def _is_held(self, grant: Grant) -> bool:
+        client = self.clients.get((grant.address, grant.port_identity))
+        return client is not None and client.grants.get(grant.message_type) is grant
 
     def _drop(self, grant: Grant) -> None:
         """Take *grant* out of everything but its client and the heap, where it is found void."""
@@ -264,8 +278,7 @@ class UnicastService:
         """End what has expired, and return what is due."""
         while self._expiries and self._expiries[0][0] <= now:
             _, number, grant = heappop(self._expiries)
-            client = self.clients.get((grant.address, grant.port_identity))
-            if client is None or client.grants.get(grant.message_type) is not grant:
+            if not self._is_held(grant):
                 continue
             if grant.expires > now:
                 heappush(self._expiries, (grant.expires, number, grant))  # it was renewed meanwhile

@@ -315,3 +315,21 @@ def test_after_a_link_failure_everything_is_asked_anew() -> None:
     bench.outputs.clear()
     bench.outputs += bench.instance.link_changed(1, True, bench.now)
     assert bench.requests(FIRST) == bench.requests(SECOND_MASTER) == [ANNOUNCE]
+
+
+def test_two_addresses_of_one_clock_do_not_make_it_unknown() -> None:
+    bench = following()
+    client = bench.instance.ports[1].negotiation.client
+    client.hears(ANNOUNCE, FIRST_PORT, SECOND_MASTER, bench.now)  # now both addresses are the first clock's
+    client.hears(ANNOUNCE, SECOND_PORT, FIRST, bench.now)
+    assert client.master(FIRST_PORT).address == SECOND_MASTER
+    assert client.master(SECOND_PORT).address == FIRST
+
+
+def test_a_grant_that_is_not_wanted_any_more_changes_no_interval() -> None:
+    bench = following()
+    before = bench.instance.ports[1].port_ds.log_sync_interval
+    bench.grant(SECOND_MASTER, SYNC, log=before - 2)
+    assert bench.instance.ports[1].port_ds.log_sync_interval == before
+    bench.grant(FIRST, SYNC, log=before - 2)
+    assert bench.instance.ports[1].port_ds.log_sync_interval == before - 2

@@ -8,13 +8,17 @@ from hypothesis import strategies as st
 
 from ptpstack.core.unicast_events import UnicastGranted, UnicastGrantEnded, UnicastRefused, UnicastServiceStopped
 from ptpstack.core.unicast_schedule import Schedule
-from ptpstack.core.unicast_service import CLIENTS_PER_ADDRESS, REQUESTS_PER_SECOND
+from ptpstack.core.unicast_service import CLIENTS_PER_ADDRESS, TLVS_PER_SECOND, VOID_TOLERATED
 from ptpstack.engine.port_state import PortState
 from ptpstack.engine.unicast_slot import Grant
 from ptpstack.time import NANOSECOND, SECOND, MonotonicTime
 from ptpstack.wire.message import Flag
 from ptpstack.wire.messages import Announce, DelayReq, DelayResp, FollowUp, Signaling, Sync
-from ptpstack.wire.tlvs import AcknowledgeCancelUnicastTransmission, CancelUnicastTransmission
+from ptpstack.wire.tlvs import (
+    AcknowledgeCancelUnicastTransmission,
+    CancelUnicastTransmission,
+    RequestUnicastTransmission,
+)
 from ptpstack.wire.types import MessageType, PortIdentity
 from tests.core.unicast_bench import (
     ANNOUNCE,
@@ -246,10 +250,32 @@ def test_a_flood_of_requests_gets_no_answers_and_harms_nobody_else() -> None:
     bench = ServiceBench()
     for number in range(1000):
         bench.receive(signaling(client_identity(number), cancel()), address=HERE)
-    assert len(bench.sends(Signaling)) == REQUESTS_PER_SECOND
+    assert len(bench.sends(Signaling)) == TLVS_PER_SECOND
     assert bench.ask(SYNC, address=ELSEWHERE).duration_field == 60
     bench.run(1.1)
     assert bench.ask(SYNC).duration_field == 60
+
+
+def test_many_requests_in_one_message_are_a_flood_as_well() -> None:
+    bench = ServiceBench()
+    wishes = [RequestUnicastTransmission(SYNC, -2, 60)] * (TLVS_PER_SECOND // 2 + 1)
+    for _ in range(3):
+        bench.receive(signaling(FIRST_PORT, *wishes), address=HERE)
+    assert len(bench.sends(Signaling)) == 1
+
+
+def test_a_client_that_changes_its_mind_for_ever_costs_no_memory() -> None:
+    bench = ServiceBench()
+    for number in range(40):
+        wishes = [RequestUnicastTransmission(SYNC, -(other % 2), 1000) for other in range(80)]
+        bench.receive(signaling(FIRST_PORT, *wishes), address=HERE)
+        bench.run(1.01)
+        assert bench.ask(SYNC, log=number % 2).duration_field == 60
+        bench.run(1.01)
+    negotiation = bench.instance.ports[1].negotiation
+    assert negotiation is not None
+    assert negotiation.service is not None
+    assert len(negotiation.service._expiries) <= VOID_TOLERATED + 7
 
 
 def cancel(kind: int = SYNC, flags: int = 0) -> CancelUnicastTransmission:
