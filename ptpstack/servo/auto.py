@@ -28,14 +28,14 @@ class AutoServo(FilterBankServo):
         super().__init__(settings or FilterBankSettings(), initial_frequency_ppb)
 
     def set_sync_interval(self, interval: TimeInterval) -> None:
-        """Adapt to samples *interval* apart; each filter goes on from the one that believed alike."""
+        """Adapt to samples *interval* apart; each memory goes on from the nearest one in seconds."""
         super().set_sync_interval(interval)
         if not self._filters:
             return
         old, new = self._filters, self._make_filters(self._filters[0])
         for one in new:
             alike = (other for other in old if bool(other.drift_wander) == bool(one.drift_wander))
-            nearest = min(alike, key=lambda other: abs(math.log(_wandering(other) / _wandering(one))))
+            nearest = min(alike, key=lambda other: abs(math.log(other.memory_s / one.memory_s)))
             one.start_over_from(nearest)
             one.loss = nearest.loss
         self._filters = new
@@ -53,8 +53,3 @@ class AutoServo(FilterBankServo):
                 one.var_drift = one.drift_wander * one.memory_s
                 filters.append(one)
         return sorted(filters, key=lambda one: one.memory_s)
-
-
-def _wandering(one: ClockFilter) -> float:
-    """Return what a filter believes of the oscillator, which is the same however often it is looked at."""
-    return one.drift_wander or one.wander
