@@ -103,7 +103,7 @@ def main(arguments: list[str], run: RunNode | None = None) -> int:
     for process in nodes.values():
         process.terminate()
         process.wait()
-    logs = {name: log_of(name)[-2000:] for name in nodes}
+    logs = {name: log_of(name)[-20_000:] for name in nodes}
     answer = {"tracks": tracks, "rates": rates, "grandmasters": grandmasters, "logs": logs}
     Path(os.environ["RESULTS"], f"{scenario['name']}.json").write_text(json.dumps(answer))
     return 1 if ended else 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from msgspec import Meta
+from msgspec import UNSET, Meta, UnsetType
 
 from ptpstack.config.table import Table
 
@@ -68,8 +68,14 @@ class Servo(Table, frozen=True):
         Meta(ge=0, description="Step, at the first lock only, an offset larger than this; 0: never."),
     ] = 20_000
     step_threshold_ns: Annotated[
-        int, Meta(ge=0, description="Step at any time an offset larger than this; 0: never.")
-    ] = 0
+        Annotated[int, Meta(ge=0)] | UnsetType,
+        Meta(
+            description=(
+                "Step at any time an offset larger than this; 0: never, which is the default but in a car: there it is "
+                "first_step_threshold_ns, on hardware stamps."
+            )
+        ),
+    ] = UNSET
     max_frequency_ppb: Annotated[
         int, Meta(ge=1, le=900_000_000, description="The largest correction; the clock's own limit holds as well.")
     ] = 900_000_000

@@ -7,6 +7,7 @@ from functools import partial
 
 from hw.clock import Clock
 from hw.temperature import TemperatureSensor
+from hw.timestamping import Timestamping
 from ptpstack.arbiter.clock_arbiter import ClockArbiter
 from ptpstack.arbiter.holdover_worth import holdover_settings
 from ptpstack.arbiter.majority_watch import MajorityWatch
@@ -18,6 +19,7 @@ from ptpstack.config.ntp_rules import NTP, ntp_writers
 from ptpstack.config.ntp_table import accuracy_of
 from ptpstack.config.resolve import ResolvedInstance
 from ptpstack.config.rules import steers
+from ptpstack.config.servo_settings import step_threshold
 from ptpstack.daemon.clock_driver import ClockDriver
 from ptpstack.daemon.clocks import clock_word, clock_words, contests, open_clock
 from ptpstack.daemon.gptp_build import hot_standby, primary_first
@@ -53,6 +55,7 @@ def build_clock(
     kept = KeptState(store)
     host_writer = host_writers(config).get(word, "")
     steering = primary_first([user.name for user in users if steers(user.values)], config.hot_standby)
+    followed = [user.profile for user in users if user.name in steering]
     among = [follower_name(user.name) for user in users if len(set(words[user.name].values())) > 1]
     steered_by = [*filter(None, [host_writer]), *steering, *among, *ntp_writers(config, word)]
     check_writers(word, config, [*steering, *among])
@@ -62,7 +65,7 @@ def build_clock(
         recorder.record(contest)
     return ClockDriver(
         clock,
-        servo_for(config.servo, clock, begins_at_ppb, by_host=bool(host_writer)),
+        servo_for(config.servo, clock, begins_at_ppb, by_host=bool(host_writer), followed=followed),
         ClockArbiter(
             clock.name,
             steered_by,
@@ -81,7 +84,9 @@ def build_clock(
         reopen=partial(_reopen, word, users, config, store),
         holdover=holdover_settings(config.holdover, [user.profile for user in users]),
         sensor=TemperatureSensor(config.holdover.temperature) if config.holdover.temperature else None,
-        step_threshold=interval_from_ns(config.servo.step_threshold_ns),
+        step_threshold=step_threshold(
+            config.servo, followed, hardware_timestamping=clock.stamping is Timestamping.HARDWARE
+        ),
         leap_seconds=leap_seconds,
         write_phase=config.servo.write_phase,
         asymmetries=_asymmetries(users, host_writer, store.load(clock.name).get("asymmetries")),

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from msgspec import UNSET
 
 from ptpstack.config import Config, from_command_line, from_dict, load, resolve
 from ptpstack.config.clock_rules import real_clock
@@ -111,7 +112,7 @@ def test_a_soft_clock_is_found_by_its_name() -> None:
 def test_the_other_tables_have_the_documented_defaults() -> None:
     config = Config()
     assert (config.log.format, config.log.level, config.log.event_file) == ("text", "info", "")
-    assert (config.servo.first_step_threshold_ns, config.servo.step_threshold_ns) == (20_000, 0)
+    assert (config.servo.first_step_threshold_ns, config.servo.step_threshold_ns) == (20_000, UNSET)
     assert (config.servo.type, config.servo.delay_filter, config.servo.delay_filter_length) == ("auto", "auto", 10)
     assert config.control.socket == "/run/ptpstack/control.sock"
     assert (config.realtime.priority, config.realtime.lock_memory) == (0, False)

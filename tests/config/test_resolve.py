@@ -160,4 +160,4 @@ def test_every_value_has_an_origin() -> None:
     assert origins["instance.main.port[0].delay_mechanism"].origin == "profile default-p2p"
     assert origins["instance.main.port[0].interface"].origin == "command line"
     assert origins["instance.main.max_steps_removed"].origin == "default"
-    assert origins["servo.step_threshold_ns"].origin == "default"
+    assert origins["servo.first_step_threshold_ns"].origin == "default"

@@ -16,7 +16,7 @@ from ptpstack.arbiter.holdover_worth import holdover_settings
 from ptpstack.config.model import Config
 from ptpstack.config.resolve import ResolvedInstance, resolve
 from ptpstack.config.rules import is_transparent, steers
-from ptpstack.config.servo_settings import servo_settings
+from ptpstack.config.servo_settings import servo_settings, step_threshold
 from ptpstack.config.servo_table import Servo as ServoTable
 from ptpstack.engine.events import PortStateChanged
 from ptpstack.engine.port_state import PortState
@@ -99,7 +99,9 @@ class Site:
             offset_ns=table.start_offset_ns + _spread(own, table.start_offset_spread_ns),
             servo=_make_servo(servo, table, resolved) if steering else None,
             holdover=holdover_settings(holdover, [instance.profile for instance in steering]),
-            step_threshold=interval_from_ns(servo.step_threshold_ns),
+            step_threshold=step_threshold(
+                servo, [instance.profile for instance in steering], hardware_timestamping=not _software(resolved)
+            ),
             clock_domains=[instance.values.domain_number or 0 for instance in steering],
             stamping=stamping_faults(stamping),
             monotonic_error_ppb=table.monotonic_error_ppb,
@@ -187,9 +189,18 @@ def _given(table: msgspec.Struct, target: type[Any]) -> dict[str, Any]:
     return {field.name: value for field in fields(target) if (value := getattr(table, field.name, UNSET)) is not UNSET}
 
 
+def _software(resolved: list[ResolvedInstance]) -> bool:
+    """Whether any port is stamped by the kernel."""
+    return any(port.timestamping == "software" for instance in resolved for port in instance.ports)
+
+
 def _make_servo(table: ServoTable, host: HostTable, resolved: list[ResolvedInstance]) -> Servo:
-    software = any(port.timestamping == "software" for instance in resolved for port in instance.ports)
-    settings = servo_settings(table, max_frequency_ppb=host.max_frequency_ppb, hardware_timestamping=not software)
+    settings = servo_settings(
+        table,
+        max_frequency_ppb=host.max_frequency_ppb,
+        hardware_timestamping=not _software(resolved),
+        followed=[instance.profile for instance in resolved if steers(instance.values)],
+    )
     return make_servo(table.type, settings, packet_selection=table.packet_selection)
 
 
