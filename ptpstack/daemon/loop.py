@@ -144,7 +144,8 @@ class Loop:
     def run_once(self) -> None:
         """Wait for whatever comes first, and serve everything that is due then.
 
-        After a stall descriptors come first: what waits in them may be just what a timer is about to miss.
+        Timers fire in the order of their deadlines, however late. After a stall descriptors come first: what waits in
+        them may be just what a timer is about to miss.
         """
         self._serve_descriptors(self._timeout_s())
         deadline, now = self._next_deadline(), monotonic_now()
@@ -155,7 +156,7 @@ class Loop:
             for _ in range(ROUNDS_AFTER_STALL):
                 if not self._serve_descriptors(0):
                     break
-        for timer in due:
+        for timer in sorted(due, key=lambda timer: timer.deadline or now):
             if timer.deadline is not None and timer.deadline <= now:  # not moved by one that fired before it
                 self._call(timer.fire)
 

@@ -61,6 +61,18 @@ def test_deadlines_fire_in_any_order_they_are_set_and_a_moved_one_only_at_its_ne
     assert order == ["early", "moved", "late"]
 
 
+def test_deadlines_that_passed_meanwhile_fire_in_their_order_not_in_that_of_their_timers(loop: Loop) -> None:
+    order: list[str] = []
+    last = loop.timer(lambda: (order.append("last"), loop.stop()))
+    middle = loop.timer(lambda: order.append("middle"))
+    first = loop.timer(lambda: order.append("first"))
+    now = monotonic_now()
+    for timer, ago in ((middle, 2), (last, 1), (first, 3)):
+        timer.set(now - ago * MILLISECOND)
+    loop.run()
+    assert order == ["first", "middle", "last"]
+
+
 def test_a_cleared_and_a_closed_timer_never_fire(loop: Loop) -> None:
     cleared, closed = (loop.timer(lambda: pytest.fail("fired")) for _ in range(2))
     cleared.set(monotonic_now())
