@@ -39,7 +39,7 @@ def main(arguments: list[str]) -> int:
     schedule = report.Schedule(options.seconds * 0.4, options.seconds * 0.65, options.seconds)
     try:
         namespaces.enter()
-        tracks, failures = _run(schedule)
+        tracks, schedule, failures = _run(schedule)
     except PtpstackError as error:
         print(error, file=sys.stderr)
         return 1
@@ -61,19 +61,20 @@ def _seconds(text: str) -> float:
     return seconds
 
 
-def _run(schedule: report.Schedule) -> tuple[Mapping[str, Track], Mapping[str, str]]:
-    """Run the demo to its end; return the clocks' histories and why which of them failed."""
+def _run(schedule: report.Schedule) -> tuple[Mapping[str, Track], report.Schedule, Mapping[str, str]]:
+    """Run the demo to its end; return the clocks' histories, when what happened, and why which of them failed."""
     with tempfile.TemporaryDirectory(prefix="ptpstack-demo-") as directory, namespaces.Network() as net:
         bed = Bed(Path(directory))
         started = time.monotonic()
         bed.build(net)
         watch = Watch(bed.daemons, started)
+        schedule = schedule.later_by(watch.seconds())  # a slow machine takes its time until all programs run
         screen = open_screen(schedule.end_s)
         try:
             _show(bed, watch, screen, schedule)
         finally:
             screen.close()
-        return watch.tracks, _failures(watch.tracks, schedule)
+        return watch.tracks, schedule, _failures(watch.tracks, schedule)
 
 
 def _show(bed: Bed, watch: Watch, screen: Screen, schedule: report.Schedule) -> None:

@@ -26,6 +26,10 @@ class Schedule(NamedTuple):
     restore_s: float
     end_s: float
 
+    def later_by(self, seconds: float) -> Schedule:
+        """Return the same course, begun so much later."""
+        return Schedule(*(round(at_s + seconds, 1) for at_s in self))
+
 
 def before_cut(track: Track, schedule: Schedule) -> Figures | None:
     """Return the figures of the last ten seconds before the cut."""
