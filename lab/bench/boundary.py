@@ -29,14 +29,17 @@ Series: TypeAlias = NDArray[np.float64]
 
 SAMPLES_PER_S = 10
 SETTLED_S = 40
-"""What is left out of the RMS."""
+"""What is left out of the RMS where a scenario says nothing else."""
 
 PROGRAMS = {"ours": "ptpstack", "ptp4l": "ptp4l"}
 ANNOUNCE_TIMEOUT_S = 3.0
 CHANGE_S = 30
 """How long after the loss of a grandmaster the largest error is looked for."""
 
-RING = 6
+RING = 13
+"""As many as the card has ports for; fifteen are simulated."""
+POWER_LOG_INTERVAL = 0
+"""Of Sync and Pdelay_Req in IEC/IEEE 61850-9-3."""
 OUT = Path("lab/out/boundary")
 
 
@@ -45,12 +48,14 @@ class Scenario:
     """One run in the guest: the card's wiring, what runs on its ports, and which clocks are held against which.
 
     ``observe`` names pairs of clocks, ``listen`` ports whose grandmaster is noted, ``kill`` nodes that end at
-    ``kill_at``; ``turns`` are (second, knob, value), ``steps`` (second, clock, ns).
+    ``kill_at``; ``turns`` are (second, knob, value), ``steps`` (second, clock, ns). What comes before ``settled_s`` is
+    left out of the RMS.
     """
 
     name: str
     mechanism: str
     seconds: int
+    settled_s: int = SETTLED_S
     card: str = ""
     ports: int = 0
     jitter_ns: int = 20
@@ -101,7 +106,7 @@ class Wiring:
 
 def two_cards() -> Scenario:
     """A boundary clock on two cards with a clock each: ours, and ptp4l with boundary_clock_jbod and phc2sys."""
-    scenario = Scenario("cards-e2e", "e2e", seconds=120)
+    scenario = Scenario("cards-e2e", "e2e", seconds=90)
     wiring = Wiring(scenario)
     for number, (label, program) in enumerate(PROGRAMS.items()):
         above, below = 2 * number, 2 * number + 1
@@ -116,7 +121,7 @@ def two_cards() -> Scenario:
 def rows_of_three(mechanism: str, walk_ppt: int = 0) -> Scenario:
     """A grandmaster, a clock between, a slave: a boundary and a transparent clock of each program."""
     name = f"row-{mechanism}" + "-walk" * bool(walk_ppt)
-    scenario = Scenario(name, mechanism, seconds=120, walk_ppt=walk_ppt)
+    scenario = Scenario(name, mechanism, seconds=90, walk_ppt=walk_ppt)
     wiring = Wiring(scenario)
     wire = 0
     for label, program in PROGRAMS.items():
@@ -133,7 +138,7 @@ def rows_of_three(mechanism: str, walk_ppt: int = 0) -> Scenario:
 
 def switch_over(mechanism: str = "e2e") -> Scenario:
     """A boundary clock between two grandmasters and a slave; the better grandmaster dies."""
-    scenario = Scenario(f"switch-{mechanism}", mechanism, seconds=110, kill_at=70)
+    scenario = Scenario(f"switch-{mechanism}", mechanism, seconds=85, kill_at=55)
     wiring = Wiring(scenario)
     for number, (label, program) in enumerate(PROGRAMS.items()):
         first, second, below = range(3 * number, 3 * number + 3)
@@ -149,17 +154,36 @@ def switch_over(mechanism: str = "e2e") -> Scenario:
 
 
 def ring(label: str, clocks: int = RING) -> Scenario:
-    """Peer-to-peer transparent clocks in a ring: the grandmaster at one of them, the slave half way round."""
-    scenario = Scenario(f"ring-{label}", "p2p", seconds=100)
-    wiring = Wiring(scenario)
-    program, to_master, to_slave = PROGRAMS[label], clocks, clocks + 1
-    top = wiring.node("gm", "ptp4l", "gm", [to_master], priority1=1)
+    """Peer-to-peer transparent clocks in a ring: the grandmaster at one of them, two slaves half way round."""
+    scenario = Scenario(f"ring-{label}", "p2p", seconds=150, settled_s=90)
+    wiring, intervals = Wiring(scenario), {"log_interval": POWER_LOG_INTERVAL}
+    to_master, *to_slaves = range(clocks, clocks + 1 + len(PROGRAMS))
+    top = wiring.node("gm", "ptp4l", "gm", [to_master], priority1=1, **intervals)
     for number in range(clocks):
         wires = [number, (number + 1) % clocks]
-        wires += [to_master] * (number == 0) + [to_slave] * (number == clocks // 2)
-        wiring.node(f"tc{number}", program, "tc", wires, (-1) ** number * 4_000 * (number + 1))
-    end = wiring.node("slave", program, "slave", [to_slave], -15_000)
-    scenario.observe = {f"{label} end": (end, top)}
+        wires += [to_master] * (number == 0) + to_slaves * (number == clocks // 2)
+        error_ppb = (-1) ** number * 3_000 * (number + 1)
+        wiring.node(f"tc{number}", PROGRAMS[label], "ring tc", wires, error_ppb, **intervals)
+    for (slave, program), wire in zip(PROGRAMS.items(), to_slaves, strict=True):
+        end = wiring.node(f"{slave} slave", program, "slave", [wire], -15_000, **intervals)
+        scenario.observe[f"{slave} end"] = (end, top)
+    return scenario
+
+
+def lost_grandmaster() -> Scenario:
+    """Two grandmasters and a slave at a peer-to-peer transparent clock, as in a substation; the better one dies."""
+    scenario = Scenario("lost-p2p", "p2p", seconds=125, settled_s=60, kill_at=80)
+    wiring, intervals = Wiring(scenario), {"log_interval": POWER_LOG_INTERVAL}
+    for number, (label, program) in enumerate(PROGRAMS.items()):
+        first, second, below = range(3 * number, 3 * number + 3)
+        one = wiring.node(f"{label} first", program, "preferred", [first], priority1=10, **intervals)
+        two = wiring.node(f"{label} second", program, "preferred", [second], priority1=20, **intervals)
+        wiring.node(f"{label} tc", program, "tc", [first, second, below], 7_000, **intervals)
+        end = wiring.node(f"{label} slave", program, "substation slave", [below], 12_000, **intervals)
+        scenario.grandmaster_clocks += [one, two]
+        scenario.observe[f"{label} slave"] = (end, two)
+        scenario.listen[label] = scenario.nodes[-1]["ports"][0]
+        scenario.kill.append(f"{label} first")
     return scenario
 
 
@@ -170,6 +194,8 @@ SCENARIOS = (
     switch_over(),
     two_cards(),
     ring("ours"),
+    ring("ptp4l"),
+    lost_grandmaster(),
 )
 Answer: TypeAlias = Mapping[str, Any]
 
@@ -208,10 +234,14 @@ def read(seed: int) -> dict[str, Answer]:
 
 def compare(boots: Sequence[Mapping[str, Answer]]) -> Iterator[Row]:
     """Yield every metric, over all boots."""
+    settled_s = {scenario.name: scenario.settled_s for scenario in SCENARIOS}
+
+    def settled(scenario: str, track: str) -> list[Series]:
+        begin = settled_s[scenario] * SAMPLES_PER_S
+        return [np.array(boot[scenario]["tracks"][track][begin:]) for boot in boots]
 
     def rms(scenario: str, track: str) -> list[float]:
-        tracks = [np.array(boot[scenario]["tracks"][track][SETTLED_S * SAMPLES_PER_S :]) for boot in boots]
-        return [float(np.sqrt(np.mean(track**2))) for track in tracks]
+        return [float(np.sqrt(np.mean(errors**2))) for errors in settled(scenario, track)]
 
     for name in ("row-e2e", "row-p2p", "row-e2e-walk"):
         for metric, track in (("BC itself", "bc hop 1"), ("slave behind BC", "bc end"), ("slave behind TC", "tc end")):
@@ -220,33 +250,46 @@ def compare(boots: Sequence[Mapping[str, Answer]]) -> Iterator[Row]:
     for metric, track in (("first card", "card 1"), ("second card", "card 2"), ("slave behind it", "end")):
         ours, peer = rms("cards-e2e", f"ours {track}"), rms("cards-e2e", f"ptp4l {track}")
         yield Row("cards-e2e", f"true offset RMS, {metric}", "ns", ours, peer, "ptp4l jbod + phc2sys")
-    name = "switch-e2e"
-    ours, peer = ([change_s(boot[name], label) for boot in boots] for label in PROGRAMS)
-    yield Row(name, "until the other grandmaster is told", "s", ours, peer, "ptp4l", limit=2 * ANNOUNCE_TIMEOUT_S)
-    for node in ("bc", "slave"):
-        ours, peer = ([bump_ns(boot[name], f"{label} {node}") for boot in boots] for label in PROGRAMS)
-        yield Row(name, f"true offset maximum, {node}", "ns", ours, peer, "ptp4l", limit=100)
-    maxima = [max_ns(boot["ring-ours"]["tracks"]["ours end"]) for boot in boots]
-    yield Row(f"ring of {RING} TC", "true offset RMS", "ns", rms("ring-ours", "ours end"))
-    yield Row(f"ring of {RING} TC", "true offset maximum", "ns", maxima, limit=1000)
+    yield from compare_change(boots, switch_over(), ("bc", "slave"), within_s=2 * ANNOUNCE_TIMEOUT_S, within_ns=100)
+    yield from compare_change(boots, lost_grandmaster(), ("slave",), within_s=3, within_ns=250)
+    for label in PROGRAMS:
+        case = f"ring, {RING} TC of {label}"
+        tracks = [settled(f"ring-{label}", f"{slave} end") for slave in PROGRAMS]
+        ours, peer = ([float(np.sqrt(np.mean(errors**2))) for errors in each] for each in tracks)
+        yield Row(case, "true offset RMS of a slave", "ns", ours, peer, "ptp4l")
+        ours, peer = ([float(np.abs(errors).max()) for errors in each] for each in tracks)
+        yield Row(case, "true offset maximum of a slave", "ns", ours, peer, "ptp4l", limit=1000)
 
 
-def change_s(answer: Answer, label: str) -> float:
+def compare_change(
+    boots: Sequence[Mapping[str, Answer]],
+    scenario: Scenario,
+    nodes: Sequence[str],
+    *,
+    within_s: float,
+    within_ns: float,
+) -> Iterator[Row]:
+    """Yield how long a change of the grandmaster took, and the largest error over it."""
+    answers = [boot[scenario.name] for boot in boots]
+    ours, peer = ([change_s(answer, label, scenario.kill_at) for answer in answers] for label in PROGRAMS)
+    yield Row(scenario.name, "until the other grandmaster is told", "s", ours, peer, "ptp4l", limit=within_s)
+    for node in nodes:
+        ours, peer = (
+            [bump_ns(answer["tracks"][f"{label} {node}"], scenario.kill_at) for answer in answers] for label in PROGRAMS
+        )
+        yield Row(scenario.name, f"true offset maximum, {node}", "ns", ours, peer, "ptp4l", limit=within_ns)
+
+
+def change_s(answer: Answer, label: str, killed_at_s: int) -> float:
     """Return how long after the loss the other grandmaster was announced below; infinity if never."""
-    killed_at = switch_over().kill_at
-    later = [at_s for at_s, _ in answer["grandmasters"][label] if at_s >= killed_at]
-    return later[-1] - killed_at if later else float("inf")
+    later = [at_s for at_s, _ in answer["grandmasters"][label] if at_s >= killed_at_s]
+    return later[-1] - killed_at_s if later else float("inf")
 
 
-def bump_ns(answer: Answer, track: str) -> float:
+def bump_ns(track: Sequence[float], killed_at_s: int) -> float:
     """Return the largest error from the loss of the grandmaster on."""
-    begin = switch_over().kill_at * SAMPLES_PER_S
-    return float(np.abs(answer["tracks"][track][begin : begin + CHANGE_S * SAMPLES_PER_S]).max())
-
-
-def max_ns(track: Sequence[float]) -> float:
-    """Return the largest error once settled."""
-    return float(np.abs(track[SETTLED_S * SAMPLES_PER_S :]).max())
+    begin = killed_at_s * SAMPLES_PER_S
+    return float(np.abs(track[begin : begin + CHANGE_S * SAMPLES_PER_S]).max())
 
 
 def draw(boot: Mapping[str, Answer]) -> None:

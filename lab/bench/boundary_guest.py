@@ -25,9 +25,9 @@ PTP4L = """[global]
 network_transport L2
 time_stamping hardware
 delay_mechanism {mechanism}
-logSyncInterval -3
-logMinDelayReqInterval -3
-logMinPdelayReqInterval -3
+logSyncInterval {log_interval}
+logMinDelayReqInterval {log_interval}
+logMinPdelayReqInterval {log_interval}
 logAnnounceInterval 0
 tx_timestamp_timeout 100
 use_syslog 0
@@ -39,7 +39,10 @@ PTP4L_ROLES = {
     "gm": "masterOnly 1\nfree_running 1",
     "bc": "",
     "tc": "clock_type {mechanism}_TC\nfree_running 1\npriority1 254",
+    "ring tc": "clock_type {mechanism}_TC\nfree_running 1\npriority1 254\ntc_spanning_tree 1",
     "slave": "slaveOnly 1",
+    "preferred": "clockClass 6\nfree_running 1\nannounceReceiptTimeout 2",
+    "substation slave": "slaveOnly 1\nannounceReceiptTimeout 2",
 }
 OURS = """
 [instance.main]
@@ -61,10 +64,22 @@ OUR_PORT = """
 interface = "vptp{port}"
 transport = "l2"
 log_announce_interval = 0
-log_sync_interval = -3
-log_min_{request}_req_interval = -3
+log_sync_interval = {log_interval}
+log_min_{request}_req_interval = {log_interval}
 """
-OUR_ROLES = {"bc": "", "tc": 'instance_type = "{mechanism}-tc"', "slave": "slave_only = true"}
+OUR_ROLES = {
+    "bc": "",
+    "tc": 'instance_type = "{mechanism}-tc"',
+    "ring tc": 'instance_type = "{mechanism}-tc"',
+    "slave": "slave_only = true",
+    "preferred": "clock_class = 6\nfree_running = true",
+    "substation slave": "slave_only = true",
+}
+OUR_TIMEOUTS = {"preferred": 2, "substation slave": 2}
+"""announceReceiptTimeout, where it is not the profile's."""
+
+LOG_INTERVAL = -3
+"""Of Sync, Delay_Req and Pdelay_Req, where a node has none of its own."""
 
 RunNode: TypeAlias = Callable[[dict[str, Any], str], subprocess.Popen[bytes]]
 
@@ -155,14 +170,23 @@ def run_node(node: dict[str, Any], mechanism: str) -> subprocess.Popen[bytes]:
             options += "\nboundary_clock_jbod 1"
         if "priority1" in node:
             options += f"\npriority1 {node['priority1']}"
-        text = PTP4L.format(name=re.sub(r"\W", "", name), mechanism=mechanism.upper(), options=options)
+        text = PTP4L.format(
+            name=re.sub(r"\W", "", name),
+            mechanism=mechanism.upper(),
+            log_interval=node.get("log_interval", LOG_INTERVAL),
+            options=options,
+        )
         configuration = RUN / f"{name}.conf"
         configuration.write_text(text + "".join(f"[vptp{port}]\n" for port in node["ports"]))
         return start(name, ["ptp4l", "-f", str(configuration)])
     request = "delay" if mechanism == "e2e" else "pdelay"
-    ports = "".join(OUR_PORT.format(port=port, request=request) for port in node["ports"])
+    port = OUR_PORT + (f"announce_receipt_timeout = {OUR_TIMEOUTS[role]}\n" if role in OUR_TIMEOUTS else "")
+    log_interval = node.get("log_interval", LOG_INTERVAL)
+    ports = "".join(port.format(port=number, request=request, log_interval=log_interval) for number in node["ports"])
     configuration = RUN / f"{name}.toml"
     options = OUR_ROLES[role].format(mechanism=mechanism)
+    if "priority1" in node:
+        options += f"\npriority1 = {node['priority1']}"
     configuration.write_text(OURS.format(mechanism=mechanism, options=options, ports=ports))
     return start(name, [sys.executable, "-m", "ptpstack", "run", "-c", str(configuration)])
 
