@@ -11,8 +11,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from enum import Enum, auto
-from typing import Literal, TypeAlias
 
+from ptpstack.arbiter.arbiter_settings import ArbiterSettings
 from ptpstack.arbiter.clock_state import ClockState
 from ptpstack.arbiter.events import (
     ClockStateChanged,
@@ -42,8 +42,6 @@ SILENCE_INTERVALS = 8
 SILENCE_MIN: TimeInterval = 2 * SECOND
 """An instance counts as silent after this many Sync intervals, at least 2 s, without a usable measurement."""
 
-Order: TypeAlias = Literal["configuration", "quality"]
-
 
 class Verdict(Enum):
     """What a measurement is good for."""
@@ -58,10 +56,8 @@ class ClockArbiter:
 
     *refuses_timescale_mismatch*: a clock that other programs read as UTC is never taken to what looks like TAI.
     *watch*: who compares what steers with a majority of others. *hot_standby*: two of the candidates, of which the
-    second takes over as soon as the first one's Syncs are overdue. *new_time*: what a clock does that meets another
-    timescale or grandmaster. *return_after*: how long a preferred one must measure before it takes the clock back.
-    *order*: by ``quality`` those that tell their grandmaster's rank change places among themselves, the best one first;
-    a hot standby has its own order.
+    second takes over as soon as the first one's Syncs are overdue. *settings*: by the order of ``quality`` those that
+    tell their grandmaster's rank change places among themselves, the best one first; a hot standby has its own order.
     """
 
     def __init__(
@@ -72,14 +68,13 @@ class ClockArbiter:
         refuses_timescale_mismatch: bool = False,
         watch: MajorityWatch | None = None,
         hot_standby: HotStandbySystem | None = None,
-        new_time: NewTime | None = None,
-        return_after: TimeInterval = 0,
-        order: Order = "configuration",
+        settings: ArbiterSettings | None = None,
     ) -> None:
         self.clock = clock
-        self.new_time = new_time or NewTime(clock)
-        self._return_after = 0 if hot_standby is not None else return_after
-        self._by_quality = order == "quality" and hot_standby is None
+        settings = settings or ArbiterSettings()
+        self.new_time = NewTime(clock, settings.new_time)
+        self._return_after = 0 if hot_standby is not None else settings.return_after
+        self._by_quality = settings.order == "quality" and hot_standby is None
         self._ranks: dict[str, GrandmasterRank] = {}
         self._ranked_since: MonotonicTime | None = None
         """Since when the order by rank is what it is."""

@@ -8,10 +8,10 @@ from functools import partial
 from hw.clock import Clock
 from hw.temperature import TemperatureSensor
 from hw.timestamping import Timestamping
+from ptpstack.arbiter.arbiter_settings import arbiter_settings
 from ptpstack.arbiter.clock_arbiter import ClockArbiter
 from ptpstack.arbiter.holdover_worth import holdover_settings
 from ptpstack.arbiter.majority_watch import MajorityWatch
-from ptpstack.arbiter.new_time import NewTime, NewTimeSettings
 from ptpstack.arbiter.path_asymmetry import PathAsymmetries
 from ptpstack.config.clock_rules import real_clock
 from ptpstack.config.model import Config
@@ -32,7 +32,6 @@ from ptpstack.daemon.servo_settings import servo_for
 from ptpstack.daemon.state_store import StateStore
 from ptpstack.observe.recorder import Recorder
 from ptpstack.servo.sanity import ClockCheck
-from ptpstack.time import interval_from_ns, interval_from_seconds
 
 
 def build_clock(
@@ -71,10 +70,8 @@ def build_clock(
             steered_by,
             refuses_timescale_mismatch=refuses_timescale_mismatch(word, config.clock),
             watch=_majority_watch(config, word),
-            new_time=NewTime(clock.name, _new_time(config)),
-            return_after=interval_from_seconds(config.arbiter.return_after_s),
             hot_standby=hot_standby(config.hot_standby, steering),
-            order=config.arbiter.order or "configuration",
+            settings=arbiter_settings(config.arbiter, config.servo.first_step_threshold_ns),
         ),
         ClockCheck(config.servo.sanity_freq_limit_ppb),
         kept=kept,
@@ -90,14 +87,6 @@ def build_clock(
         leap_seconds=leap_seconds,
         write_phase=config.servo.write_phase,
         asymmetries=_asymmetries(users, host_writer, store.load(clock.name).get("asymmetries")),
-    )
-
-
-def _new_time(config: Config) -> NewTimeSettings:
-    return NewTimeSettings(
-        timescale_change=config.arbiter.timescale_change,
-        step_on_new_grandmaster=config.arbiter.step_on_new_grandmaster,
-        first_step_threshold=interval_from_ns(config.servo.first_step_threshold_ns),
     )
 
 

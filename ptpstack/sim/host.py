@@ -12,6 +12,7 @@ from functools import lru_cache
 from random import Random
 
 from profiles.loader import Profile, ReferenceName
+from ptpstack.arbiter.arbiter_settings import ArbiterSettings
 from ptpstack.arbiter.clock_arbiter import ClockArbiter
 from ptpstack.arbiter.clock_discipline import ClockDiscipline
 from ptpstack.arbiter.holdover_worth import HoldoverSettings
@@ -113,6 +114,7 @@ class Host:
         servo: Servo | None = None,
         holdover: HoldoverSettings | None = None,
         step_threshold: TimeInterval = 0,
+        arbiter: ArbiterSettings | None = None,
         clock_domains: Sequence[int] = (0,),
         references: Sequence[str] = (),
         stamping: Stamping | None = None,
@@ -128,9 +130,12 @@ class Host:
         if servo is not None:
             domains = [str(domain) for domain in clock_domains]
             assisted = PathAsymmetries(frozenset(domains), frozenset(references)) if references else None
-            arbiter = ClockArbiter(name, [*references, *domains], hot_standby=hot_standby)
             self.discipline = ClockDiscipline(
-                servo, arbiter, holdover=holdover, step_threshold=step_threshold, asymmetries=assisted
+                servo,
+                ClockArbiter(name, [*references, *domains], hot_standby=hot_standby, settings=arbiter),
+                holdover=holdover,
+                step_threshold=step_threshold,
+                asymmetries=assisted,
             )
         self.stamping = stamping or Stamping()
         self.instances: dict[int, PtpInstance] = {}

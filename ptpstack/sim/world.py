@@ -19,6 +19,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from ptpstack.arbiter.arbiter_settings import ArbiterSettings
 from ptpstack.arbiter.holdover_worth import HoldoverSettings
 from ptpstack.events import Event
 from ptpstack.gptp.hot_standby import HotStandbySystem
@@ -87,6 +88,7 @@ class World:
         servo: Servo | None = None,
         holdover: HoldoverSettings | None = None,
         step_threshold: TimeInterval = 0,
+        arbiter: ArbiterSettings | None = None,
         clock_domains: Sequence[int] = (0,),
         references: Sequence[str] = (),
         stamping: Stamping | None = None,
@@ -118,6 +120,7 @@ class World:
             servo=servo,
             holdover=holdover,
             step_threshold=step_threshold,
+            arbiter=arbiter,
             clock_domains=clock_domains,
             references=references,
             stamping=stamping,

@@ -3,6 +3,7 @@
 import pytest
 from msgspec.structs import replace
 
+from ptpstack.arbiter.arbiter_settings import ArbiterSettings
 from ptpstack.arbiter.clock_arbiter import ClockArbiter, Verdict
 from ptpstack.arbiter.events import WriterChosen
 from ptpstack.engine.outputs import GrandmasterRank
@@ -36,7 +37,7 @@ def test_class_then_accuracy_then_distance_decide_and_the_file_where_they_are_eq
     a: GrandmasterRank, b: GrandmasterRank, by_quality: str, by_configuration: str, first: str
 ) -> None:
     for order, writer in (("quality", by_quality), ("configuration", by_configuration)):
-        arbiter = ClockArbiter("soft", ["a", "b"], order=order)  # type: ignore[arg-type] (the table's words)
+        arbiter = ClockArbiter("soft", ["a", "b"], settings=ArbiterSettings(order=order))  # type: ignore[arg-type] (the table's words)
         ranks = {"a": a, "b": b}
         for name in (first, *(ranks.keys() - {first}), first):
             hear(arbiter, name, 0, ranks[name])
@@ -44,7 +45,7 @@ def test_class_then_accuracy_then_distance_decide_and_the_file_where_they_are_eq
 
 
 def test_what_tells_no_rank_keeps_its_place() -> None:
-    arbiter = ClockArbiter("soft", ["source.gnss", "a", "b", "ntp"], order="quality")
+    arbiter = ClockArbiter("soft", ["source.gnss", "a", "b", "ntp"], settings=ArbiterSettings(order="quality"))
     for name, rank, writer in (
         ("ntp", None, "ntp"),
         ("a", GOOD._replace(clock_class=52), "a"),
@@ -57,7 +58,7 @@ def test_what_tells_no_rank_keeps_its_place() -> None:
 
 
 def test_one_that_becomes_better_takes_a_locked_clock_after_a_while_and_says_by_what() -> None:
-    arbiter = ClockArbiter("soft", ["a", "b"], return_after=5 * SECOND, order="quality")
+    arbiter = ClockArbiter("soft", ["a", "b"], settings=ArbiterSettings(return_after=5 * SECOND, order="quality"))
     hear(arbiter, "a", 0, GOOD)
     arbiter.servo_moved(ServoState.LOCKED)
     for second in range(1, 30):
@@ -71,7 +72,7 @@ def test_one_that_becomes_better_takes_a_locked_clock_after_a_while_and_says_by_
 
 
 def test_a_grandmaster_that_flaps_moves_nothing() -> None:
-    arbiter = ClockArbiter("soft", ["a", "b"], return_after=5 * SECOND, order="quality")
+    arbiter = ClockArbiter("soft", ["a", "b"], settings=ArbiterSettings(return_after=5 * SECOND, order="quality"))
     hear(arbiter, "a", 0, GOOD)
     arbiter.servo_moved(ServoState.LOCKED)
     for second in range(1, 60):
@@ -81,7 +82,7 @@ def test_a_grandmaster_that_flaps_moves_nothing() -> None:
 
 
 def test_one_that_flaps_among_the_worse_ones_holds_nobody_up() -> None:
-    arbiter = ClockArbiter("soft", ["a", "b", "c"], return_after=5 * SECOND, order="quality")
+    arbiter = ClockArbiter("soft", ["a", "b", "c"], settings=ArbiterSettings(return_after=5 * SECOND, order="quality"))
     hear(arbiter, "a", 0, GOOD._replace(clock_class=7))
     arbiter.servo_moved(ServoState.LOCKED)
     for second in range(1, 10):
@@ -92,7 +93,7 @@ def test_one_that_flaps_among_the_worse_ones_holds_nobody_up() -> None:
 
 
 def test_the_better_one_that_falls_silent_gives_way() -> None:
-    arbiter = ClockArbiter("soft", ["a", "b"], order="quality")
+    arbiter = ClockArbiter("soft", ["a", "b"], settings=ArbiterSettings(order="quality"))
     hear(arbiter, "a", 0, GOOD._replace(clock_class=7))
     hear(arbiter, "b", 0, GOOD)
     assert arbiter.writer == "b"

@@ -2,6 +2,7 @@
 
 import pytest
 
+from ptpstack.arbiter.arbiter_settings import ArbiterSettings
 from ptpstack.arbiter.clock_arbiter import ClockArbiter, Verdict
 from ptpstack.arbiter.clock_state import ClockState
 from ptpstack.arbiter.events import (
@@ -172,7 +173,7 @@ def test_a_clock_of_its_own_follows_over_a_mismatch_and_it_is_told() -> None:
 
 
 def test_a_preferred_one_that_comes_back_must_measure_for_a_while_before_it_takes_a_clock_that_is_locked() -> None:
-    arbiter = ClockArbiter("soft", ["a", "b"], return_after=5 * SECOND)
+    arbiter = ClockArbiter("soft", ["a", "b"], settings=ArbiterSettings(return_after=5 * SECOND))
     judge(arbiter, "b", 0)
     arbiter.servo_moved(ServoState.LOCKED)
     for second in range(2, 10):
@@ -182,6 +183,6 @@ def test_a_preferred_one_that_comes_back_must_measure_for_a_while_before_it_take
 
 
 def test_but_not_where_the_clock_is_not_locked() -> None:
-    arbiter = ClockArbiter("soft", ["a", "b"], return_after=5 * SECOND)
+    arbiter = ClockArbiter("soft", ["a", "b"], settings=ArbiterSettings(return_after=5 * SECOND))
     judge(arbiter, "b", 0)
     assert judge(arbiter, "a", 1) is Verdict.STEER

@@ -46,6 +46,10 @@ def test_a_duration_is_a_number_and_a_unit(text: str, seconds: float) -> None:
     ("text", "said"),
     [
         ("", "s.toml: duration: is missing"),
+        (
+            TWO + "[host.slave.instance.a]\n[host.slave.instance.b]\ndomain_number = 1",
+            "or write [arbiter] order",
+        ),
         (TWO + '[holdover]\ntemperature = "x"', "holdover.temperature: has no meaning here"),
         ('duration = "10 s"', "s.toml: no host\n  next: write [host.NAME] with a name you choose"),
         (
@@ -277,3 +281,37 @@ def test_the_daemons_rules_hold_for_instances(tmp_path: Path) -> None:
     told = problems(tmp_path, CHAIN.format(profile="default-e2e", relay='instance_type = "p2p-tc"'))
     assert len(told) == 1
     assert 'host.relay.instance.main.port[0].delay_mechanism: "e2e" contradicts instance_type = "p2p-tc"' in told[0]
+
+
+TWO_DOMAINS = """\
+duration = "40 s"
+[host.near]
+instance.a = {{ priority1 = 10, clock_class = 7 }}
+[host.far]
+instance.b = {{ priority1 = 10, clock_class = 6, domain_number = 1 }}
+start_offset_ns = 5e6
+[host.slave]
+instance.a = {{ slave_only = true, port = [{{}}] }}
+instance.b = {{ slave_only = true, domain_number = 1, port = [{{}}] }}
+{slave}
+[[link]]
+between = ["near", "far", "slave"]
+{top}
+"""
+
+
+@pytest.mark.parametrize(
+    ("top", "slave", "offset_ns"),
+    [
+        ('[arbiter]\norder = "configuration"', "", 0.0),
+        ('[arbiter]\norder = "quality"', "", 5e6),
+        ('[arbiter]\norder = "quality"', 'arbiter.order = "configuration"', 0.0),
+        ("", 'arbiter.order = "quality"', 5e6),
+    ],
+)
+def test_the_arbiter_of_a_host_chooses_among_domains_in_the_words_of_the_daemon(
+    tmp_path: Path, top: str, slave: str, offset_ns: float
+) -> None:
+    site = Site(scenario(tmp_path, TWO_DOMAINS.format(top=top, slave=slave)), seed=1)
+    site.world.run(40.0)
+    assert site.world.offset_ns(site.world.hosts["slave"]) == pytest.approx(offset_ns, abs=1_000)

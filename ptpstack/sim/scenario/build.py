@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 from msgspec import UNSET
 
+from ptpstack.arbiter.arbiter_settings import arbiter_settings
 from ptpstack.arbiter.holdover_worth import holdover_settings
 from ptpstack.config.model import Config
 from ptpstack.config.resolve import ResolvedInstance, resolve
@@ -87,6 +88,7 @@ class Site:
         stamping = self.scenario.stamping if table.stamping is UNSET else table.stamping
         servo = self.scenario.servo if table.servo is UNSET else table.servo
         holdover = self.scenario.holdover if table.holdover is UNSET else table.holdover
+        arbiter = self.scenario.arbiter if table.arbiter is UNSET else table.arbiter
         own = Random(f"{self._seed} {name} itself")  # noqa: S311 (repeatable by seed, no secret)
         resolved = self._resolved(template, self._ports.get(name, 1))
         steering = [instance for instance in resolved if steers(instance.values)]
@@ -102,6 +104,7 @@ class Site:
             step_threshold=step_threshold(
                 servo, [instance.profile for instance in steering], hardware_timestamping=not _software(resolved)
             ),
+            arbiter=arbiter_settings(arbiter, servo.first_step_threshold_ns),
             clock_domains=[instance.values.domain_number or 0 for instance in steering],
             stamping=stamping_faults(stamping),
             monotonic_error_ppb=table.monotonic_error_ppb,

@@ -10,6 +10,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from msgspec import UNSET, Meta, Struct, UnsetType, field
 
+from ptpstack.config.arbiter_table import Arbiter
 from ptpstack.config.holdover_table import Holdover
 from ptpstack.config.model import Instance as DaemonInstance
 from ptpstack.config.port_table import Port as DaemonPort
@@ -118,6 +119,7 @@ class Host(Table, frozen=True):
     stamping: Stamping | UnsetType = UNSET
     servo: Servo | UnsetType = UNSET
     holdover: Holdover | UnsetType = UNSET
+    arbiter: Arbiter | UnsetType = UNSET
     instance: Annotated[dict[str, Instance], Meta(description="Its instances, one for each domain.")] = field(
         default_factory=dict
     )
@@ -213,7 +215,8 @@ class Report(Table, frozen=True):
 class Scenario(Table, frozen=True, kw_only=True):
     """A whole scenario.
 
-    ``[oscillator]``, ``[stamping]``, ``[servo]`` and ``[instance.NAME]`` hold for each host that has none of its own.
+    ``[oscillator]``, ``[stamping]``, ``[servo]``, ``[holdover]``, ``[arbiter]`` and ``[instance.NAME]`` hold for each
+    host that has none of its own.
     """
 
     duration: Annotated[Duration, Meta(description="How long to simulate.")]
@@ -224,6 +227,7 @@ class Scenario(Table, frozen=True, kw_only=True):
     stamping: Stamping = field(default_factory=Stamping)
     servo: Servo = field(default_factory=Servo)
     holdover: Holdover = field(default_factory=Holdover)
+    arbiter: Arbiter = field(default_factory=Arbiter)
     instance: Annotated[dict[str, Instance], Meta(description="Instances.")] = field(default_factory=dict)
     host: Annotated[dict[str, Host], Meta(description="Hosts, `[host.NAME]` each.")] = field(default_factory=dict)
     link: Annotated[tuple[Link, ...], Meta(description="Links, `[[link]]` each.")] = ()

@@ -36,12 +36,13 @@ def profile_misfits(source: Source) -> Iterator[Problem]:
 
 
 def _within(source: Source, path: Path) -> Source:
-    """Return the table at *path* as a source of its own."""
+    """Return the table at *path* as a source of its own, with the arbiter at the top if it has none."""
     table: Any = source.table
     for part in path:
         table = table[part]
     lines = {key[len(path) :]: line for key, line in source.lines.items() if key[: len(path)] == path}
-    return Source(source.name, table if isinstance(table, dict) else {}, lines)
+    above = {"arbiter": source.table["arbiter"]} if "arbiter" in source.table else {}
+    return Source(source.name, above | table if isinstance(table, dict) else {}, lines)
 
 
 def contradictions(scenario: Scenario, source: Source) -> Iterator[Problem]:
