@@ -10,6 +10,7 @@ from __future__ import annotations
 import struct
 
 from ptpstack.core.context import PortContext
+from ptpstack.core.message_head import UNDERSTOOD_MINOR_VERSIONS, message_head
 from ptpstack.engine.port_messages import NANOSECOND_FRACTION
 from ptpstack.time import NANOSECOND, SECOND, LocalTime, MonotonicTime, ptp_from_local
 from ptpstack.wire.messages import DelayReq, DelayResp
@@ -17,7 +18,6 @@ from ptpstack.wire.messages import DelayReq, DelayResp
 _REQUEST = struct.Struct(">8sq4x10sH8xL")  # up to flagField, correctionField, sender, sequenceId, nanoseconds
 _RESPONSE = struct.Struct(">8sq4x10sHBbHLL10s")
 _CONTROL_FIELD = 3
-_MINOR_VERSIONS = (0, 1)
 _NANOSECONDS_PER_SECOND = 1_000_000_000
 
 
@@ -29,16 +29,9 @@ class DelayResponder:
         identity = context.port_ds.port_identity
         self._own_clock = bytes(identity.clock_identity)
         self._own_port = self._own_clock + identity.port_number.to_bytes(2, "big")
-        self._requests = frozenset(self._head(DelayReq, minor) for minor in _MINOR_VERSIONS)
-        self._response = self._head(DelayResp, context.port_ds.minor_version_number)
-
-    def _head(self, message: type[DelayReq | DelayResp], minor_version: int) -> bytes:
-        """Return the first eight octets of a message of this domain without flags (13.3)."""
-        default = self._context.data_sets.default_ds
-        major_sdo_id, minor_sdo_id = divmod(default.sdo_id, 0x100)
-        length, domain = message.body_end, default.domain_number
-        first, second = major_sdo_id << 4 | message.message_type, minor_version << 4 | 2
-        return bytes((first, second, 0, length, domain, minor_sdo_id, 0, 0))
+        default = context.data_sets.default_ds
+        self._requests = frozenset(message_head(DelayReq, default, minor) for minor in UNDERSTOOD_MINOR_VERSIONS)
+        self._response = message_head(DelayResp, default, context.port_ds.minor_version_number)
 
     def answer(self, octets: bytes, stamp: LocalTime, now: MonotonicTime) -> bytes | None:
         """Return the answer to the frame that came in at *stamp*, None where that takes the long way."""

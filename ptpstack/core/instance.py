@@ -152,6 +152,18 @@ class PtpInstance:
             self.ports[port_number].receive(message, ingress, now, address)
         return self._take()
 
+    def short_heads(self, port_number: int) -> frozenset[bytes]:
+        """Return with which octets the frames begin that :meth:`receive_octets` of a port may take."""
+        return self.ports[port_number].parent_messages.heads
+
+    def receive_octets(
+        self, port_number: int, octets: bytes, ingress: LocalTime | None, now: MonotonicTime, address: Hashable = None
+    ) -> list[Output] | None:
+        """Take a frame as :meth:`receive` would, without decoding it; None, where it takes only the message."""
+        if not self.ports[port_number].parent_messages.take(octets, ingress, now, address):
+            return None
+        return self._take()
+
     def transmitted(self, port_number: int, context: int, egress: LocalTime | None, now: MonotonicTime) -> list[Output]:
         """Take the egress stamp of the event message sent with *context*; None says that there is none."""
         self.ports[port_number].transmitted(context, egress, now)

@@ -20,6 +20,7 @@ from ptpstack.core.delay_responder import DelayResponder
 from ptpstack.core.events import AnnounceReceiptTimeout, PortStateChanged
 from ptpstack.core.master import SyncTransmitter, answer_delay_req
 from ptpstack.core.paired_port import PassiveSlave
+from ptpstack.core.parent_messages import ParentMessages
 from ptpstack.core.port_fault import PortFault
 from ptpstack.core.port_states import ACTIVE_STATES, PortEvent, next_state
 from ptpstack.core.settings import DelayMechanism
@@ -72,6 +73,8 @@ class Port:
         self._decide = decide
         self.next_deadline = context.timers.next_deadline
         """Return when :meth:`handle_deadline` wants to be called."""
+        self.counters: PortCounters = context.counters
+        """What passed and what was dropped."""
         self.fault = PortFault(context.timers, self.apply, decide)
         self.signal_fails = SignalFails(context, context.data_sets.signal_fail)
         self.announces = AnnounceReceiver(context, self.signal_fails, path_trace_enabled=path_trace_enabled)
@@ -89,6 +92,7 @@ class Port:
                 pass
         self._slave = Slave(context, self._end_to_end or self._peer_to_peer, self.signal_fails)
         self.passive_slave = PassiveSlave(context, self._peer_to_peer)
+        self.parent_messages = ParentMessages(context, self._slave, self._decide_after_failure)
         self.negotiation: Negotiation | None = None
         if context.settings.unicast_client or context.settings.unicast_service:
             self.negotiation = Negotiation(
@@ -144,11 +148,6 @@ class Port:
     def port_ds(self) -> PortDS:
         """The port's data set."""
         return self._context.port_ds
-
-    @property
-    def counters(self) -> PortCounters:
-        """What passed and what was dropped."""
-        return self._context.counters
 
     # -- the state machine ---------------------------------------------------------------------------
 
@@ -260,6 +259,9 @@ class Port:
             take_event(message, context.ingress(message, ingress, now), now, address)
         elif take_general := self._on_general.get(kind):
             take_general(message, now, address)
+        self._decide_after_failure(now)
+
+    def _decide_after_failure(self, now: MonotonicTime) -> None:
         if self.signal_fails.take_change():
             self._decide(now)
 
@@ -367,8 +369,7 @@ class Port:
         """Run every timer that is due."""
         for timer, deadline in self._context.timers.take_due(now):
             self._on_timer[timer](deadline, now)
-        if self.signal_fails.take_change():
-            self._decide(now)
+        self._decide_after_failure(now)
 
     def _on_sync_loss(self, deadline: MonotonicTime, now: MonotonicTime) -> None:
         kind = SignalFail.LOSS_DELAY_RESP if self._slave.lacks_delay else SignalFail.LOSS_SYNC

@@ -60,6 +60,20 @@ class InstanceDriver(FollowingDriver[PtpInstance]):
                 answers.append(answer)
         return answers, others
 
+    def short_heads(self, port_number: int) -> frozenset[bytes]:
+        """Return with which octets the frames begin that :meth:`receive_octets` may take."""
+        return self.instance.short_heads(port_number)
+
+    def receive_octets(self, port_number: int, frame: Received) -> bool:
+        """Take a frame without decoding it, or say that it must be decoded."""
+        stamp_ns = frame.stamp_ns
+        ingress = None if stamp_ns is None else self._local_times[port_number](stamp_ns)
+        outputs = self.instance.receive_octets(port_number, frame.payload, ingress, monotonic_now(), frame.source)
+        if outputs is None:
+            return False
+        self._carry_out(outputs)
+        return True
+
     def set_local_quality(
         self,
         clock_quality: ClockQuality,

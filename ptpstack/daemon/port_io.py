@@ -7,16 +7,16 @@ what was sent, sockets that come and go with the interface. What does not: what 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Hashable, Iterable, Sequence
-from typing import NamedTuple, Protocol
-
-import msgspec
+from collections.abc import Callable, Iterable, Sequence
+from typing import NamedTuple
 
 from hw.link import LinkChange
 from hw.sockets import InterfaceDown, InterfaceGone, PortSocket, Received, TransmitStamp
 from hw.sockets.frame_filter import GENERAL_BIT
 from hw.timestamping import Timestamping
 from profiles.loader import DestinationMacName, RefusedName, TransportName
+from ptpstack.core.message_head import HEAD_SIZE
+from ptpstack.daemon.attachment import Attachment, Receiver
 from ptpstack.daemon.events import (
     FrameRefused,
     InterfaceLost,
@@ -34,7 +34,7 @@ from ptpstack.engine.outputs import Destination, Send
 from ptpstack.errors import HardwareError, WireError
 from ptpstack.observe.recorder import Recorder
 from ptpstack.time import MILLISECOND, SECOND, MonotonicTime, TimeInterval
-from ptpstack.wire.message import Message, decode, encode
+from ptpstack.wire.message import decode, encode
 from ptpstack.wire.types import MessageType
 
 TRANSMIT_STAMP_TIMEOUT: TimeInterval = 500 * MILLISECOND
@@ -42,39 +42,6 @@ TRANSMIT_STAMP_TIMEOUT: TimeInterval = 500 * MILLISECOND
 
 REOPEN_INTERVAL: TimeInterval = SECOND
 STAMPING_CHECK_INTERVAL: TimeInterval = SECOND
-
-
-class Receiver(Protocol):
-    """The instance that a port belongs to, as seen from its sockets. Stamps are ns of the stamping clock."""
-
-    def answer(self, port_number: int, frames: Sequence[Received]) -> tuple[list[bytes], Sequence[Received]]:
-        """Return general messages to the primary group that answer event frames, and the frames left to decode."""
-
-    def receive(self, port_number: int, message: Message, stamp_ns: int | None, source: Hashable) -> None:
-        """Take a message for this instance's domain."""
-
-    def transmitted(self, port_number: int, context: int, stamp_ns: int | None) -> None:
-        """Take the stamp of what was sent with *context*; ``None``: it is lost."""
-
-    def link_changed(self, port_number: int, *, up: bool) -> None:
-        """Take whether the port can send and receive now."""
-
-
-class Attachment(msgspec.Struct, frozen=True):
-    """One port of one instance on these sockets."""
-
-    receiver: Receiver
-    port_number: int
-    refuses: frozenset[RefusedName] = frozenset()
-    """Frames that the profile forbids."""
-
-    def why_refused(self, frame: Received) -> str:
-        """Return why *frame* may not be used, or nothing."""
-        if frame.vlan_id is not None and "vlan_tag" in self.refuses:
-            return f"a frame with a VLAN tag (VLAN {frame.vlan_id}), which the profile forbids"
-        if frame.is_unicast and "unicast" in self.refuses:
-            return "a frame to one address (unicast), which the profile forbids"
-        return ""
 
 
 class _Awaited(NamedTuple):
@@ -115,6 +82,8 @@ class PortIo:
         self._primary_group = self._groups[Destination.PRIMARY]
         self._attached: dict[tuple[int, int, int], Attachment] = {}
         """By majorSdoId, minorSdoId and domainNumber."""
+        self._short_ways: dict[bytes, Attachment] = {}
+        """By the first octets of a frame."""
         self._socket: PortSocket | None = None
         self._awaited: dict[int, _Awaited] = {}
         self._stamp_timer = loop.timer(self._give_up_stamps)
@@ -140,6 +109,7 @@ class PortIo:
         major_sdo_id, minor_sdo_id = divmod(sdo_id, 0x100)
         if self._attached.setdefault((major_sdo_id, minor_sdo_id, domain_number), attachment) is not attachment:
             raise ValueError(f"{self.interface}: two ports in domain {domain_number} of sdoId 0x{sdo_id:03X}")
+        self._short_ways |= dict.fromkeys(receiver.short_heads(port_number), attachment)
         return attachment
 
     def start(self) -> None:
@@ -312,6 +282,14 @@ class PortIo:
         return frames
 
     def _take_frame(self, frame: Received) -> None:
+        attachment = self._short_ways.get(frame.payload[:HEAD_SIZE])
+        if attachment is not None and not (attachment.refuses and attachment.why_refused(frame)):
+            try:
+                if attachment.receiver.receive_octets(attachment.port_number, frame):
+                    return
+            except Exception as error:  # noqa: BLE001 (whatever defect a frame meets, no peer may end the daemon)
+                self._take_defect(error)
+                return
         try:
             message = decode(frame.payload)
         except WireError as error:
@@ -334,7 +312,7 @@ class PortIo:
             return
         try:
             attachment.receiver.receive(attachment.port_number, message, frame.stamp_ns, frame.source)
-        except Exception as error:  # noqa: BLE001 (whatever defect a frame meets, no peer may end the daemon)
+        except Exception as error:  # noqa: BLE001 (as above)
             self._take_defect(error)
 
     def _take_defect(self, error: Exception) -> None:

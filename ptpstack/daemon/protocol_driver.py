@@ -15,8 +15,9 @@ from hw.sockets import Received
 from profiles.loader import RefusedName
 from ptpstack.core.instance import PtpInstance
 from ptpstack.core.transparent_clock import TransparentClock
+from ptpstack.daemon.attachment import Attachment
 from ptpstack.daemon.loop import Loop, monotonic_now
-from ptpstack.daemon.port_io import Attachment, PortIo
+from ptpstack.daemon.port_io import PortIo
 from ptpstack.engine.outputs import Output, Send
 from ptpstack.events import Event
 from ptpstack.gptp.instance import GptpInstance
@@ -87,6 +88,14 @@ class ProtocolDriver(Generic[Engine]):
         """Pass a message on."""
         ingress = None if stamp_ns is None else self._local_times[port_number](stamp_ns)
         self._carry_out(self.instance.receive(port_number, message, ingress, monotonic_now(), source))
+
+    def short_heads(self, port_number: int) -> frozenset[bytes]:  # noqa: ARG002 (for others)
+        """Return with which octets the frames begin that :meth:`receive_octets` may take: here none."""
+        return frozenset()
+
+    def receive_octets(self, port_number: int, frame: Received) -> bool:  # noqa: ARG002 (as above)
+        """Take a frame without decoding it, or say that it must be decoded."""
+        return False
 
     def transmitted(self, port_number: int, context: int, stamp_ns: int | None) -> None:
         """Pass an egress stamp, or its loss, on."""

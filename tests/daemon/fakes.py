@@ -108,6 +108,12 @@ class FakeReceiver:
         answers = [self.answers[frame.payload] for frame in frames if frame.payload in self.answers]
         return answers, [frame for frame in frames if frame.payload not in self.answers]
 
+    def short_heads(self, _port_number: int) -> frozenset[bytes]:
+        return frozenset()
+
+    def receive_octets(self, _port_number: int, _frame: Received) -> bool:
+        return False
+
     def receive(self, port_number: int, message: Message, stamp_ns: int | None, source: Hashable) -> None:
         self.received.append((port_number, message, stamp_ns, source))
 
