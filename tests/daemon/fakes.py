@@ -103,16 +103,21 @@ class FakeReceiver:
         self.stamps: list[tuple[int, int, int | None]] = []
         self.links: list[tuple[int, bool]] = []
         self.answers: dict[bytes, bytes] = {}
+        self.heads: frozenset[bytes] = frozenset()
+        self.takes = True
+        self.frames: list[Received] = []
 
     def answer(self, _port_number: int, frames: Sequence[Received]) -> tuple[list[bytes], Sequence[Received]]:
         answers = [self.answers[frame.payload] for frame in frames if frame.payload in self.answers]
         return answers, [frame for frame in frames if frame.payload not in self.answers]
 
     def short_heads(self, _port_number: int) -> frozenset[bytes]:
-        return frozenset()
+        return self.heads
 
-    def receive_octets(self, _port_number: int, _frame: Received) -> bool:
-        return False
+    def receive_octets(self, _port_number: int, frame: Received) -> bool:
+        if self.takes:
+            self.frames.append(frame)
+        return self.takes
 
     def receive(self, port_number: int, message: Message, stamp_ns: int | None, source: Hashable) -> None:
         self.received.append((port_number, message, stamp_ns, source))
