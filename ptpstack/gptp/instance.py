@@ -19,7 +19,7 @@ from ptpstack.gptp.clock_master_sync_send import ClockMasterSyncSend
 from ptpstack.gptp.clock_slave_sync import ClockSlaveSync
 from ptpstack.gptp.datasets import CurrentDS, DefaultDS, ParentDS
 from ptpstack.gptp.default_time import DefaultTime
-from ptpstack.gptp.events import GmTimeBaseChanged, GrandmasterSelected
+from ptpstack.gptp.grandmaster_watch import GrandmasterWatch
 from ptpstack.gptp.link_port import LinkPort
 from ptpstack.gptp.machine import earliest
 from ptpstack.gptp.messages import GptpMessages
@@ -30,8 +30,8 @@ from ptpstack.gptp.priority import SystemIdentity
 from ptpstack.gptp.settings import GPTP_SDO_ID, NOT_GRANDMASTER_CAPABLE, GptpPortSettings, GptpSettings
 from ptpstack.gptp.site_sync_sync import SiteSyncSync
 from ptpstack.gptp.sync_data import PortSyncSync
-from ptpstack.gptp.variables import InstanceVariables, PortVariables, TimeBase
-from ptpstack.time import LocalTime, MonotonicTime, TimeInterval, interval_to_ns
+from ptpstack.gptp.variables import InstanceVariables, PortVariables
+from ptpstack.time import LocalTime, MonotonicTime, TimeInterval
 from ptpstack.wire.message import Message
 from ptpstack.wire.types import ClockIdentity, ClockQuality, PortIdentity
 
@@ -72,11 +72,9 @@ class GptpInstance:
         chooser = PortStateSettingExt if settings.external_port_configuration_enabled else PortStateSelection
         self._selection = chooser(self._variables, self._port_variables, self._select)
         self._default_time = DefaultTime(self._variables, self._outputs.append)
-        self._selected: tuple[ClockIdentity, PortIdentity | None, bool] | None = None
-        self._gm_change_count = 0
+        self._watch = GrandmasterWatch(self._variables, self._port_variables.values(), self._outputs.append)
         self._begin_at: MonotonicTime | None = None
         self._down: set[int] = set()
-        self._told_time_base: tuple[ClockIdentity, int] | None = None
         self._last_measurement: Measurement | None = None
 
     def _make_port(
@@ -120,7 +118,7 @@ class GptpInstance:
     def current_ds(self) -> CurrentDS:
         """14.3."""
         variables, measurement = self._variables, self._last_measurement
-        base = self._time_base()
+        base = self._watch.time_base
         return CurrentDS(
             steps_removed=variables.gm_priority.steps_removed,
             offset_from_master=measurement.offset_from_master if measurement else 0,
@@ -128,7 +126,7 @@ class GptpInstance:
             last_gm_phase_change=base.last_gm_phase_change,
             last_gm_freq_change=base.last_gm_freq_change,
             gm_timebase_indicator=base.gm_time_base_indicator,
-            gm_change_count=self._gm_change_count,
+            gm_change_count=self._watch.gm_change_count,
             gm_present=variables.gm_present,
         )
 
@@ -137,7 +135,7 @@ class GptpInstance:
         """14.4."""
         variables, root = self._variables, self._variables.gm_priority.root
         return ParentDS(
-            parent_port_identity=self._parent() or PortIdentity(self._settings.clock_identity, 0),
+            parent_port_identity=self._watch.parent or PortIdentity(self._settings.clock_identity, 0),
             cumulative_rate_ratio=1.0 if variables.is_grandmaster else variables.rate_ratio,
             grandmaster_identity=root.clock_identity,
             grandmaster_clock_quality=root.clock_quality,
@@ -245,7 +243,7 @@ class GptpInstance:
             variables.sync_receipt_local_time += delta
         if variables.is_grandmaster and stepped == frozenset(self.ports):
             self._clock_master_receive.clock_stepped(delta, now)
-            self._tell_time_base(0, variables.clock_source)
+            self._watch.time_base_of(0, variables.clock_source)
         return self._settle(now)
 
     def set_clock_problem(self, port_number: int, problem: str, now: MonotonicTime) -> list[Output]:
@@ -300,7 +298,7 @@ class GptpInstance:
             if not any(port.reselect for port in self._port_variables.values()):
                 break
             self._selection.run(now)
-        self._tell_grandmaster()
+        self._watch.look(self._selection.rule)
         for port in self.ports.values():
             port.messages.ptp_timescale = self._variables.time_properties.ptp_timescale
         self._clock_master_send.run(now)
@@ -325,31 +323,6 @@ class GptpInstance:
             PortStateChanged(port_number=port.port_number, old_state=old, new_state=state, reason=reason)
         )
 
-    def _parent(self) -> PortIdentity | None:
-        variables = self._variables
-        return None if variables.is_grandmaster else variables.gm_priority.source_port_identity
-
-    def _tell_grandmaster(self) -> None:
-        variables = self._variables
-        gm, parent = variables.gm_priority, self._parent()
-        selected = gm.root.clock_identity, parent, variables.gm_present
-        if selected == self._selected or not any(port.port_oper for port in self._port_variables.values()):
-            return
-        if self._selected is not None and selected[0] != self._selected[0]:
-            self._gm_change_count += 1
-        self._selected = selected
-        for port in self._port_variables.values():
-            port.new_info = True
-        self._outputs.append(
-            GrandmasterSelected(
-                grandmaster_identity=gm.root.clock_identity,
-                parent_port_identity=parent,
-                port_number=gm.port_number if parent else None,
-                gm_present=variables.gm_present,
-                rule=self._selection.rule,
-            )
-        )
-
     # -- the way of a Sync ---------------------------------------------------------------------------------
 
     def _clock_master_log_sync_interval(self) -> int:
@@ -364,7 +337,7 @@ class GptpInstance:
             port.sync_send.receive(sync, now)
         self._clock_slave.receive(sync, now)
         if sync.local_port_number:
-            self._tell_time_base(sync.local_port_number, self._variables.grandmaster)
+            self._watch.time_base_of(sync.local_port_number, self._variables.grandmaster)
 
     def _refuse(self, sync: PortSyncSync, reason: str) -> None:
         if sync.local_port_number:
@@ -377,21 +350,3 @@ class GptpInstance:
         measurement.rank = GrandmasterRank(quality.clock_class, quality.clock_accuracy, priority.steps_removed)
         self._outputs.append(measurement)
         self._clock_master_offset.sync_receipt_time(now)
-
-    def _time_base(self) -> TimeBase:
-        return self._variables.clock_source if self._variables.is_grandmaster else self._variables.grandmaster
-
-    def _tell_time_base(self, port_number: int, base: TimeBase) -> None:
-        """Tell when the same grandmaster has a new time base."""
-        gm = self._variables.gm_priority.root.clock_identity
-        told, self._told_time_base = self._told_time_base, (gm, base.gm_time_base_indicator)
-        is_new = told is not None and told[0] == gm and told[1] != base.gm_time_base_indicator
-        if is_new or (port_number == 0 and told != self._told_time_base):
-            self._outputs.append(
-                GmTimeBaseChanged(
-                    port_number=port_number,
-                    gm_time_base_indicator=base.gm_time_base_indicator,
-                    last_gm_phase_change_ns=interval_to_ns(base.last_gm_phase_change),
-                    last_gm_freq_change_ppm=base.last_gm_freq_change * 1e6,
-                )
-            )
