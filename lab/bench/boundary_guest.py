@@ -11,13 +11,23 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any, TypeAlias
 
 from hw.phc import Phc
-from lab.bench.hardware_guest import RUN, SAMPLES_PER_S, event_socket, log_of, sample_regularly, start
+from lab.bench.hardware_guest import (
+    RUN,
+    SAMPLES_PER_S,
+    cpu_s,
+    event_socket,
+    log_of,
+    resident_mb,
+    sample_regularly,
+    start,
+)
 from lab.vptp.debugfs import ROOT, read_truth, set_knob
 from ptpstack.time import NANOSECOND, LocalTime
 
@@ -84,6 +94,10 @@ LOG_INTERVAL = -3
 RunNode: TypeAlias = Callable[[dict[str, Any], str], subprocess.Popen[bytes]]
 
 ANNOUNCE, GRANDMASTER = 0xB, slice(53, 61)
+LOG_OCTETS = 20_000
+AWAKE_S = 60
+USAGE_S = 10
+"""At the end of a scenario, for so long, the CPU time of each program is taken."""
 
 
 def main(arguments: list[str], run: RunNode | None = None) -> int:
@@ -93,11 +107,13 @@ def main(arguments: list[str], run: RunNode | None = None) -> int:
     load_card(scenario)
     nodes = {node["name"]: (run or run_node)(node, scenario["mechanism"]) for node in scenario["nodes"]}
     nodes |= {f"{node['name']} phc2sys": keep_cards(node) for node in scenario["nodes"] if is_jbod(node)}
+    wait_until_awake([node["name"] for node in scenario["nodes"] if node["program"] != "load"])
     tracks: dict[str, list[float]] = {name: [] for name in scenario["observe"]}
     rates: dict[str, list[float]] = {name: [] for name in scenario["observe"]}
     grandmasters: dict[str, list[tuple[float, str]]] = {name: [] for name in scenario["listen"]}
     sockets = {name: event_socket(port) for name, port in scenario["listen"].items()}
     kill_at = scenario["kill_at"] * SAMPLES_PER_S
+    cpu_before: dict[str, float] = {}
 
     def sample(number: int) -> None:
         clocks = read_truth().clocks
@@ -107,6 +123,8 @@ def main(arguments: list[str], run: RunNode | None = None) -> int:
         if number == kill_at:
             for name in scenario["kill"]:
                 nodes[name].kill()
+        if number == (scenario["seconds"] - USAGE_S) * SAMPLES_PER_S:
+            cpu_before.update({name: cpu_s(each.pid) for name, each in nodes.items() if each.poll() is None})
         change_world(scenario, number)
         for name, listening in sockets.items():
             hear(listening, number / SAMPLES_PER_S, grandmasters[name])
@@ -115,13 +133,25 @@ def main(arguments: list[str], run: RunNode | None = None) -> int:
     ended = [name for name, process in nodes.items() if process.poll() is not None and name not in scenario["kill"]]
     for name in ended:
         print(f"{name} ended by itself: {log_of(name)[-1000:]}")
+    usage = {
+        name: {"cpu_ms": (cpu_s(nodes[name].pid) - before) / USAGE_S * 1e3, "resident_mb": resident_mb(nodes[name].pid)}
+        for name, before in cpu_before.items()
+        if nodes[name].poll() is None
+    }
     for process in nodes.values():
         process.terminate()
         process.wait()
-    logs = {name: log_of(name)[-20_000:] for name in nodes}
-    answer = {"tracks": tracks, "rates": rates, "grandmasters": grandmasters, "logs": logs}
+    logs = {name: log_of(name)[-LOG_OCTETS:] for name in nodes}
+    answer = {"tracks": tracks, "rates": rates, "grandmasters": grandmasters, "usage": usage, "logs": logs}
     Path(os.environ["RESULTS"], f"{scenario['name']}.json").write_text(json.dumps(answer))
     return 1 if ended else 0
+
+
+def wait_until_awake(names: Sequence[str]) -> None:
+    """Wait until each program has said something: on a busy host an emulated processor starts them slowly."""
+    deadline_s = time.monotonic() + AWAKE_S
+    while time.monotonic() < deadline_s and not all(log_of(name) for name in names):
+        time.sleep(0.1)
 
 
 def load_card(scenario: dict[str, Any]) -> None:

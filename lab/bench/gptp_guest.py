@@ -19,7 +19,7 @@ gmCapable {capable}
 priority1 {priority1}
 priority2 248
 logAnnounceInterval 0
-logSyncInterval -3
+logSyncInterval {log_sync_interval}
 syncReceiptTimeout 3
 neighborPropDelayThresh 800
 min_neighbor_prop_delay -20000000
@@ -51,6 +51,18 @@ directory = "{state}"
 time_floor = false
 {options}
 """
+PTP4L_IN_A_CAR = """slaveOnly 1
+BMCA noop
+inhibit_announce 1
+asCapable true
+ignore_source_id 1
+msg_interval_request 1
+servo_offset_threshold 30
+operLogSyncInterval 0
+operLogPdelayReqInterval 2
+"""
+"""As of linuxptp's automotive-slave.cfg, but for the thresholds."""
+
 INSTANCE = """
 [instance.{name}]
 profile = "{profile}"
@@ -97,7 +109,8 @@ def run_gptp_node(node: dict[str, Any], _mechanism: str) -> subprocess.Popen[byt
             name=re.sub(r"\W", "", name),
             capable=1,
             priority1=priority1,
-            options="free_running 1" if role == "gm" else "",
+            log_sync_interval=-5 if role == "car end" else -3,
+            options={"gm": "free_running 1", "car end": PTP4L_IN_A_CAR}.get(role, ""),
         )
         configuration = RUN / f"{name}.conf"
         configuration.write_text(text + "".join(f"[vptp{port}]\n" for port in node["ports"]))

@@ -29,6 +29,7 @@ INITIAL_OFFSET_S = 0.001
 MASTER_CHOSEN = re.compile(r"^ptp4l\[([\d.]+)\]: port 1.*: \w+ to UNCALIBRATED", re.MULTILINE)
 RUN = Path("/run/bench")
 _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
+_PAGE_OCTETS = os.sysconf("SC_PAGE_SIZE")
 _ETHERTYPE = 0x88F7
 
 PTP4L = """[global]
@@ -223,6 +224,11 @@ def cpu_s(pid: int) -> float:
     """Return the CPU time of *pid*, in the guest's seconds."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / _TICKS_PER_S
+
+
+def resident_mb(pid: int) -> float:
+    """Return the resident memory of *pid*."""
+    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * _PAGE_OCTETS / 1e6
 
 
 def log_of(name: object) -> str:
