@@ -57,18 +57,22 @@ class AnnounceTlvs:
         self._clock = clock
         self._drifted_ns = drifted_ns
         self._local_time: tuple[tuple[int, bool], Tlv] | None = None
-        self._timer = loop.timer(self._renew)
+        self._timer = loop.timer(self._on_timer)
 
     def start(self) -> None:
         """Renew from now on."""
-        self._renew()
+        self._on_timer()
 
     def stop(self) -> None:
         """Leave them as they are."""
         self._timer.close()
 
-    def _renew(self) -> None:
+    def _on_timer(self) -> None:
         self._timer.set(monotonic_now() + RENEW_INTERVAL)
+        self.renew()
+
+    def renew(self) -> None:
+        """Tell what holds now: no Announce of another clockClass goes out with the inaccuracy of the one before."""
         self._instance.set_announce_tlvs((*self._inaccuracy(), *self._alternate_time()))
 
     def _inaccuracy(self) -> tuple[Tlv, ...]:

@@ -70,6 +70,7 @@ def instance_driver(
     driver = plant.instances[name] = _ordinary_driver(resolved, clock, servo, loop, recorder)
     if (tlvs := _announce_tlvs(resolved, driver.instance, clock, loop)) is not None:
         plant.announce_tlvs.append(tlvs)
+        driver.on_local_quality = tlvs.renew
     return driver
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from hw.sockets import Received
@@ -33,6 +33,8 @@ class InstanceDriver(FollowingDriver[PtpInstance]):
     def __init__(self, name: str, instance: PtpInstance, clock: InstanceClock, loop: Loop, recorder: Recorder) -> None:
         super().__init__(name, instance, clock, loop, recorder)
         self._batched: dict[int, BatchedPort] = {}
+        self.on_local_quality: Callable[[], None] = lambda: None
+        """Called when the clock is worth something else, before anything is announced of it."""
 
     def serve_batches(self, port_number: int, port: BatchedPort) -> None:
         """Let the unicast clients of this port be served slot by slot by *port*."""
@@ -92,6 +94,7 @@ class InstanceDriver(FollowingDriver[PtpInstance]):
                 when_parent_is_lost=when_parent_is_lost,
             )
         )
+        self.on_local_quality()
 
     def _do(self, output: Output) -> None:
         if isinstance(output, UnicastBatch):
