@@ -131,8 +131,9 @@ class Clients:
 
     def busiest(self, count: int) -> list[dict[str, Any]]:
         """Return the clients that asked most often, as plain values."""
-        used = int(np.count_nonzero(self.hits))
-        best = np.argsort(self.hits)[::-1][: min(count, used)]
+        count = min(count, int(np.count_nonzero(self.hits)))
+        best = np.argpartition(self.hits, -count)[-count:] if count else _NOBODY
+        best = best[np.argsort(self.hits[best])[::-1]]
         return [
             {
                 "client": client_name(int(self.keys[place])),
@@ -166,5 +167,6 @@ def client_name(key: int) -> str:
     return f"{ipaddress.IPv6Address(octets + bytes(8))}/64"
 
 
+_NOBODY: Final = np.empty(0, np.intp)
 _IPV4_SHIFT = np.uint64(32 if sys.byteorder == "little" else 0)
 _IPV4_MARK = np.uint64(int.from_bytes(_IPV4 + bytes(4), sys.byteorder))

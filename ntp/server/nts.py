@@ -38,8 +38,8 @@ _COOKIE_LENGTH_AT: Final = HEADER.size + FRAME.size + UNIQUE_IDENTIFIER_OCTETS +
 _IDENTIFIER_END: Final = HEADER.size + FRAME.size + UNIQUE_IDENTIFIER_OCTETS
 _IDENTIFIER_HEAD: Final = FRAME.pack(FieldType.NTS_UNIQUE_IDENTIFIER, FRAME.size + UNIQUE_IDENTIFIER_OCTETS)
 _LEAST_FIELD = 16
-_MOST_SESSIONS = 4096
-"""Clients whose ciphers are kept ready (some 4 MB): making them takes as long as answering them."""
+_MOST_SESSIONS = 2048
+"""Clients whose ciphers are kept ready (7 kB each in OpenSSL): making them takes longer than answering."""
 
 _POOL_OCTETS = 4096
 

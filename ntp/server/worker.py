@@ -67,6 +67,8 @@ class Worker:
         limit = RateLimit(round(settings.rate_interval_s * 1e9), settings.rate_burst)
         self._clients = Clients(settings.client_table_bits, limit if limit.interval_ns else None, clients)
         self._gather_s = settings.gather_us * 1e-6
+        # Asked for each request of a flood, the kernel would cost as much as an answer. What leaks is no secret.
+        self._random = random.Random(random.SystemRandom().getrandbits(128))  # noqa: S311
         self._ended = False
         self._refresh: Callable[[], None] = lambda: None
 
@@ -120,7 +122,7 @@ class Worker:
             if family not in policies:
                 access = Access(family, settings.allow, settings.deny)
                 leak = Leak(settings.leak_one_in, settings.kiss_one_in)
-                policies[family] = Policy(family, access, self._clients, leak, random.SystemRandom().randrange)
+                policies[family] = Policy(family, access, self._clients, leak, self._random.randrange)
             endpoints[sock.fileno()] = Endpoint(
                 sock,
                 shared[family, is_any],
