@@ -169,7 +169,8 @@ class Ensemble:
         """Judge all sources, and tell whose verdict is another one than before."""
         selection = self.select(local, now)
         self._best = selection.combined.best if selection.combined else None
-        self.follows_orphan = selection.follows_orphan
+        if selection.combined is not None:
+            self.follows_orphan = selection.follows_orphan
         jump = self._jump(selection.combined)
         return selection, [*jump, *(event for verdict in selection.verdicts if (event := self._news(verdict)))]
 

@@ -67,8 +67,8 @@ class Worker:
         limit = RateLimit(round(settings.rate_interval_s * 1e9), settings.rate_burst)
         self._clients = Clients(settings.client_table_bits, limit if limit.interval_ns else None, clients)
         self._gather_s = settings.gather_us * 1e-6
-        # Asked for each request of a flood, the kernel would cost as much as an answer. What leaks is no secret.
-        self._random = random.Random(random.SystemRandom().getrandbits(128))  # noqa: S311
+        # the kernel, asked for each request of a flood, would cost as much as an answer
+        self._random = random.Random(random.SystemRandom().getrandbits(128))  # noqa: S311 (what leaks is no secret)
         self._ended = False
         self._refresh: Callable[[], None] = lambda: None
 

@@ -33,6 +33,8 @@ def ntp_server_lines(server: dict[str, Any]) -> Iterator[str]:
     yield f"NTP server, {where}, port {server['port']}"
     if server["leap"] == "UNSYNCHRONIZED":
         yield f"  serves          {server['clock']}, which it says is not synchronized"
+    elif server["is_local"]:
+        yield f"  serves          {server['clock']} as stratum {server['stratum']} for what it is: it states no bound"
     else:
         distance_us = (server["root_dispersion_ns"] + server["root_delay_ns"] / 2) / 1000
         yield (

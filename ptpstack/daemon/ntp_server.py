@@ -17,7 +17,7 @@ from ptpstack.daemon.child_process import ChildProcess
 from ptpstack.daemon.events import ClockFailed
 from ptpstack.daemon.loop import Loop, monotonic_now
 from ptpstack.daemon.ntp_keys_process import KeysProcess
-from ptpstack.daemon.served_time import ServedTime
+from ptpstack.daemon.served_time import LOCAL_REFERENCE, ServedTime
 from ptpstack.errors import HardwareError
 from ptpstack.events import Event, Severity
 from ptpstack.observe.recorder import Recorder
@@ -42,6 +42,11 @@ class ServedTimeChanged(Event, frozen=True, kw_only=True):
     def __str__(self) -> str:
         if self.stratum == UNSYNCHRONIZED_STRATUM:
             return f"NTP server: says that {self.clock} is not synchronized (was stratum {self.previous}): {self.rule}"
+        if self.reference == LOCAL_REFERENCE.decode():
+            return (
+                f"NTP server: {self.clock} is served as stratum {self.stratum} (was {self.previous}) for what it is: "
+                f"{self.rule}"
+            )
         return (
             f"NTP server: {self.clock} is served as stratum {self.stratum} (was {self.previous}), reference "
             f"{self.reference}, within {self.root_dispersion_us:.0f} µs: {self.rule}"
@@ -148,6 +153,7 @@ class NtpServer:
             "leap": Leap(state.leap).name,
             "stratum": state.stratum,
             "reference": reference_text(state),
+            "is_local": state.reference_id == LOCAL_REFERENCE,
             "root_delay_ns": round(state.root_delay_ns, 1),
             "root_dispersion_ns": round(state.root_dispersion_ns, 1),
             "why": self._served.why,

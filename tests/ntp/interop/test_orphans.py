@@ -109,4 +109,5 @@ def test_whoever_leads_all_agree_and_say_why(nodes: list[Node], tmp_path: Path) 
     assert abs(apart_ns) < LIMIT_NS
     assert f"{LEAST}: used: nothing else counts, and it leads the orphans" in why
     assert "soft is served as stratum 11" in why
-    assert "nothing was followed for 5 s: it leads the orphans" in led
+    assert "for what it is: nothing was followed for 5 s: it leads the orphans" in led
+    assert "and this machine had one" not in led  # an orphan that was followed was no source
