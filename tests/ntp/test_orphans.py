@@ -181,7 +181,7 @@ def test_when_the_leader_goes_the_next_one_leads_after_the_wait_and_keeps_its_ti
     before = island.machines["b"].clock.read(island.now) - START - island.now
     island.run(300)
     assert STRATUM not in island.strata().values()
-    assert not island.machines["b"].orphans.has_source  # the leader was none, though the clock is locked for a while more
+    assert not island.machines["b"].orphans.has_source  # what was followed, and locked to, was none
     island.run(200)
     assert island.strata() == {"b": STRATUM, "c": STRATUM + 1}
     assert abs(island.machines["b"].clock.read(island.now) - START - island.now - before) < 10 * MILLISECOND

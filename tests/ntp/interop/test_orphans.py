@@ -60,6 +60,11 @@ def served(daemon: Daemon) -> tuple[int, str]:
     return server["stratum"], server["reference"]
 
 
+def rejected(daemon: Daemon, source: str) -> dict[str, int]:
+    found: dict[str, int] = daemon.status()["ntp"]["sources"][source]["rejected"]
+    return found
+
+
 def follows(daemon: Daemon, leader: str) -> Callable[[], bool]:
     return lambda: served(daemon) == (11, leader)
 
@@ -98,6 +103,7 @@ def test_whoever_leads_all_agree_and_say_why(nodes: list[Node], tmp_path: Path) 
         least.wait_until(lambda: f",{LEAST},11," in again.ask("-c", "tracking"), LONG_S, "was followed by chronyd")
         assert served(least) == (10, "LOCL")
         greatest.wait_until(follows(greatest, LEAST), LONG_S, "stayed with it")
+        least.wait_until(lambda: rejected(least, THEIRS).get("SYNC_LOOP", 0) > 1, LONG_S, "noticed who follows it")
         why = greatest.says("why")
         clocks = [soft_clock(daemon.status()) for daemon in (least, greatest)]
         now_ns = time.time_ns()
