@@ -19,38 +19,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from lab import namespaces
+from lab.bench import bed
 from lab.bench.__main__ import compile_sources
-from lab.bench.bed import resident_mb
 from lab.daemon import Daemon, soft_clock, true_offset_ns
 from lab.namespaces import Network
-from lab.peers.ptp4l import Ptp4l
 from ptpstack.errors import PtpstackError
 
-CONFIGURATION = """
-[instance.main]
-enforce_profile = false
-slave_only = true
-clock = "soft"
-
-[clock.soft]
-type = "soft"
-offset_ns = 250000000
-frequency_error_ppb = 42000
-
-[[instance.main.port]]
-interface = "veth0"
-transport = "l2"
-log_announce_interval = 0
-log_sync_interval = -4
-log_min_delay_req_interval = -4
-"""
-PTP4L: dict[str, float | str] = {
-    "network_transport": "L2",
-    "logAnnounceInterval": 0,
-    "logSyncInterval": -4,
-    "logMinDelayReqInterval": -4,
-    "priority1": 1,
-}
+LOG_INTERVAL = -4
+CONFIGURATION = bed.BEHIND_PTP4L.format(offset_ns=250_000_000, frequency_error_ppb=42_000, log_interval=LOG_INTERVAL)
 SETTLING = 0.1
 """The share of the run in which memory may still grow: caches fill, statistics begin."""
 MOST_GROWTH_MB = 0.5
@@ -71,7 +47,7 @@ class Soaked:
 
     def look(self) -> None:
         """Take its memory, and where it is asked at all, its status."""
-        self.memory_mb.append(resident_mb(self.pid))
+        self.memory_mb.append(bed.resident_mb(self.pid))
         if self.asked:
             self.offsets_ns.append(true_offset_ns(soft_clock(self.daemon.status()), time.time_ns()))
 
@@ -112,7 +88,7 @@ def soaked(name: str, directory: Path, *, asked: bool) -> Iterator[Soaked]:
     with Network() as network:
         measured, master = network.node("slave"), network.node("master")
         network.cable(measured, "veth0", master, "veth1")
-        program = Ptp4l(master, directory / name / "ptp4l", "veth1", **PTP4L)
+        program = bed.ptp4l_that_serves(master, directory / name / "ptp4l", LOG_INTERVAL)
         daemon = Daemon(measured, directory / name / "ours", CONFIGURATION)
         program.start()
         daemon.start()

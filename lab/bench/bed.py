@@ -51,6 +51,25 @@ PTP4L: dict[str, float | str] = {
     "logMinDelayReqInterval": -7,
 }
 
+BEHIND_PTP4L = """
+[instance.main]
+enforce_profile = false
+slave_only = true
+clock = "soft"
+
+[clock.soft]
+type = "soft"
+offset_ns = {offset_ns}
+frequency_error_ppb = {frequency_error_ppb}
+
+[[instance.main.port]]
+interface = "veth0"
+transport = "l2"
+log_announce_interval = 0
+log_sync_interval = {log_interval}
+log_min_delay_req_interval = {log_interval}
+"""
+
 
 @dataclass(frozen=True)
 class Cable:
@@ -92,6 +111,20 @@ def ptp4l(bed: Cable, **options: float | str) -> Iterator[int]:
         yield pinned(bed.measured.processes[-1].pid)
     finally:
         program.stop()
+
+
+def ptp4l_that_serves(node: Node, directory: Path, log_interval: int) -> Ptp4l:
+    """Return a ptp4l, not yet started, on the other end of a cable from a daemon by ``BEHIND_PTP4L``."""
+    return Ptp4l(
+        node,
+        directory,
+        "veth1",
+        network_transport="L2",
+        logAnnounceInterval=0,
+        logSyncInterval=log_interval,
+        logMinDelayReqInterval=log_interval,
+        priority1=1,
+    )
 
 
 def pinned(pid: int) -> int:

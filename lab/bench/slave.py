@@ -10,28 +10,11 @@ from functools import partial
 from lab.bench import bed
 from lab.bench.rows import Row
 from lab.daemon import Daemon, soft_clock, true_offset_ns
-from lab.peers.ptp4l import Ptp4l
 
 SETTLE_S = 40
 SECONDS = 20
-CONFIGURATION = """
-[instance.main]
-enforce_profile = false
-slave_only = true
-clock = "soft"
-
-[clock.soft]
-type = "soft"
-offset_ns = 300000000
-frequency_error_ppb = 30000
-
-[[instance.main.port]]
-interface = "veth0"
-transport = "l2"
-log_announce_interval = 0
-log_sync_interval = -3
-log_min_delay_req_interval = -3
-"""
+LOG_INTERVAL = -3
+CONFIGURATION = bed.BEHIND_PTP4L.format(offset_ns=300_000_000, frequency_error_ppb=30_000, log_interval=LOG_INTERVAL)
 
 
 def measure(rounds: int) -> Iterator[Row]:
@@ -39,16 +22,7 @@ def measure(rounds: int) -> Iterator[Row]:
     locked, rms, worst = [], [], []
     for _ in range(max(1, rounds // 2)):
         with bed.cable() as cable:
-            master = Ptp4l(
-                cable.traffic,
-                cable.directory / "ptp4l",
-                "veth1",
-                network_transport="L2",
-                logAnnounceInterval=0,
-                logSyncInterval=-3,
-                logMinDelayReqInterval=-3,
-                priority1=1,
-            )
+            master = bed.ptp4l_that_serves(cable.traffic, cable.directory / "ptp4l", LOG_INTERVAL)
             master.start()
             master.wait_for("to MASTER", 20)
             daemon = Daemon(cable.measured, cable.directory / "ours", CONFIGURATION)

@@ -14,6 +14,7 @@ from lab.daemon import Daemon, soft_clock, true_offset_ns, verdict
 from lab.namespaces import Network
 from lab.peers.ptp4l import Offset, Ptp4l
 from lab.peers.tshark import Capture, Mark, field_values, marks
+from tests.interop.scenes import address
 
 LOCK_TIMEOUT_S = 60.0
 OBSERVE_S = 10.0
@@ -87,7 +88,7 @@ def _run(cell: Cell, directory: Path, net: Network, outcome: Outcome) -> None:
     finally:
         outcome.log = f"ours:\n{daemon.tail()}\nptp4l:\n{peer.text()[-1500:]}"
     daemon.stop()
-    ours_only = f"ptp && eth.src == {_address(ours)}"
+    ours_only = f"ptp && eth.src == {address(ours, 'eth0')}"
     file = capture.stop()
     outcome.marks = marks(file, ours_only)
     sent = field_values(file, "ptp.v2.messagetype", "ptp.v2.flags.unicast", display_filter=ours_only)
@@ -167,7 +168,3 @@ def _peer(cell: Cell, node: Any, directory: Path) -> Ptp4l:
     else:
         options |= {"slaveOnly": 1, "freq_est_interval": 0, "summary_interval": -3}
     return Ptp4l(node, directory, "eth0", **options)
-
-
-def _address(node: Any) -> str:
-    return str(node.netlink(lambda ip: next(iter(ip.get_links(ifname="eth0"))).get("address")))

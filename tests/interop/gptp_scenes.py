@@ -5,19 +5,13 @@ What lives here: no position and no claim; those are ``test_gptp`` and ``test_au
 
 from __future__ import annotations
 
-import math
-import shutil
 import time
-from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from lab.daemon import Daemon, soft_clock, true_offset_ns
-from lab.namespaces import why_unavailable
 from lab.peers.newer_linuxptp import newer_ptp4l
 from lab.peers.ptp4l import Ptp4l
 from lab.peers.tshark import Mark
@@ -78,16 +72,6 @@ def ptp4l_of(which: str) -> type[Ptp4l]:
         pytest.skip(f"no newer Debian: {error}")
 
 
-def play(scenes: Mapping[str, Callable[[Path], Any]], factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """Play all *scenes* at the same time, each in its own namespaces; skip where that cannot be."""
-    missing = [program for program in ("ptp4l", "pmc", "tshark", "dumpcap") if shutil.which(program) is None]
-    if why := f"not installed: {', '.join(missing)}" if missing else why_unavailable():
-        pytest.skip(why)
-    with ThreadPoolExecutor(len(scenes)) as pool:
-        runs = {name: pool.submit(scene, factory.mktemp(name)) for name, scene in scenes.items()}
-        return {name: run.result() for name, run in runs.items()}
-
-
 def wait_until_locked(daemon: Daemon, name: str = "main") -> None:
     """Wait until an instance steers its clock."""
     daemon.wait_until(lambda: daemon.status()["instances"][name]["state"] == "locked", LOCK_TIMEOUT_S, "locked")
@@ -106,8 +90,3 @@ def port_of(status: dict[str, Any], number: int = 1, instance: str = "main") -> 
     """Return what a status says of a port."""
     found: dict[str, Any] = status["instances"][instance]["ports"][number - 1]
     return found
-
-
-def rms(values: list[float]) -> float:
-    """Return the root of the mean square."""
-    return math.sqrt(sum(value * value for value in values) / len(values))

@@ -30,13 +30,12 @@ from tests.interop.gptp_scenes import (
     SOFT_CLOCK,
     SOFTWARE_STAMPS_NS,
     Seen,
-    play,
     port_of,
     ptp4l_of,
-    rms,
     wait_until_locked,
     watch,
 )
+from tests.interop.scenes import play, rms
 
 pytestmark = [pytest.mark.peer, pytest.mark.namespaces]
 

@@ -1,20 +1,19 @@
 """Our boundary clock between a ptp4l that serves and a ptp4l that listens, on cables between namespaces."""
 
-import math
-import shutil
 import statistics
 import time
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
 
 from lab.daemon import Daemon, soft_clock, true_offset_ns, verdict
-from lab.namespaces import Network, Node, why_unavailable
+from lab.namespaces import Network
 from lab.peers.ptp4l import Ptp4l
 from lab.peers.tshark import Capture, Mark, field_values, marks
+from tests.interop.scenes import address, play, rms
 
 pytestmark = [pytest.mark.peer, pytest.mark.namespaces]
 
@@ -119,7 +118,7 @@ def observe(chain: Chain, directory: Path) -> Outcome:
         peer_data_sets = slave.get("PARENT_DATA_SET", "CURRENT_DATA_SET")
         status = daemon.status()
         daemon.stop()
-        file, ours = capture.stop(), f"ptp && eth.src == {address(boundary)}"
+        file, ours = capture.stop(), f"ptp && eth.src == {address(boundary, 'eth1')}"
         announces = field_values(
             file,
             "frame.time_relative",
@@ -149,19 +148,10 @@ def configuration(chain: Chain) -> str:
     )
 
 
-def address(node: Node) -> str:
-    return str(node.netlink(lambda ip: next(iter(ip.get_links(ifname="eth1"))).get("address")))
-
-
 @pytest.fixture(scope="module")
 def outcomes(tmp_path_factory: pytest.TempPathFactory) -> Mapping[Chain, Outcome]:
     """All chains, run at the same time, each in its own namespaces."""
-    missing = [program for program in ("ptp4l", "pmc", "tshark", "dumpcap") if shutil.which(program) is None]
-    if why := f"not installed: {', '.join(missing)}" if missing else why_unavailable():
-        pytest.skip(why)
-    with ThreadPoolExecutor(len(CHAINS)) as pool:
-        runs = {chain: pool.submit(observe, chain, tmp_path_factory.mktemp(str(chain))) for chain in CHAINS}
-        return {chain: run.result() for chain, run in runs.items()}
+    return play({chain: partial(observe, chain) for chain in CHAINS}, tmp_path_factory)
 
 
 @pytest.mark.parametrize("chain", CHAINS, ids=str)
@@ -192,7 +182,3 @@ class TestBetweenTwoPtp4l:
 
     def test_tshark_finds_nothing_wrong(self, outcomes: Mapping[Chain, Outcome], chain: Chain) -> None:
         assert outcomes[chain].marks == []
-
-
-def rms(values: list[float]) -> float:
-    return math.sqrt(sum(value * value for value in values) / len(values))

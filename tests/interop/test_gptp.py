@@ -24,13 +24,12 @@ from tests.interop.gptp_scenes import (
     SOFT_CLOCK,
     SOFTWARE_STAMPS_NS,
     Seen,
-    play,
     port_of,
     ptp4l_of,
-    rms,
     wait_until_locked,
     watch,
 )
+from tests.interop.scenes import address, play, rms
 
 pytestmark = [pytest.mark.peer, pytest.mark.namespaces]
 
@@ -86,10 +85,6 @@ def ours(
     text = OURS.format(name="main", keys=keys) + SOFT_CLOCK.format(offset_ns=offset_ns, ppb=ppb)
     text += "".join(PORT.format(name="main", number=number, keys=port) for number in range(ports))
     return Daemon(node, directory, text)
-
-
-def address(node: Node, interface: str) -> str:
-    return str(node.netlink(lambda ip: next(iter(ip.get_links(ifname=interface))).get("address")))
 
 
 def steps_removed(daemon: Daemon) -> int:

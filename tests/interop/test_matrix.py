@@ -1,16 +1,14 @@
 """Debian's ptp4l and we, each as the other's master: every transport, both delay mechanisms, no clock touched."""
 
 import itertools
-import math
-import shutil
 import statistics
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import pytest
 
-from lab import namespaces
 from tests.interop.cells import SAMPLES_WANTED, Cell, Outcome, observe
+from tests.interop.scenes import play, rms
 
 pytestmark = [pytest.mark.peer, pytest.mark.namespaces]
 
@@ -28,13 +26,7 @@ FOLLOW_UP, DELAY_RESP, PDELAY_RESP_FOLLOW_UP, ANNOUNCE = 0x8, 0x9, 0xA, 0xB
 @pytest.fixture(scope="module")
 def outcomes(tmp_path_factory: pytest.TempPathFactory) -> Mapping[Cell, Outcome]:
     """All cells, run at the same time, each in its own namespaces."""
-    missing = [program for program in ("ptp4l", "pmc", "tshark", "dumpcap") if shutil.which(program) is None]
-    why = f"not installed: {', '.join(missing)}" if missing else namespaces.why_unavailable()
-    if why:
-        pytest.skip(why)
-    with ThreadPoolExecutor(len(CELLS)) as pool:
-        runs = {cell: pool.submit(observe, cell, tmp_path_factory.mktemp(str(cell))) for cell in CELLS}
-        return {cell: run.result() for cell, run in runs.items()}
+    return play({cell: partial(observe, cell) for cell in CELLS}, tmp_path_factory)
 
 
 def seen(outcomes: Mapping[Cell, Outcome], cell: Cell) -> Outcome:
@@ -89,7 +81,3 @@ def test_tshark_finds_nothing_wrong_with_any_frame_we_send(outcomes: Mapping[Cel
 def test_nothing_was_lost_or_refused_on_the_way(outcomes: Mapping[Cell, Outcome], cell: Cell) -> None:
     outcome = seen(outcomes, cell)
     assert not [text for text in outcome.events if "internal error" in text or "dropped" in text]
-
-
-def rms(values: list[float]) -> float:
-    return math.sqrt(sum(value * value for value in values) / len(values))

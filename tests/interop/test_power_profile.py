@@ -1,6 +1,5 @@
 """IEEE C37.238-2017 through our grandmaster, boundary clock and transparent clock to a ptp4l, dissected by tshark."""
 
-import shutil
 import statistics
 import time
 from datetime import datetime
@@ -11,9 +10,10 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from lab.daemon import Daemon, verdict
-from lab.namespaces import Network, why_unavailable
+from lab.namespaces import Network
 from lab.peers.ptp4l import Ptp4l
 from lab.peers.tshark import Capture, Mark, field_values, marks
+from tests.interop.scenes import need
 
 pytestmark = [pytest.mark.peer, pytest.mark.namespaces]
 
@@ -80,9 +80,7 @@ def ports(number: int) -> str:
 @pytest.fixture(scope="module")
 def outcome(tmp_path_factory: pytest.TempPathFactory) -> Outcome:
     """Run grandmaster, boundary clock, transparent clock and ptp4l in a row."""
-    missing = [program for program in ("ptp4l", "pmc", "tshark", "dumpcap") if shutil.which(program) is None]
-    if why := f"not installed: {', '.join(missing)}" if missing else why_unavailable():
-        pytest.skip(why)
+    need()
     directory: Path = tmp_path_factory.mktemp("power")
     with Network() as network:
         grandmaster, boundary, between, listener = (network.node(name) for name in ("gm", "bc", "tc", "slave"))

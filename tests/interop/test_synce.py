@@ -1,7 +1,6 @@
 """ESMC on real sockets: three clocks in a row, read by Wireshark's packet-ossp; commands; a cut cable; rubbish."""
 
 import json
-import shutil
 import subprocess
 import sys
 import time
@@ -13,8 +12,9 @@ from typing import Any
 import pytest
 
 from lab.daemon import Daemon
-from lab.namespaces import Network, why_unavailable
+from lab.namespaces import Network
 from lab.peers.tshark import Capture, field_values, marks
+from tests.interop.scenes import need
 
 pytestmark = [pytest.mark.peer, pytest.mark.namespaces]
 
@@ -95,9 +95,7 @@ class Row:
 
 @pytest.fixture(scope="module")
 def row(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Row]:
-    missing = [program for program in ("tshark", "dumpcap") if shutil.which(program) is None]
-    if why := f"not installed: {', '.join(missing)}" if missing else why_unavailable():
-        pytest.skip(why)
+    need(("tshark", "dumpcap"))
     with Network() as network:
         yield Row(network, tmp_path_factory.mktemp("synce"))
 

@@ -1,6 +1,5 @@
 """ITU-T G.8275.1 with ptp4l: two active grandmasters, our clock between them, and a ptp4l that follows it."""
 
-import shutil
 import time
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -8,9 +7,10 @@ from typing import Any, NamedTuple
 import pytest
 
 from lab.daemon import Daemon, verdict
-from lab.namespaces import Network, why_unavailable
+from lab.namespaces import Network
 from lab.peers.ptp4l import Ptp4l
 from lab.peers.tshark import Capture, Mark, marks
+from tests.interop.scenes import need
 
 pytestmark = [pytest.mark.peer, pytest.mark.namespaces]
 
@@ -92,9 +92,7 @@ def observe(directory: Path, network: Network, *, first: int, second: int) -> Ou
 def test_local_priority_decides_between_two_primary_references(
     first: int, second: int, chosen: int, tmp_path: Path
 ) -> None:
-    missing = [program for program in ("ptp4l", "pmc", "tshark", "dumpcap") if shutil.which(program) is None]
-    if why := f"not installed: {', '.join(missing)}" if missing else why_unavailable():
-        pytest.skip(why)
+    need()
     with Network() as network:
         outcome = observe(tmp_path, network, first=first, second=second)
     assert outcome.ours["parentDS"]["grandmasterIdentity"] == outcome.grandmasters[chosen]

@@ -4,7 +4,6 @@ The settings of ptp4l are those of its own G.8275.1 configuration, destination a
 """
 
 import json
-import shutil
 import sys
 import time
 from collections.abc import Iterator
@@ -14,9 +13,10 @@ from typing import Any
 import pytest
 
 from lab.daemon import Daemon, verdict
-from lab.namespaces import Network, Node, why_unavailable
+from lab.namespaces import Network, Node
 from lab.peers.ptp4l import Ptp4l
 from lab.peers.tshark import Capture, field_values, marks
+from tests.interop.scenes import need
 
 pytestmark = [pytest.mark.peer, pytest.mark.namespaces]
 
@@ -138,9 +138,7 @@ class Site:
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    missing = [program for program in ("ptp4l", "pmc", "tshark", "dumpcap") if shutil.which(program) is None]
-    if why := f"not installed: {', '.join(missing)}" if missing else why_unavailable():
-        pytest.skip(why)
+    need()
     with Network() as network:
         yield Site(network, tmp_path_factory.mktemp("telecom"))
 

@@ -1,20 +1,19 @@
 """Our transparent clock between a ptp4l that serves and two slaves behind it: a ptp4l, and ours."""
 
-import math
-import shutil
 import statistics
 import time
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
 
 from lab.daemon import Daemon, soft_clock, true_offset_ns, verdict
-from lab.namespaces import Network, Node, why_unavailable
+from lab.namespaces import Network
 from lab.peers.ptp4l import Ptp4l
 from lab.peers.tshark import Capture, Mark, field_values, marks
+from tests.interop.scenes import address, play, rms
 
 pytestmark = [pytest.mark.peer, pytest.mark.namespaces]
 
@@ -128,7 +127,7 @@ def observe(cell: Cell, directory: Path) -> Outcome:
         steps_removed = ours.status()["instances"]["main"]["currentDS"]["stepsRemoved"]
         data_sets = peer.get("PARENT_DATA_SET", "CURRENT_DATA_SET")
         identity = master.get("DEFAULT_DATA_SET")["DEFAULT_DATA_SET"]["clockIdentity"]
-        file, sent = capture.stop(), f"ptp && eth.src == {address(between)}"
+        file, sent = capture.stop(), f"ptp && eth.src == {address(between, 'eth1')}"
         kinds = {int(kind, 16) for (kind,) in field_values(file, "ptp.v2.messagetype", display_filter=sent)}
         follow_ups = f"{sent} && ptp.v2.messagetype == 8"
         corrections = field_values(file, "ptp.v2.correction.ns", display_filter=follow_ups)
@@ -161,19 +160,10 @@ def options(cell: Cell) -> dict[str, Any]:
     }
 
 
-def address(node: Node) -> str:
-    return str(node.netlink(lambda ip: next(iter(ip.get_links(ifname="eth1"))).get("address")))
-
-
 @pytest.fixture(scope="module")
 def outcomes(tmp_path_factory: pytest.TempPathFactory) -> Mapping[Cell, Outcome]:
     """All cells, run at the same time, each in its own namespaces."""
-    missing = [program for program in ("ptp4l", "pmc", "tshark", "dumpcap") if shutil.which(program) is None]
-    if why := f"not installed: {', '.join(missing)}" if missing else why_unavailable():
-        pytest.skip(why)
-    with ThreadPoolExecutor(len(CELLS)) as pool:
-        runs = {cell: pool.submit(observe, cell, tmp_path_factory.mktemp(str(cell))) for cell in CELLS}
-        return {cell: run.result() for cell, run in runs.items()}
+    return play({cell: partial(observe, cell) for cell in CELLS}, tmp_path_factory)
 
 
 @pytest.mark.parametrize("cell", CELLS, ids=str)
@@ -208,7 +198,3 @@ class TestBehindATransparentClock:
         clock = status["instances"]["between"]
         assert clock["state"] == "forwarding"
         assert clock["masterRateOffset_ppb"] == pytest.approx(-80_000, abs=20_000)
-
-
-def rms(values: list[float]) -> float:
-    return math.sqrt(sum(value * value for value in values) / len(values))

@@ -5,7 +5,6 @@ same bridge. (Not all are behind it: a frame that a bridge floods is stamped aga
 for a fault on Ethernet.)
 """
 
-import shutil
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -15,9 +14,10 @@ from typing import Any
 import pytest
 
 from lab.daemon import Daemon, soft_clock, true_offset_ns, verdict
-from lab.namespaces import Network, Node, why_unavailable
+from lab.namespaces import Network, Node
 from lab.peers.ptp4l import Ptp4l
 from lab.peers.tshark import Capture, Mark, field_values, marks
+from tests.interop.scenes import need
 
 pytestmark = [pytest.mark.peer, pytest.mark.namespaces]
 
@@ -83,9 +83,7 @@ class Outcome:
 
 @pytest.fixture(scope="module")
 def outcome(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Outcome]:
-    missing = [program for program in ("ptp4l", "pmc", "tshark", "dumpcap") if shutil.which(program) is None]
-    if why := f"not installed: {', '.join(missing)}" if missing else why_unavailable():
-        pytest.skip(why)
+    need()
     with Network() as network:
         yield observe(tmp_path_factory.mktemp("unicast"), network)
 
