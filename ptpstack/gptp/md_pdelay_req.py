@@ -21,7 +21,6 @@ from ptpstack.time import (
     LocalTime,
     MonotonicTime,
     PtpTime,
-    TimeInterval,
     interval_from_log2_seconds,
     interval_to_ns,
     interval_to_seconds,
@@ -71,11 +70,6 @@ class MdPdelayReq(Machine):
         self._response: tuple[PdelayResp, LocalTime] | None = None
         self._follow_up: PdelayRespFollowUp | None = None
         self._responders: set[PortIdentity] = set()
-
-    @property
-    def mean_link_delay(self) -> TimeInterval:
-        """The delay of the link, by the neighbour's clock."""
-        return self._capability.mean_link_delay
 
     # -- inputs --------------------------------------------------------------------------------------
 

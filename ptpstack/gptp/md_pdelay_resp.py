@@ -58,7 +58,7 @@ class MdPdelayResp(Machine):
         self._awaited = 0
 
     def _answer(self) -> None:
-        """Send t2; a correctionField holds what is below a nanosecond, and is added (11.4.2.4 of IEEE 802.1AS)."""
+        """Send t2; a correctionField holds what is below a nanosecond, and is added."""
         request, ingress = self._requests.popleft()
         receipt = ptp_from_local(ingress)
         fraction = int(receipt) & NANOSECOND_FRACTION

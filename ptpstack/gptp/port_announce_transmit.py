@@ -14,7 +14,7 @@ from ptpstack.wire.tlv import encoded_size
 from ptpstack.wire.tlvs.path_trace import PathTrace
 
 TLV_CAPACITY = 1500 - Announce.body_end
-"""Octets of TLVs that an Announce has room for (10.6.3.3.8: it must fit in one frame)."""
+"""Octets of TLVs that an Announce has room for, as it must fit in one frame."""
 
 
 class State(Enum):
