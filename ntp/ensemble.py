@@ -21,6 +21,8 @@ from ptpstack.events import Event, Severity
 from ptpstack.time import MonotonicTime, TimeInterval, UtcTime, interval_to_seconds
 
 SEVERAL = 2
+AGREEING = frozenset({Reason.MUCH_FARTHER, Reason.OTHERS_PREFERRED})
+"""Why a source is not used that agrees with those that are."""
 
 
 class Member(Protocol):
@@ -129,7 +131,8 @@ class Ensemble:
         self._sampled: dict[str, tuple[Sample | None, TimeInterval]] = {}
         self._best: str | None = None
         self._combined_at: MonotonicTime | None = None
-        self._last: Combined | None = None
+        self._last: tuple[Combined, int] | None = None
+        """What was combined last, and how many agreed on it."""
 
     def add(self, name: str, member: Member, options: SourceOptions) -> None:
         """Take *member* in, under a *name* that no other has."""
@@ -171,7 +174,7 @@ class Ensemble:
         self._best = selection.combined.best if selection.combined else None
         if selection.combined is not None:
             self.follows_orphan = selection.follows_orphan
-        jump = self._jump(selection.combined)
+        jump = self._jump(selection)
         return selection, [*jump, *(event for verdict in selection.verdicts if (event := self._news(verdict)))]
 
     def is_due(self, combined: Combined, source: str, now: MonotonicTime) -> bool:
@@ -204,17 +207,23 @@ class Ensemble:
         for member in self.members.values():
             member.frequency_changed(change_ppb, local)
 
-    def _jump(self, combined: Combined | None) -> list[Event]:
-        """Tell when sources that agreed before agree on something else now; one alone may have jumped itself."""
+    def _jump(self, selection: Selection) -> list[Event]:
+        """Tell when sources that agreed before agree on something else now; one alone may have jumped itself.
+
+        One that agrees and is not used, because another is much nearer, counts as well.
+        """
+        combined = selection.combined
         if combined is None:
             return []
-        last, self._last = self._last, combined
-        if last is None or min(len(combined.names), len(last.names)) < SEVERAL:
+        agreeing = sum(verdict.used or verdict.reason in AGREEING for verdict in selection.verdicts)
+        before, self._last = self._last, (combined, agreeing)
+        if before is None or min(agreeing, before[1]) < SEVERAL:
             return []
+        last, _ = before
         moved = combined.offset - last.offset
         if abs(moved) <= combined.bound + last.bound + JUMP:
             return []
-        return [ClockFoundElsewhere(moved_s=round(interval_to_seconds(moved), 3), sources=len(combined.names))]
+        return [ClockFoundElsewhere(moved_s=round(interval_to_seconds(moved), 3), sources=agreeing)]
 
     def _news(self, verdict: Verdict) -> SourceJudged | None:
         """Return what to tell; that one which agrees is near enough now and then is not worth it."""

@@ -119,9 +119,9 @@ class ClockArbiter:
         events = self._watch.take(self.clock, instance, measurement, self.writer) if self._watch else []
         if not self.may_steer(instance):
             return Verdict.MEASURE, events + (self._choose(now) if events else [])
-        if self._mismatched or is_timescale_mismatch(measurement.offset_from_master):
+        if not measurement.is_utc and (self._mismatched or is_timescale_mismatch(measurement.offset_from_master)):
             events += self._watch_timescale(measurement)
-        if self._mismatched and self._refuses_timescale_mismatch:
+        if self._mismatched and self._refuses_timescale_mismatch and not measurement.is_utc:
             return Verdict.REJECT, events
         refused, told = self.new_time.refuses(instance, measurement)
         if refused:

@@ -237,7 +237,9 @@ class Clock(Table, frozen=True):
     ] = False
     allow_timescale_mismatch: Annotated[
         bool,
-        Meta(description="Follow also over 30 to 45 s, which looks like TAI taken for UTC (type system)."),
+        Meta(
+            description="Follow also over 30 to 45 s, which looks like TAI taken for UTC (type system); NTP always is."
+        ),
     ] = False
     offset_ns: Annotated[
         int, Meta(ge=-(10**18), le=10**18, description="How far ahead of the system clock it starts (type soft).")

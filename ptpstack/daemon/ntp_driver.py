@@ -303,7 +303,8 @@ class NtpDriver:
             return
         local = self._driver.clock.time()
         exponent = self.ensemble.members[combined.best].poll.exponent
-        self._driver.take(self, measurement_of(combined, local, exponent, self._timescale.tai_offset_s))
+        tai_offset_s, is_utc = self._timescale.tai_offset_s, any(name in self.associations for name in combined.names)
+        self._driver.take(self, measurement_of(combined, local, exponent, tai_offset_s, is_utc=is_utc))
         self._follow_clock()
 
     def _leaves_it_to_others(self, now: MonotonicTime) -> bool:

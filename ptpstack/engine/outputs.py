@@ -87,6 +87,8 @@ class Measurement(msgspec.Struct, kw_only=True):
     rank: GrandmasterRank | None = None
     earlier: EarlierOffset | None = None
     """Only of the first measurement of a parent: an offset by what it had sent half a Sync interval or more before."""
+    is_utc: bool = False
+    """That the source speaks of UTC by definition, whatever the offset looks like: NTP does."""
 
 
 class UnicastBatch(msgspec.Struct):

@@ -1,6 +1,7 @@
 """One clock has one writer; what it does not trust it does not follow; and it says why."""
 
 import pytest
+from msgspec.structs import replace
 
 from ptpstack.arbiter.arbiter_settings import ArbiterSettings
 from ptpstack.arbiter.clock_arbiter import ClockArbiter, Verdict
@@ -159,6 +160,14 @@ def test_what_looks_like_tai_against_utc_never_moves_a_clock_that_guards_against
     assert arbiter.rule.startswith("timescale mismatch: CLOCK_REALTIME is ")
     assert judged(arbiter, 0) == (Verdict.STEER, [WriterChosen])
     assert judged(arbiter, round(offset_s * SECOND)) == (Verdict.REJECT, [TimescaleMismatch])
+
+
+def test_a_source_of_utc_by_definition_is_followed_over_any_offset() -> None:
+    """NTP: a battery-backed clock may be off by 37 s for other reasons than a timescale."""
+    arbiter = ClockArbiter("CLOCK_REALTIME", ["main"], refuses_timescale_mismatch=True)
+    utc = replace(measurement(offset=37 * SECOND), is_utc=True)
+    verdict, events = arbiter.judge("main", utc, LOCAL, at(0))
+    assert (verdict, [type(event) for event in events]) == (Verdict.STEER, [WriterChosen])
 
 
 @pytest.mark.parametrize("offset_s", [0, 1, 29, -30, 46, 3600, -1_700_000_000])
