@@ -80,10 +80,16 @@ class Receiver:
 
 
 class Gpsd:
-    """A gpsd of *receiver* in a node; *ipc_of* is a process whose shared memory it writes, else one of its own."""
+    """A gpsd of *receiver* in a node; *ipc_of* is a process whose shared memory it writes, else one of its own.
 
-    def __init__(self, node: Node, directory: Path, receiver: Receiver, ipc_of: int | None = None) -> None:
-        self._node, self._receiver, self._ipc_of = node, receiver, ipc_of
+    *pulses* is the kernel's device of the receiver's pulses (``/dev/pps0``).
+    """
+
+    def __init__(
+        self, node: Node, directory: Path, receiver: Receiver, *, ipc_of: int | None = None, pulses: str = ""
+    ) -> None:
+        self._node, self._ipc_of = node, ipc_of
+        self._devices = [receiver.place, *([pulses] if pulses else [])]
         directory.mkdir(parents=True, exist_ok=True)
         self.log = directory / "gpsd.log"
         self._process: subprocess.Popen[bytes] | None = None
@@ -96,7 +102,7 @@ class Gpsd:
     def start(self) -> None:
         """Start it and wait until it takes connections. Raises ``GpsdError``."""
         apart = ["unshare", "--ipc"] if self._ipc_of is None else ["nsenter", "--ipc", "--target", str(self._ipc_of)]
-        self._process = self._node.start([*apart, "gpsd", "-N", "-n", self._receiver.place], self.log)
+        self._process = self._node.start([*apart, "gpsd", "-N", "-n", *self._devices], self.log)
         deadline = time.monotonic() + _START_TIMEOUT_S
         while not self._listens():
             if self._process.poll() is not None or time.monotonic() > deadline:

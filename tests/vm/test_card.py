@@ -8,6 +8,7 @@ from tests.vm.guest import (
     bed,
     clocks,
     host_clocks,
+    ntp_hosts,
     peers,
     phc_command,
     port_clocks,
@@ -18,7 +19,18 @@ from tests.vm.guest import (
 )
 
 CARD = (clocks, ports, peers, reload, port_clocks)
-MODULES = (clocks, ports, peers, phc_command, host_clocks, telecom_grandmaster, time_sources, reload, port_clocks)
+MODULES = (
+    clocks,
+    ports,
+    peers,
+    phc_command,
+    host_clocks,
+    telecom_grandmaster,
+    time_sources,
+    ntp_hosts,
+    reload,
+    port_clocks,
+)
 
 pytestmark = [pytest.mark.vm, pytest.mark.timeout(3000)]  # the first waits for the whole boot
 
@@ -50,4 +62,9 @@ def test_a_telecom_grandmaster(boot: Boot, check: str) -> None:
 
 @pytest.mark.parametrize("check", names_of([time_sources]))
 def test_the_system_clock_by_one_source_after_another(boot: Boot, check: str) -> None:
+    boot.expect(check)
+
+
+@pytest.mark.parametrize("check", names_of([ntp_hosts]))
+def test_ntp_on_hosts_that_are_not_plain(boot: Boot, check: str) -> None:
     boot.expect(check)

@@ -1,0 +1,192 @@
+"""NTP on hosts that are not plain: a NIC that stamps, a VRF, a gpsd that has pulses."""
+
+import fcntl
+import os
+import statistics
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from hw.periodic_output import start_periodic_output, stop_periodic_output
+from hw.pins import PinFunction, assign_pin, find_pin
+from hw.realtime import RealtimeClock
+from lab.namespaces import Node
+from lab.peers.gpsd import Gpsd, Receiver
+from lab.vptp import set_knob
+from ptpstack.time import MILLISECOND, LocalTime
+from tests.vm.guest.bed import clock, clock_difference_ns, opened, run, soon
+from tests.vm.guest.daemons import device, node, parameters, say
+from tests.vm.guest.host_clocks import reset_kernel, rms, set_clock, system_offset_ns
+from tests.vm.guest.programs import Daemon
+from tests.vm.guest.time_sources import PTP_ENABLE_PPS, pps_of
+
+PARAMETERS = parameters(pairs=1)
+
+SERVERS, CLIENTS, VRF = "servers", "clients", "blue"
+
+IN_VRF = f"""
+[ntp]
+free_running = true
+interface = "{VRF}"
+
+[[ntp.source]]
+address = "10.0.0.2"
+min_poll = 0
+max_poll = 0
+
+[ntp.server]
+listen = ["0.0.0.0"]
+interface = "{VRF}"
+local_stratum = 4
+"""
+
+OUTSIDE = """
+[ntp]
+free_running = true
+
+[[ntp.source]]
+address = "10.0.0.1"
+min_poll = 0
+max_poll = 0
+
+[ntp.server]
+listen = ["10.0.0.2"]
+local_stratum = 5
+"""
+
+
+STAMPING_SERVER = """
+[ntp.server]
+listen = ["10.0.0.1"]
+clock = "{device}"
+interface = "vptp0"
+timestamping = "hardware"
+local_stratum = 1
+"""
+
+STAMPING_CLIENT = """
+[ntp]
+accuracy = "1us"
+clock = "{device}"
+interface = "vptp1"
+
+[[ntp.source]]
+address = "10.0.0.1"
+"""
+
+
+def sources(daemon: Daemon) -> dict[str, dict[str, Any]]:
+    found: dict[str, dict[str, Any]] = daemon.status()["ntp"]["sources"]
+    return found
+
+
+def check_a_hardware_clock_is_kept_by_ntp_with_the_stamps_of_both_nics() -> None:
+    reset_kernel()
+    set_knob("clock1/error_ppb", 15_000)
+    node(SERVERS, 0)
+    node(CLIENTS, 1)
+    with clock(1) as phc:
+        phc.set_time(LocalTime(int(phc.time()) + 300 * MILLISECOND))
+    with (
+        Daemon("stamping-server", STAMPING_SERVER.format(device=device(0)), namespace=SERVERS) as server,
+        Daemon("stamping-client", STAMPING_CLIENT.format(device=device(1)), namespace=CLIENTS) as client,
+    ):
+        for daemon in (server, client):
+            daemon.wait_until_ready()
+        soon(lambda: client.status()["clocks"][device(1)]["state"] == "locked", 120)
+        time.sleep(30)
+        errors = []
+        for _ in range(200):
+            errors.append(clock_difference_ns(1, 0))
+            time.sleep(0.1)
+        (source,) = sources(client).values()
+        for daemon in (client, server):
+            daemon.end()
+    error_ns = rms(errors)
+    say(f"NTP by the NICs' stamps: {error_ns:.0f} ns RMS, at most {max(map(abs, errors)):.0f} ns; {source}")
+    assert source["stamps"] == "hardware"
+    assert source["interleaved"]
+    assert error_ns < 1_000
+
+
+def check_client_and_server_work_inside_a_vrf() -> None:
+    """The interface is the VRF's; a socket that is bound to no VRF hears nothing of what comes by it."""
+    reset_kernel()
+    node(SERVERS, 0)
+    node(CLIENTS, 1)
+    with (
+        vrf(SERVERS, "vptp0"),
+        Daemon("inside", IN_VRF, namespace=SERVERS) as inside,
+        Daemon("outside", OUTSIDE, namespace=CLIENTS) as outside,
+    ):
+        for daemon in (inside, outside):
+            daemon.wait_until_ready()
+        soon(lambda: sources(inside)["10.0.0.2"]["used"] and sources(outside)["10.0.0.1"]["used"], 120)
+        strata = sources(inside)["10.0.0.2"]["stratum"], sources(outside)["10.0.0.1"]["stratum"]
+        inside.end()
+        with Daemon("astray", IN_VRF.replace(f'interface = "{VRF}"', ""), namespace=SERVERS) as astray:
+            astray.wait_until_ready()
+            soon(lambda: sources(outside)["10.0.0.1"]["reach"] == "000", 60)
+            unheard = sources(astray)["10.0.0.2"]["samples"]
+            astray.end()
+        outside.end()
+    assert strata == (5, 4)
+    assert not unheard
+
+
+@contextmanager
+def vrf(namespace: str, interface: str) -> Iterator[None]:
+    """*interface* is in a VRF."""
+    run("modprobe", "-d", os.environ["MODULES_OF"], "vrf")
+    for command in (f"add {VRF} type vrf table 10", f"set {VRF} up", f"set {interface} master {VRF}"):
+        run("ip", "-n", namespace, "link", *command.split())
+    try:
+        yield
+    finally:
+        run("ip", "-n", namespace, "link", "delete", VRF)
+
+
+def check_gpsd_tells_of_the_kernels_pulses_by_our_socket() -> None:
+    """gpsd numbers the pulses of /dev/pps by what its receiver says, and sends each to the socket that we made."""
+    reset_kernel()
+    set_clock(0)
+    RealtimeClock(tai_offset_s=0).step(3 * MILLISECOND)
+    RealtimeClock(tai_offset_s=0).set_frequency(10_000.0)
+    pulses = pps_of(1)
+    path = Path(f"/run/chrony.{Path(pulses).name}.sock")
+    configuration = (
+        f'[ntp]\naccuracy = "100us"\n[[ntp.reference]]\nname = "pulses"\ntype = "sock"\npath = "{path}"\n'
+        "log_interval = 0\nmode = 0o666\n"
+    )
+    local = Node("local")
+    with clock(0) as sender, opened(device(1)) as timer, Daemon("gpsd", configuration) as ours:
+        fcntl.ioctl(timer.fileno(), PTP_ENABLE_PPS, 1)
+        assign_pin(sender, find_pin(sender, "0"), PinFunction.PEROUT, 0)
+        set_knob("clock1/pps_from", 0)
+        start_periodic_output(sender)
+        ours.wait_until_ready()
+        soon(path.exists, 60)
+        receiver = Receiver(local)
+        gpsd = Gpsd(local, Path("/run/gpsd"), receiver, pulses=pulses)
+        gpsd.start()
+        try:
+            soon(lambda: sources(ours)["pulses"]["samples"] > 2, 120)
+            soon(lambda: ours.status()["clocks"]["system"]["state"] == "locked", 120)
+            time.sleep(20)
+            errors = []
+            for _ in range(40):
+                errors.append(system_offset_ns(0))
+                time.sleep(0.5)
+            source = sources(ours)["pulses"]
+        finally:
+            say(gpsd.log.read_text(errors="replace")[-3000:])
+            gpsd.stop()
+            receiver.close()
+            stop_periodic_output(sender)
+        ours.end()
+    largest = max(map(abs, errors))
+    say(f"by gpsd's pulses: median {statistics.median(errors):+.0f} ns, at most {largest:.0f} ns; {source}")
+    assert source["used"]
+    assert abs(statistics.median(errors)) < 20_000
