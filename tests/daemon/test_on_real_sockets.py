@@ -5,6 +5,7 @@ import os
 import re
 import signal
 import socket
+import statistics
 import subprocess
 import sys
 import time
@@ -33,7 +34,7 @@ offset_ns = {offset_ns}
 frequency_error_ppb = {error_ppb}
 """
 
-LOCKED_WITHIN_S = 30.0
+LOCKED_WITHIN_S = 60.0
 
 
 def instance(role: str, *, name: str = "main", domain: int = 0) -> str:
@@ -75,7 +76,11 @@ class Pair:
         self.slave.wait_until(lambda: verdict(self.slave.status()) == "locked", LOCKED_WITHIN_S, "locked")
 
     def offset_ns(self) -> float:
-        """Return how far the slave's clock is ahead of the master's."""
+        """Return how far the slave's clock is ahead of the master's, in the median of two seconds."""
+        return statistics.median(self._offset_now_ns() for _ in range(20))
+
+    def _offset_now_ns(self) -> float:
+        time.sleep(0.1)
         now_ns = time.time_ns()
         slave, master = (soft_clock(daemon.status()) for daemon in (self.slave, self.master))
         return true_offset_ns(slave, now_ns) - true_offset_ns(master, now_ns)
@@ -114,7 +119,7 @@ def test_a_slave_takes_over_its_masters_time(pair: Pair) -> None:
     time.sleep(3)
     assert abs(pair.offset_ns()) < 100_000
     assert port_state(pair.master) == "MASTER"
-    assert port_state(pair.slave) == "SLAVE"
+    pair.slave.wait_until(lambda: port_state(pair.slave) == "SLAVE", 30, "a slave")
 
 
 def test_status_and_its_exit_code_follow_the_daemon(network: Network, tmp_path: Path) -> None:
@@ -175,7 +180,7 @@ def test_an_interface_that_is_removed_and_made_anew_is_used_again(pair: Pair) ->
 def test_a_signal_ends_it_in_order(pair: Pair, number: signal.Signals) -> None:
     process = pair.slave._process
     process.send_signal(number)
-    assert process.wait(10) == 0
+    assert process.wait(60) == 0
     assert not pair.slave.socket.exists()
     assert f"stopping: {number.name}" in pair.slave.log.read_text()
     assert "frequency_ppb" in json.loads((pair.slave.directory / "soft.json").read_text())
@@ -235,7 +240,7 @@ def test_rubbish_on_the_wire_is_counted_and_the_clock_stays_locked(pair: Pair) -
         port = pair.slave.status()["instances"]["main"]["ports"][0]
         return port["socketCounters"].get("malformed", 0) > 0
 
-    pair.slave.wait_until(counted, 10, "counted rubbish")
+    pair.slave.wait_until(counted, 30, "counted rubbish")
     assert verdict(pair.slave.status()) == "locked"
     assert len(events_of(pair.slave, "MalformedFrame")) < 100
     assert not events_of(pair.slave, "InternalError")
@@ -274,8 +279,11 @@ def test_ptp4l_as_grandmaster_is_followed_in_its_own_log_format(network: Network
     daemon.start()
     daemon.wait_until_ready()
     daemon.wait_until(lambda: verdict(daemon.status()) == "locked", LOCKED_WITHIN_S, "locked")
-    time.sleep(3)
-    assert abs(true_offset_ns(soft_clock(daemon.status()), time.time_ns())) < 100_000
+    offsets_ns = []
+    for _ in range(30):
+        time.sleep(0.1)
+        offsets_ns.append(true_offset_ns(soft_clock(daemon.status()), time.time_ns()))
+    assert abs(statistics.median(offsets_ns)) < 100_000
     daemon.stop()
     lines = daemon.log.read_text().splitlines()
     assert all(re.match(r"ptp4l\[\d+\.\d{3}\]: ", line) for line in lines)

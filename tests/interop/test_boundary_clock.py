@@ -178,7 +178,7 @@ class TestBetweenTwoPtp4l:
 
     def test_no_sync_left_before_our_clock_was_right(self, outcomes: Mapping[Chain, Outcome], chain: Chain) -> None:
         outcome = outcomes[chain]
-        assert outcome.first_certain_announce_s - outcome.first_sync_s < 2  # an Announce each half second, busy machine
+        assert outcome.first_certain_announce_s - outcome.first_sync_s < 5  # an Announce each half second, busy machine
 
     def test_tshark_finds_nothing_wrong(self, outcomes: Mapping[Chain, Outcome], chain: Chain) -> None:
         assert outcomes[chain].marks == []

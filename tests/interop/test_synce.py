@@ -3,7 +3,6 @@
 import json
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -84,7 +83,7 @@ class Row:
         status: dict[str, Any] = self.daemons[name].status()["synce"]
         return status
 
-    def wait(self, name: str, selected: str | None, timeout_s: float = 10) -> dict[str, Any]:
+    def wait(self, name: str, selected: str | None, timeout_s: float = 60) -> dict[str, Any]:
         self.daemons[name].wait_until(lambda: self.status(name)["selected"] == selected, timeout_s, str(selected))
         return self.status(name)
 
@@ -132,15 +131,18 @@ def test_rubbish_is_counted_and_changes_nothing(row: Row) -> None:
         "[s.send(head + bytes.fromhex('0a0019a70001') + bytes([n]) * 40) for n in range(200)]"
     )
     row.nodes["above"].run([sys.executable, "-c", script])
-    time.sleep(0.5)
+
+    def malformed() -> int:
+        return int(row.status("middle")["sources"]["eth0"]["counters"]["malformed"])
+
+    row.daemons["middle"].wait_until(lambda: malformed() > 100, 30, "counted rubbish")
     middle = row.status("middle")
-    assert middle["sources"]["eth0"]["counters"]["malformed"] > 100
     assert middle["selected"] == "eth0"
 
 
 def test_a_source_whose_frames_stop_fails_and_the_level_below_follows(row: Row) -> None:
     row.daemons["above"].stop()
-    row.wait("middle", None, 15)
+    row.wait("middle", None)
     assert row.status("middle")["sources"]["eth0"]["qualityLevel"] == "QL-FAILED"
     assert row.status("below")["sources"]["eth0"]["qualityLevel"] == "QL-eEEC1"
     reasons = [event for event in row.daemons["middle"].events() if event["event"] == "QualityLevelChanged"]

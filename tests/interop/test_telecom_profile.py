@@ -80,11 +80,16 @@ def observe(directory: Path, network: Network, *, first: int, second: int) -> Ou
     daemon.wait_until_ready()
     daemon.wait_until(lambda: verdict(daemon.status()) == "locked", LOCK_TIMEOUT_S, "locked")
     below.wait_for(r"rms .* delay|offset .* path delay", LOCK_TIMEOUT_S)
-    time.sleep(3)
-    ours = daemon.status()["instances"]["main"]
-    states = [port["portDS"]["portState"] for port in ours["ports"]]
+    time.sleep(3)  # until each port has heard every master
     identities = [master.get("DEFAULT_DATA_SET")["DEFAULT_DATA_SET"]["clockIdentity"] for master in masters]
-    parent = below.get("PARENT_DATA_SET")["PARENT_DATA_SET"]
+    deadline = time.monotonic() + LOCK_TIMEOUT_S
+    while True:
+        ours = daemon.status()["instances"]["main"]
+        parent = below.get("PARENT_DATA_SET")["PARENT_DATA_SET"]
+        has_settled = verdict(daemon.status()) == "locked" and parent["gm.ClockClass"] == "6"
+        if has_settled or time.monotonic() > deadline:
+            break
+    states = [port["portDS"]["portState"] for port in ours["ports"]]
     return Outcome(identities, ours, states, parent, marks(capture.stop()))
 
 
