@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from ptpstack.conform.port_under_test import TESTERS, NotTestable, PortUnderTest, check, require
+from ptpstack.conform.port_under_test import TESTERS, NotTestable, PortUnderTest, check, is_gptp, require
 from ptpstack.conform.tester import FIRST, GOOD, SECOND_MASTER, Tester
 from ptpstack.wire.message import Flag
 from ptpstack.wire.messages import Announce
 from ptpstack.wire.types import ClockIdentity, ClockQuality, PortIdentity
+
+LINK_MEASUREMENTS = 6
+"""Of a new neighbour, before a gPTP port lets it be anything."""
 
 RECORDS = 5
 """foreignMasterDS holds so many at least (9.3.2.4.5)."""
@@ -21,6 +24,8 @@ def _begin(port: PortUnderTest) -> Tester:
     port.become("ordinary")
     tester = Tester(port)
     tester.wait(tester.announce_s / 2)
+    if is_gptp(port.profile):
+        tester.wait(LINK_MEASUREMENTS * tester.interval_s("logMinPdelayReqInterval"))
     return tester
 
 

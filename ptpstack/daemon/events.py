@@ -141,6 +141,23 @@ class FrameRefused(Event, frozen=True, kw_only=True):
         return f"{self.interface}: refused from {self.source}: {self.reason}"
 
 
+class PrpLanMixed(Event, frozen=True, kw_only=True):
+    """An interface hears frames of both networks of PRP: a cable is in the wrong place, or they are joined."""
+
+    severity: ClassVar[Severity] = Severity.WARNING
+
+    interface: str
+    source: str
+    lan: str
+    lan_before: str
+
+    def __str__(self) -> str:
+        return (
+            f"{self.interface}: a frame of LAN {self.lan} from {self.source}, where LAN {self.lan_before} was heard:"
+            " is a cable in the wrong place?"
+        )
+
+
 class MalformedFrame(Event, frozen=True, kw_only=True):
     """A frame that is not a PTP message; it was counted and dropped."""
 

@@ -28,6 +28,7 @@ from ptpstack.daemon.events import (
     StampingChanged,
 )
 from ptpstack.daemon.loop import Loop, monotonic_now
+from ptpstack.daemon.prp_lan import PrpLan
 from ptpstack.daemon.stamp_latency import StampLatency
 from ptpstack.daemon.transports import groups_of
 from ptpstack.engine.outputs import Destination, Send
@@ -80,6 +81,7 @@ class PortIo:
         self._link_is_up = link_is_up
         self._groups = groups_of(transport, destination_mac)
         self._primary_group = self._groups[Destination.PRIMARY]
+        self._prp_lan = PrpLan(interface, self.counters, recorder) if transport == "l2" else None
         self._attached: dict[tuple[int, int, int], Attachment] = {}
         """By majorSdoId, minorSdoId and domainNumber."""
         self._short_ways: dict[bytes, Attachment] = {}
@@ -303,6 +305,8 @@ class PortIo:
                 )
             )
             return
+        if self._prp_lan is not None:
+            self._prp_lan.heard(frame.payload, str(frame.source))
         attachment = self._attached.get((message.major_sdo_id, message.minor_sdo_id, message.domain_number))
         if attachment is None:
             self.counters["other domain"] += 1
