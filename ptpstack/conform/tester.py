@@ -194,12 +194,20 @@ class Tester:
         step_s = self.announce_s / STEPS_PER_INTERVAL
         sync_every = max(1, round(self.interval_s("logSyncInterval") / step_s))
         for step in range(max(1, round(seconds / step_s))):
+            serving = self._heard_of(masters)
             for sender, fields in masters:
                 if announces and step % STEPS_PER_INTERVAL == 0:
                     self.announce(sender, **fields)
-                if syncs and step % sync_every == 0:
+                if syncs and step % sync_every == 0 and sender in serving:
                     self.sync(sender)
             self.run(step_s)
+
+    def _heard_of(self, masters: Sequence[tuple[PortIdentity, dict[str, Any]]]) -> Sequence[PortIdentity]:
+        """Return who of *masters* sends Syncs: on a gPTP link, which has one neighbour, the one that is followed."""
+        senders = [sender for sender, _ in masters]
+        if len(senders) == 1 or not self.is_gptp:
+            return senders
+        return [sender for sender in senders if self.follows(sender)] or senders[:1]
 
     def run(self, seconds: float) -> None:
         """Let time pass, and answer what the port asked meanwhile."""

@@ -76,7 +76,7 @@ class BatchedPortIo(PortIo):
         if frames:
             for frame in self._answer(self._of_own_vlan(frames)):
                 self._take_frame(frame)
-        if count > FEW and self._socket is not None:
+        if FEW < count < self._batches.most and self._socket is not None:
             self._loop.unwatch(self._socket.event_fileno())
             self._gathered.set(monotonic_now() + self._batches.gathering_time)
 

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hw.sockets import PortSocket, Received, TransmitStamp
-from hw.sockets.datagrams import Arrived, Datagrams, Octets, Outgoing
+from hw.sockets.datagrams import MOST, Arrived, Datagrams, Octets, Outgoing
 from ptpstack.core.unicast_batch import (
     DELAY_RESP_SIZE,
     FOLLOW_UP_SIZE,
@@ -30,11 +30,10 @@ from ptpstack.engine.outputs import UnicastBatch
 from ptpstack.time import MILLISECOND, LocalTime, MonotonicTime, TimeInterval
 from ptpstack.wire.types import MessageType
 
-LONGEST_GATHERING: TimeInterval = 16 * MILLISECOND
+LONGEST_GATHERING: TimeInterval = 32 * MILLISECOND
 """How long Delay_Reqs may wait while they come in numbers; answers are as much later."""
 
 STAMPS_AWAITED: TimeInterval = 500 * MILLISECOND
-MOST = 256
 
 LocalTimeOf: TypeAlias = Callable[[int], LocalTime]
 
@@ -59,6 +58,9 @@ class _Sent(msgspec.Struct, eq=False):
 
 class UnicastBatches:
     """The batches of one port. *local_time* reads a stamp as an instant of its clock."""
+
+    most = MOST
+    """So many frames are read at once; where there were as many, there may be more."""
 
     def __init__(self, codec: UnicastBatchCodec, local_time: LocalTimeOf) -> None:
         self._codec = codec
@@ -169,8 +171,8 @@ class UnicastBatches:
 
     @property
     def gathering_time(self) -> TimeInterval:
-        """How long requests may wait for others: no client shall have its answer long after its next request is due."""
-        return min(LONGEST_GATHERING, self._codec.request_interval // 4)
+        """How long requests may wait for others: every client shall have its answer before it asks again."""
+        return min(LONGEST_GATHERING, self._codec.request_interval // 2)
 
     def receive(self) -> tuple[list[Received], int]:
         """Answer the Delay_Reqs that wait and may be answered so; return the other frames, and how many there were."""
