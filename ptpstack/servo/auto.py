@@ -11,12 +11,15 @@ from __future__ import annotations
 import math
 
 from ptpstack.servo.clock_filter import ClockFilter
-from ptpstack.servo.filter_bank import FilterBankServo, FilterBankSettings
+from ptpstack.servo.filter_bank import JUDGED_SAMPLES, FilterBankServo, FilterBankSettings
 from ptpstack.time import TimeInterval
 
 MEMORIES = (0.4, 1.0, 2.0, 3.5, 6.0, 10.0, 16.0, 25.0, 45.0, 100.0, 250.0, 700.0)
 MEMORIES_WITH_DRIFT = (2.5, 6.0, 15.0, 40.0)
 """What the filters remember, in Sync intervals."""
+UNTRIED_NATS = 2.0
+"""By so much likelihood a filter is behind the quickest one that was tried, for each e-fold that it is
+quicker yet; after few samples by less."""
 MEMORIES_TO_REST, SAMPLES_TO_REST = 8.0, 8.0
 """After so many memories a filter's covariances differ from where they rest by less than a thousandth."""
 
@@ -33,11 +36,14 @@ class AutoServo(FilterBankServo):
         if not self._filters:
             return
         old, new = self._filters, self._make_filters(self._filters[0])
+        quickest_s = old[0].memory_s
+        loss_of_a_nat = 2.0 * self._best().loss / JUDGED_SAMPLES
         for one in new:
             alike = (other for other in old if bool(other.drift_wander) == bool(one.drift_wander))
             nearest = min(alike, key=lambda other: abs(math.log(other.memory_s / one.memory_s)))
+            quicker = max(math.log(quickest_s / one.memory_s), 0.0)
             one.start_over_from(nearest)
-            one.loss = nearest.loss
+            one.loss = nearest.loss + UNTRIED_NATS * quicker * loss_of_a_nat
         self._filters = new
 
     def _make_filters(self, first: ClockFilter) -> list[ClockFilter]:

@@ -61,7 +61,8 @@ class FilterBankServo(Discipline):
         """Which did not take the newest sample."""
         self._interval_s = self._usual_s = 1.0
         self._judged = 0
-        self._refused = RefusedRun()
+        self._refused, self._surprises = RefusedRun(), RefusedRun()
+        """What every filter refuses, and what the best one does."""
         super().__init__(settings, initial_frequency_ppb)
 
     @abstractmethod
@@ -97,6 +98,7 @@ class FilterBankServo(Discipline):
         super()._begin(offset, elapsed_s, local)
         self._judged = 0
         self._refused.clear()
+        self._surprises.clear()
 
     def _stepped(self, step: TimeInterval) -> None:
         for one in self._filters:
@@ -131,7 +133,7 @@ class FilterBankServo(Discipline):
     def _surprise_ppb(self, events: list[Event]) -> float:
         """Return how much faster the clock is taken to be, for one interval, as the newest sample may be a step."""
         shortest_s, longest_s = SURPRISE_INTERVALS_S
-        surprise_ns = self._refused.surprise(self.noise.variance)
+        surprise_ns = self._surprises.surprise(self.noise.variance)
         if not surprise_ns or not shortest_s <= self._interval_s <= longest_s:
             return 0.0
         events.append(SurpriseHalfFollowed(phase_ns=surprise_ns, share=SURPRISE_SHARE))
@@ -170,13 +172,18 @@ class FilterBankServo(Discipline):
             else:
                 one.pass_over(elapsed_s)
                 refusing.append(one)
-        if best not in refusing:
+        now_s, change = int(self._local) / SECOND, None
+        if len(refusing) < len(filters):
             self._refused.taken()
         else:
-            change = self._refused.refused(int(self._local) / SECOND, best_error_ns, expected / TAIL)
-            # Where a quick filter took the samples, it follows by itself what is no step.
-            if change is not None and (change.is_step or len(refusing) == len(filters)):
-                events.append(self._follow_change(change, measured_ns, best_error_ns, best))
+            change = self._refused.refused(now_s, best_error_ns, noise)
+        if best not in refusing:
+            self._surprises.taken()
+        elif (step := self._surprises.refused(now_s, best_error_ns, expected / TAIL)) is not None and step.is_step:
+            # A quick filter, if it took the samples, takes a step for another frequency, and overshoots.
+            change = change or step
+        if change is not None:
+            events.append(self._follow_change(change, measured_ns, best_error_ns, best))
 
     # -- belief ----------------------------------------------------------------------------------------
 
@@ -211,6 +218,8 @@ class FilterBankServo(Discipline):
         """Start over where the refused samples lie, with the frequency they show if it is another one."""
         change_ppb = 0.0 if change.rise is None else change.rise / change.elapsed_s
         measured_over_s = None if change.rise is None else change.elapsed_s
+        self._refused.clear()
+        self._surprises.clear()
         frequency_ppb = best.frequency_ppb + change_ppb
         for one in self._filters:
             one.restart(measured_ns, frequency_ppb, measured_over_s)

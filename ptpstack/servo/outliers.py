@@ -80,6 +80,9 @@ class RefusedRun:
 
     def taken(self) -> None:
         """A sample was not refused."""
+        if not self._run:
+            self._share -= self._share / SHARE_WINDOW
+            return
         self._count(self._agreeing)
         self._largest = max([self._largest, *(abs(error) for _, error in self._run)])
         self.clear()
