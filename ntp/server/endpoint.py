@@ -29,7 +29,7 @@ from ntp.server.transmit_stamps import TransmitStamps
 FEW = 5
 """Up to so many requests are answered one after the other: arrays would cost more."""
 
-SEALED_AT_ONCE = 32
+SEALED_AT_ONCE = 16
 INTERLEAVED_AT_ONCE = 32
 """Of a batch, so many are answered in interleaved mode at most, the others in basic mode: each one takes its time."""
 
