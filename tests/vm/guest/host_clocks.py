@@ -95,7 +95,7 @@ def check_the_system_clock_is_kept_on_a_hardware_clock_no_worse_than_by_phc2sys(
     """
     with daemon(follow) as ours_daemon:
         ours = say("ptpstack", settled(lambda: system_offset_ns(0)))
-        assert ours <= theirs * 1.05, (ours, theirs)
+        assert ours <= theirs * 1.3, (ours, theirs)  # both 3 ns; half a minute tells them to some 10 % each
         status = ours_daemon.status()
         assert status["exit_code"] == 0
         assert status["clocks"]["system"]["follows"]["clock"] == device
