@@ -105,6 +105,7 @@ def main(arguments: list[str], run: RunNode | None = None) -> int:
     scenario: dict[str, Any] = json.loads(arguments[0])
     RUN.mkdir(exist_ok=True)
     load_card(scenario)
+    change_world(scenario, 0)  # what the programs begin in
     nodes = {node["name"]: (run or run_node)(node, scenario["mechanism"]) for node in scenario["nodes"]}
     nodes |= {f"{node['name']} phc2sys": keep_cards(node) for node in scenario["nodes"] if is_jbod(node)}
     wait_until_awake([node["name"] for node in scenario["nodes"] if node["program"] != "load"])
