@@ -1,6 +1,7 @@
 """Traffic for the benches, from a node of its own: a synthetic master, or a crowd of slaves asking.
 
-``python -m lab.bench.generator master|requests INTERFACE SECONDS RATE_OR_WINDOW`` prints one JSON line.
+``python -m lab.bench.generator master|syncs|requests INTERFACE SECONDS RATE_OR_WINDOW`` prints one JSON line: a master
+of many Delay_Reqs, or of one a second beside its Syncs; or many who ask.
 Frames are made once and patched: a generator must be quicker than what it measures.
 """
 
@@ -19,12 +20,14 @@ from ptpstack.wire.types import ClockIdentity, ClockQuality, PortIdentity
 
 MASTER = PortIdentity(ClockIdentity.from_text("020000.fffe.000001"), 1)
 PEER = PortIdentity(ClockIdentity.from_text("020000.fffe.000002"), 1)
+LOG_ANNOUNCE_INTERVAL = -4
 SENDER_AT = 14 + 20
 SEQUENCE_ID_AT = 14 + 30
 TIMESTAMP_AT = 14 + 34
 REQUESTER_AT = 14 + 44
 TYPE_AT = 14
 DELAY_REQ, DELAY_RESP = 1, 9
+LOG_DELAY_REQ_INTERVALS = {"master": -7, "syncs": 0}
 _SEQUENCE_ID = struct.Struct("!H")
 _TIMESTAMP = struct.Struct("!HLL")
 
@@ -34,7 +37,9 @@ def frame(source: bytes, payload: bytes) -> bytearray:
     return bytearray(addresses.MAC_PRIMARY + source + addresses.ETHERTYPE.to_bytes(2, "big") + payload)
 
 
-def master(sock: socket.socket, source: bytes, seconds: float, rate: float) -> dict[str, float]:
+def master(
+    sock: socket.socket, source: bytes, seconds: float, rate: float, log_delay_req_interval: int
+) -> dict[str, float]:
     """Announce, send Sync with Follow_Up *rate* times a second, answer; tell when the first Delay_Req came."""
     sync = frame(source, encode(Sync(source_port_identity=MASTER, flag_field=Flag.TWO_STEP, log_message_interval=-7)))
     follow_up = frame(source, encode(FollowUp(source_port_identity=MASTER, log_message_interval=-7)))
@@ -46,11 +51,14 @@ def master(sock: socket.socket, source: bytes, seconds: float, rate: float) -> d
                 grandmaster_identity=MASTER.clock_identity,
                 grandmaster_clock_quality=ClockQuality(6, 0x21, 0x4E5D),
                 grandmaster_priority1=1,
-                log_message_interval=-4,
+                log_message_interval=LOG_ANNOUNCE_INTERVAL,
             )
         ),
     )
-    response = frame(source, encode(DelayResp(source_port_identity=MASTER, log_message_interval=-7)))
+    response = frame(
+        source, encode(DelayResp(source_port_identity=MASTER, log_message_interval=log_delay_req_interval))
+    )
+    announce_each = round(rate * 2.0**LOG_ANNOUNCE_INTERVAL)
     first_request_s, sent, answered = 0.0, 0, 0
     start = time.monotonic()
     while (now := time.monotonic()) < start + seconds:
@@ -74,7 +82,7 @@ def master(sock: socket.socket, source: bytes, seconds: float, rate: float) -> d
         _write_time(follow_up)
         sock.send(sync)
         sock.send(follow_up)
-        if sent % 8 == 0:
+        if sent % announce_each == 0:
             sock.send(announce)
         sent += 1
     return {"sent": sent, "answered": answered, "first_request_s": first_request_s}
@@ -114,8 +122,8 @@ def main(arguments: list[str]) -> int:
     with socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(addresses.ETHERTYPE)) as sock:
         sock.bind((interface, addresses.ETHERTYPE))
         source = sock.getsockname()[4]
-        if kind == "master":
-            result = master(sock, source, float(seconds), float(parameter))
+        if kind in LOG_DELAY_REQ_INTERVALS:
+            result = master(sock, source, float(seconds), float(parameter), LOG_DELAY_REQ_INTERVALS[kind])
         else:
             result = requests(sock, source, float(seconds), int(parameter))
     print(json.dumps(result), flush=True)
