@@ -133,6 +133,26 @@ def pinned(pid: int) -> int:
     return pid
 
 
+@contextmanager
+def core_kept_awake() -> Iterator[None]:
+    """Let the measured core never sleep, by a loop that runs only while nobody else wants to.
+
+    A core that sleeps between two packets wakes up on the account of whoever is woken: in a virtual machine that is
+    more than the work, and another figure each time.
+    """
+    command = [
+        sys.executable,
+        "-c",
+        "import os; os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))\nwhile True: 0",
+    ]
+    loop = subprocess.Popen(["taskset", "-c", MEASURED_CORE, *command])
+    try:
+        yield
+    finally:
+        loop.kill()
+        loop.wait()
+
+
 def generator(bed: Cable, kind: str, seconds: float, parameter: float) -> subprocess.Popen[bytes]:
     """Start traffic from the other end, on the other core; its answer goes to ``traffic.json``."""
     command = ["taskset", "-c", TRAFFIC_CORE, sys.executable, "-m", "lab.bench.generator"]
