@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -73,20 +72,24 @@ def test_each_server_has_keys_of_its_own_and_one_that_is_gone_is_replaced(
     daemon = Daemon(ours, tmp_path / "ours", CONFIGURATION.format(pool=POOL, ca_file=authority.file))
     with_hosts(daemon, hosts)
 
-    def asked() -> dict[str, dict[str, Any]]:
-        """The sources that prove themselves, by address."""
+    used: set[str] = set()
+
+    def uses_three() -> bool:
+        """Whether three sources that prove themselves are used, which ``used`` then has: it changes all the time."""
         sources = daemon.status()["ntp"]["sources"].values()
-        return {source["address"]: source for source in sources if source["authenticated"] and source["used"]}
+        used.clear()
+        used.update(source["address"] for source in sources if source["authenticated"] and source["used"])
+        return len(used) == 3
 
     daemon.start()
     try:
         daemon.wait_until_ready()
-        daemon.wait_until(lambda: len(asked()) == 3, 120, "used three servers")
-        first = set(asked())
+        daemon.wait_until(uses_three, 120, "used three servers")
+        first = set(used)
         gone = min(first)
         servers[gone].stop()
-        daemon.wait_until(lambda: len(asked()) == 3 and gone not in asked(), 240, "replaced the one that is gone")
-        second = set(asked())
+        daemon.wait_until(lambda: uses_three() and gone not in used, 240, "replaced the one that is gone")
+        second = set(used)
     finally:
         daemon.stop()
         for chronyd in servers.values():
