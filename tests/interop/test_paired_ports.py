@@ -63,13 +63,15 @@ def test_the_port_that_stands_by_takes_over_when_the_cable_of_the_other_is_cut(t
         def first_follows_second_stands_by() -> bool:
             first, second = ports(slave)
             waiting = second["pairedPort"]
-            return first["portDS"]["portState"] == "SLAVE" and waiting["offsetFromMaster"] is not None
+            assert waiting["portNumber"] == 1
+            measures = waiting["standsBy"] and waiting["offsetFromMaster"] is not None
+            return bool(measures and first["portDS"]["portState"] == "SLAVE")
+
+        def knows_the_time() -> bool:
+            return abs(true_offset_ns(soft_clock(slave.status()), time.time_ns())) < SOFTWARE_STAMPS_NS
 
         slave.wait_until(first_follows_second_stands_by, LOCK_TIMEOUT_S, "followed by LAN A and measured by LAN B")
-        _, second = ports(slave)
-        assert second["pairedPort"]["standsBy"]
-        assert second["pairedPort"]["portNumber"] == 1
         grandmaster.netlink(lambda ip: ip.link("set", index=ip.link_lookup(ifname="lana")[0], state="down"))
         slave.wait_until(lambda: ports(slave)[1]["portDS"]["portState"] == "SLAVE", LOCK_TIMEOUT_S, "followed by LAN B")
         assert not ports(slave)[1]["pairedPort"]["standsBy"]
-        assert abs(true_offset_ns(soft_clock(slave.status()), time.time_ns())) < SOFTWARE_STAMPS_NS
+        slave.wait_until(knows_the_time, LOCK_TIMEOUT_S, "known the time by LAN B")
