@@ -17,15 +17,15 @@ from ptpstack.conform.port_under_test import negotiates
 from ptpstack.conform.run import Outcome, Verdict
 from ptpstack.conform.run import run as try_all
 from ptpstack.conform.simulated import SimulatedPort
-from ptpstack.errors import ConfigError
+from ptpstack.errors import ConfigError, PtpstackError
 
-EXIT_FAILED = 1
+EXIT_FAILED, EXIT_NOT_TRIED = 1, 2
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     parser.description = "Try each requirement of a profile and say pass, fail, or not testable and why."
-    parser.epilog = "Exit code: 0 nothing failed, 1 something did. The list: docs/conformance.md."
+    parser.epilog = "Exit code: 0 nothing failed, 1 something did, 2 it cannot be tried. The list: docs/conformance.md."
     parser.add_argument("profile", metavar="PROFILE", help="by its name, as in `profile =`")
     on = parser.add_mutually_exclusive_group()
     on.add_argument("--simulate", action="store_true", help="on the engine, in virtual time")
@@ -51,6 +51,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Try everything, print each outcome as it comes, and return whether anything failed."""
+    try:
+        return _try(args)
+    except PtpstackError as error:
+        sys.stderr.write(f"ptpstack: {error}\n")
+        return EXIT_NOT_TRIED
+
+
+def _try(args: argparse.Namespace) -> int:
     profile = load_profile(args.profile)
     if args.simulate:
         if args.interface or args.send:

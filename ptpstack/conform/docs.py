@@ -33,7 +33,8 @@ All of it takes a few seconds simulated, and some ten minutes on a port that ann
 
 `eth1` is an interface of this machine at the other end of the port's link: one cable, nothing else on it. With `--send`
 the command plays masters, neighbours and rogues there; the clock under test follows them, so keep it off a plant in
-service. `--json` prints the outcomes for programs. The exit code is 1 if anything failed.
+service. `--json` prints the outcomes for programs. The exit code is 1 if anything failed, 2 if
+nothing could be tried.
 
 **This is no certificate.** The test plans of UNH-IOL are public by title only, so a check tries what the title and the
 standard say. Each outcome is `pass`, `fail`, or `not testable` with the reason. Every check is itself tested: on a
