@@ -1,11 +1,12 @@
-"""NTP on hosts that are not plain: a NIC that stamps, a VRF, a gpsd that has pulses."""
+"""NTP on hosts that are not plain: a NIC that stamps, a VRF, a machine that stood still, a gpsd that has pulses."""
 
 import fcntl
 import os
 import statistics
+import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,16 +16,19 @@ from hw.realtime import RealtimeClock
 from lab.namespaces import Node
 from lab.peers.gpsd import Gpsd, Receiver
 from lab.vptp import set_knob
-from ptpstack.time import MILLISECOND, LocalTime
+from ptpstack.time import MILLISECOND, SECOND, LocalTime
 from tests.vm.guest.bed import clock, clock_difference_ns, opened, run, soon
 from tests.vm.guest.daemons import device, node, parameters, say
 from tests.vm.guest.host_clocks import reset_kernel, rms, set_clock, system_offset_ns
-from tests.vm.guest.programs import Daemon
+from tests.vm.guest.programs import Daemon, Program
 from tests.vm.guest.time_sources import PTP_ENABLE_PPS, pps_of
 
 PARAMETERS = parameters(pairs=1)
 
 SERVERS, CLIENTS, VRF = "servers", "clients", "blue"
+ADDRESSES = ("10.0.0.1", "10.0.0.11", "10.0.0.21")
+STOOD_STILL_S = 37
+"""By chance what TAI - UTC is, which from PTP would be refused."""
 
 IN_VRF = f"""
 [ntp]
@@ -146,6 +150,57 @@ def vrf(namespace: str, interface: str) -> Iterator[None]:
         yield
     finally:
         run("ip", "-n", namespace, "link", "delete", VRF)
+
+
+@contextmanager
+def servers() -> Iterator[None]:
+    """Three servers of clock 0."""
+    node(SERVERS, 0)
+    for address in ADDRESSES[1:]:
+        run("ip", "-n", SERVERS, "address", "add", f"{address}/24", "dev", "vptp0")
+    with ExitStack() as running:
+        for number, address in enumerate(ADDRESSES):
+            script = [sys.executable, "-m", "tests.vm.guest.ntp_responder", device(0), address]
+            running.enter_context(Program(f"responder{number}", script, namespace=SERVERS))
+        yield
+
+
+def check_a_machine_that_stood_still_is_acquired_anew_with_one_step_and_says_why() -> None:
+    """As a virtual machine that was paused: none of its own clocks knows, and all servers are ahead at once."""
+    reset_kernel()
+    set_clock(0)
+    RealtimeClock(tai_offset_s=0).step(40 * MILLISECOND)
+    node(CLIENTS, 1)
+    tables = "".join(f'[[ntp.source]]\naddress = "{address}"\nmin_poll = 0\nmax_poll = 0\n' for address in ADDRESSES)
+    configuration = f'[ntp]\naccuracy = "1ms"\n{tables}'
+    with servers(), Daemon("paused", configuration, namespace=CLIENTS) as ours:
+        ours.wait_until_ready()
+
+        def settled() -> bool:
+            return ours.status()["clocks"]["system"]["state"] == "locked" and abs(system_offset_ns(0)) < 500_000
+
+        soon(settled, 120)
+        steps = len(ours.events("ClockStepped"))
+        with clock(0) as phc:
+            phc.set_time(LocalTime(int(phc.time()) + STOOD_STILL_S * SECOND))
+        paused_at = time.monotonic()
+        (found,) = soon(lambda: ours.events("ClockFoundElsewhere"), 60)
+        soon(lambda: len(ours.events("ClockStepped")) > steps, 60)
+        soon(settled, 120)
+        took_s = time.monotonic() - paused_at
+        time.sleep(20)
+        error_ns = system_offset_ns(0)
+        stepped = ours.events("ClockStepped")[steps:]
+        trusted = [event["event"] for kind in ("TimeUntrusted", "TimeTrusted") for event in ours.events(kind)[-1:]]
+        why = run(sys.executable, "-m", "ptpstack", "why", "--socket", ours.socket)
+        ours.end()
+    say(f"stood still for {STOOD_STILL_S} s: right again {took_s:.1f} s later, {error_ns:+.0f} ns off; {trusted}")
+    say(why)
+    assert found["sources"] in {2, 3}
+    assert abs(found["moved_s"] + STOOD_STILL_S) < 0.1
+    assert len(stepped) == 1
+    assert "NTP sources agree that the clock jumped" in why
+    assert abs(error_ns) < 1_000_000
 
 
 def check_gpsd_tells_of_the_kernels_pulses_by_our_socket() -> None:
