@@ -373,11 +373,3 @@ def test_the_daemon_loads_nothing_heavy() -> None:
     )
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     assert HEAVY.isdisjoint(loaded)
-
-
-@pytest.mark.parametrize("arguments", [["nosuch"], ["default-e2e"], ["default-e2e", "--simulate", "--send"]])
-def test_what_conform_cannot_try_is_no_failed_requirement(
-    arguments: list[str], capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert main(["conform", *arguments]) == 2
-    assert "ptpstack: " in capsys.readouterr().err
