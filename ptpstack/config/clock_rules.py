@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from itertools import combinations
 
-from ptpstack.config.model import Clock, Config, Instance, PulseSource
+from ptpstack.config.clock_table import Clock
+from ptpstack.config.instance_table import Instance
+from ptpstack.config.model import Config
 from ptpstack.config.problems import Path, Problem
+from ptpstack.config.pulse_tables import PulseSource
 from ptpstack.config.rules import clocks_of, steers, unknown_clock
 from ptpstack.config.source import Source
 

@@ -12,7 +12,8 @@ from msgspec import UNSET
 
 from profiles.loader import PARTS, Profile, load_profile, profile_names
 from ptpstack.config.fill import fill_instance
-from ptpstack.config.model import ALIASES, TABLES, Instance, written
+from ptpstack.config.instance_table import Instance
+from ptpstack.config.model import ALIASES, TABLES, written
 from ptpstack.config.port_table import Port
 
 INTRODUCTION = """\

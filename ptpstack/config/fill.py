@@ -9,7 +9,8 @@ import msgspec
 from msgspec import UNSET
 
 from profiles.loader import AttributeName, DelayMechanismName, Profile, load_profile
-from ptpstack.config.model import Config, Instance
+from ptpstack.config.instance_table import Instance
+from ptpstack.config.model import Config
 from ptpstack.config.port_table import Port
 
 _Table = TypeVar("_Table", Instance, Port)

@@ -9,7 +9,7 @@ from msgspec import UNSET, UnsetType
 from profiles.loader import Profile, load_profile
 from ptpstack.config.autosar_table import Autosar
 from ptpstack.config.hot_standby_table import HotStandby
-from ptpstack.config.model import Instance
+from ptpstack.config.instance_table import Instance
 from ptpstack.config.port_table import Port
 from ptpstack.engine.port_state import PortState
 from ptpstack.engine.time_properties import TimeProperties

@@ -9,7 +9,8 @@ from ptpstack.config.fill import fill_instance
 from ptpstack.config.gptp_resolve import has_static_roles
 from ptpstack.config.gptp_table import GptpInstanceKeys, GptpPortKeys
 from ptpstack.config.hot_standby_table import HotStandby
-from ptpstack.config.model import Config, Instance
+from ptpstack.config.instance_table import Instance
+from ptpstack.config.model import Config
 from ptpstack.config.port_table import Port
 from ptpstack.config.problems import Path, Problem, nearest
 from ptpstack.config.source import Source

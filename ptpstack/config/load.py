@@ -18,7 +18,8 @@ import msgspec
 
 from ptpstack.config.clock_rules import clock_problems
 from ptpstack.config.gptp_rules import hot_standby_problems
-from ptpstack.config.model import Config, Instance
+from ptpstack.config.instance_table import Instance
+from ptpstack.config.model import Config
 from ptpstack.config.ntp_rules import ntp_problems
 from ptpstack.config.ntp_server_rules import ntp_server_problems
 from ptpstack.config.port_table import Port

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from profiles.loader import load_profile
-from ptpstack.config.model import Instance
+from ptpstack.config.instance_table import Instance
 from ptpstack.config.port_table import Port
 from ptpstack.config.problems import Path, Problem
 from ptpstack.config.source import Source

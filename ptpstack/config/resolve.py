@@ -12,7 +12,8 @@ from msgspec import UNSET, Struct
 from profiles.loader import DestinationMacName, Profile, TransportName, load_profile
 from ptpstack.config.fill import fill_instance
 from ptpstack.config.gptp_resolve import gptp_port_settings, gptp_settings
-from ptpstack.config.model import Config, Instance
+from ptpstack.config.instance_table import Instance
+from ptpstack.config.model import Config
 from ptpstack.config.paired_rules import paired_port_numbers
 from ptpstack.config.port_table import AcceptableMaster as AcceptableMasterTable
 from ptpstack.config.port_table import Port, TimestampingName

@@ -23,7 +23,8 @@ from profiles.loader import (
 from ptpstack.config.fill import ONLY_WITH_MECHANISM, fill_instance
 from ptpstack.config.gptp_resolve import has_static_roles
 from ptpstack.config.gptp_rules import gptp_problems
-from ptpstack.config.model import Instance, written
+from ptpstack.config.instance_table import Instance
+from ptpstack.config.model import written
 from ptpstack.config.paired_rules import paired_problems
 from ptpstack.config.port_table import Port
 from ptpstack.config.problems import Path, Problem, key_of, nearest

@@ -8,7 +8,7 @@ from ipaddress import ip_address, ip_network
 from msgspec import UNSET
 
 from profiles.loader import TransportName, load_profile
-from ptpstack.config.model import Instance
+from ptpstack.config.instance_table import Instance
 from ptpstack.config.port_table import Port
 from ptpstack.config.problems import Path, Problem
 from ptpstack.config.source import Source

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import tzinfo
 from typing import Protocol
 
-from ptpstack.config.model import Instance
+from ptpstack.config.instance_table import Instance
 from ptpstack.core.instance import PtpInstance
 from ptpstack.daemon.local_time import alternate_time_offset, leap_is_near
 from ptpstack.daemon.loop import Loop, monotonic_now

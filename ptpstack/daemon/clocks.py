@@ -16,7 +16,7 @@ from hw.realtime import RealtimeClock
 from hw.soft_clock import SoftClock
 from hw.time_daemons import PHC, SYSTEM_CLOCK, find_time_daemons
 from ptpstack.config.clock_rules import SYSTEM, real_clock
-from ptpstack.config.model import Clock as ClockConfig
+from ptpstack.config.clock_table import Clock as ClockConfig
 from ptpstack.config.resolve import ResolvedInstance
 from ptpstack.daemon.events import ClockContested
 from ptpstack.daemon.state_store import StateStore

@@ -18,9 +18,9 @@ from hw.time_of_day_nmea import NmeaTimeOfDay
 from hw.time_of_day_system import SystemTimeOfDay
 from hw.time_of_day_ubx import UbxTimeOfDay
 from ptpstack.config.clock_rules import AUTO, SYSTEM, real_clock
-from ptpstack.config.model import Clock as ClockConfig
+from ptpstack.config.clock_table import Clock as ClockConfig
 from ptpstack.config.model import Config
-from ptpstack.config.model import PulseSource as PulseSourceConfig
+from ptpstack.config.pulse_tables import PulseSource as PulseSourceConfig
 from ptpstack.daemon.clock_comparison import CrossTimestamped
 from ptpstack.daemon.clock_driver import ClockDriver
 from ptpstack.daemon.clock_follower import ClockFollower, FollowedClock

@@ -8,7 +8,7 @@ from typing import ClassVar
 from hw.periodic_output import start_periodic_output, stop_periodic_output
 from hw.phc import Phc
 from hw.pins import PinFunction, assign_pin, find_pin
-from ptpstack.config.model import PulseOutput as PulseOutputConfig
+from ptpstack.config.pulse_tables import PulseOutput as PulseOutputConfig
 from ptpstack.daemon.clock_driver import ClockDriver
 from ptpstack.daemon.events import ClockFailed
 from ptpstack.daemon.loop import Loop, monotonic_now

@@ -19,7 +19,7 @@ from hw.clock import Clock
 from hw.external_timestamps import ExternalTimestamp
 from hw.time_of_day import TimeOfDay
 from ptpstack.arbiter.clock_state import ClockState
-from ptpstack.config.model import PulseSource as PulseSourceConfig
+from ptpstack.config.pulse_tables import PulseSource as PulseSourceConfig
 from ptpstack.daemon.clock_driver import ClockDriver
 from ptpstack.daemon.events import ClockFailed
 from ptpstack.daemon.leap_seconds import choose_tai_offset

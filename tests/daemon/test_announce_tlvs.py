@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from ptpstack.config.model import Instance
+from ptpstack.config.instance_table import Instance
 from ptpstack.daemon.announce_tlvs import AnnounceTlvs
 from ptpstack.daemon.instance_driver import InstanceDriver
 from ptpstack.engine.time_properties import TimeProperties

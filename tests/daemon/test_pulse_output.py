@@ -6,7 +6,7 @@ import pytest
 
 from hw.phc import Phc
 from hw.pins import PinFunction
-from ptpstack.config.model import PulseOutput as PulseOutputConfig
+from ptpstack.config.pulse_tables import PulseOutput as PulseOutputConfig
 from ptpstack.daemon import pulse_output
 from ptpstack.daemon.events import ClockFailed
 from ptpstack.daemon.pulse_output import PulseOutput, PulsesSent

@@ -9,7 +9,7 @@ from hw.external_timestamps import ExternalTimestamp
 from hw.time_of_day import PulseSecond
 from ptpstack.arbiter.clock_arbiter import ClockArbiter
 from ptpstack.arbiter.clock_state import ClockState
-from ptpstack.config.model import PulseSource as PulseSourceConfig
+from ptpstack.config.pulse_tables import PulseSource as PulseSourceConfig
 from ptpstack.daemon import pulse_source
 from ptpstack.daemon import steered_clock as steered_clock_module
 from ptpstack.daemon.clock_driver import ClockDriver

@@ -12,7 +12,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType, field
 
 from ptpstack.config.arbiter_table import Arbiter
 from ptpstack.config.holdover_table import Holdover
-from ptpstack.config.model import Instance as DaemonInstance
+from ptpstack.config.instance_table import Instance as DaemonInstance
 from ptpstack.config.port_table import Port as DaemonPort
 from ptpstack.config.servo_table import Servo
 from ptpstack.config.table import Table
