@@ -16,7 +16,7 @@ from ptpstack.core.foreign_masters import FOREIGN_MASTER_TIME_WINDOW, ForeignMas
 from ptpstack.core.quality_level import is_usable, quality_level
 from ptpstack.core.signal_fail import SignalFail, SignalFails
 from ptpstack.core.timers import Timer
-from ptpstack.core.unicast_client import UnicastClient
+from ptpstack.core.unicast_masters import UnicastMasters
 from ptpstack.engine.port_state import RECEIVING_STATES, PortState
 from ptpstack.time import MonotonicTime, TimeInterval, interval_from_log2_seconds, interval_to_seconds
 from ptpstack.wire.messages.announce import Announce
@@ -40,10 +40,10 @@ class AnnounceReceiver:
             context.data_sets.acceptable,
             by_quality_level=context.data_sets.default_ds.by_quality_level,
         )
-        self._masters: UnicastClient | None = None
+        self._masters: UnicastMasters | None = None
         self.receipt_timeout: TimeInterval = 0
 
-    def negotiates(self, masters: UnicastClient) -> None:
+    def negotiates(self, masters: UnicastMasters) -> None:
         """Take what *masters* says of those that this port negotiates with."""
         self._masters = masters
 
@@ -78,7 +78,7 @@ class AnnounceReceiver:
         followed = next((known for known in self.qualified() if known.sender == parent), None)
         if followed is not None:
             return followed if masters.serves(parent) else best
-        elsewhere = data_sets.is_synchronized and masters.master(parent) is None
+        elsewhere = data_sets.is_synchronized and masters.named(parent) is None
         return None if elsewhere else best
 
     def best_that_announces(self) -> ComparisonSet | None:

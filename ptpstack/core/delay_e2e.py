@@ -20,7 +20,7 @@ from ptpstack.core.path_watch import PathWatch
 from ptpstack.core.signal_fail import SignalFail, SignalFails
 from ptpstack.core.sync_receiver import SyncPoint
 from ptpstack.core.timers import Timer
-from ptpstack.core.unicast_client import UnicastClient
+from ptpstack.core.unicast_masters import UnicastMasters
 from ptpstack.engine.delay_filter import DelayFilter
 from ptpstack.engine.port_messages import CORRECTION_OVERFLOW, LOG_INTERVAL_UNSPECIFIED
 from ptpstack.time import (
@@ -68,13 +68,13 @@ class EndToEndDelay:
         self._context = context
         self._fails = fails
         self._filter = delay_filter
-        self._masters: UnicastClient | None = None
+        self._masters: UnicastMasters | None = None
         self._sync_points: deque[SyncPoint] = deque(maxlen=SYNC_POINTS_KEPT)
         self._complete: deque[tuple[LocalTime, PtpTime]] = deque(maxlen=EXCHANGES_KEPT)
         self._watch = PathWatch()
         self.reset()
 
-    def negotiates(self, masters: UnicastClient) -> None:
+    def negotiates(self, masters: UnicastMasters) -> None:
         """Ask the parent alone, when it has granted answers."""
         self._masters = masters
 

@@ -98,10 +98,10 @@ class Port:
             self.negotiation = Negotiation(
                 context, self._sync_transmitter, self._announce_transmitter, self.signal_fails, decide
             )
-        if self.negotiation is not None and (masters := self.negotiation.client) is not None:
-            self.announces.negotiates(masters)
+        if self.negotiation is not None and self.negotiation.client is not None:
+            self.announces.negotiates(self.negotiation.client.masters)
             if self._end_to_end is not None:
-                self._end_to_end.negotiates(masters)
+                self._end_to_end.negotiates(self.negotiation.client.masters)
         self._on_timer: dict[Timer, TimerHandler] = {
             Timer.ANNOUNCE: self._announce_transmitter.on_timer,
             Timer.SYNC: self._sync_transmitter.on_timer,

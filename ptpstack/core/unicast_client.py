@@ -1,16 +1,14 @@
-"""The asking side of unicast negotiation (IEEE 1588-2019 16.1, 17.4): the masters of a table and their contracts.
+"""The asking side of unicast negotiation (IEEE 1588-2019 16.1, 17.4): what is wanted of whom, and when it is asked.
 
 Of every master Announces are asked for; of those that the instance follows, or is about to, Sync and Delay_Resp too.
 A better master is followed only when it serves, so that there is no gap. One that refuses, or grants and does not
-send, fails (PTSF, ``signal_fail``). What does not live here: how one contract moves (``unicast_contract``), which
-master is best (``comparison``).
+send, fails (PTSF, ``signal_fail``). What does not live here: the table (``unicast_masters``), how one contract moves
+(``unicast_contract``), which master is best (``comparison``).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-
-import msgspec
 
 from ptpstack.core.context import PortContext
 from ptpstack.core.settings import DelayMechanism
@@ -18,6 +16,7 @@ from ptpstack.core.signal_fail import SignalFail, SignalFails
 from ptpstack.core.timers import Timer
 from ptpstack.core.unicast_contract import CANCELS_SENT, Contract, ContractEvent, ContractState
 from ptpstack.core.unicast_events import InterfaceRateHeeded, UnicastContractChanged
+from ptpstack.core.unicast_masters import Master, UnicastMasters
 from ptpstack.core.unicast_settings import UnicastClientSettings
 from ptpstack.time import (
     MICROSECOND,
@@ -48,22 +47,6 @@ SILENT_INTERVALS = 10
 """Intervals without a message, at least 2 s, after which a granted contract counts as forgotten by its master."""
 
 
-class Master(msgspec.Struct, eq=False):
-    """One master of the table, and what it owes."""
-
-    address: str
-    local_priority: int | None
-    contracts: dict[MessageType, Contract]
-    port_identity: PortIdentity | None = None
-    rate_asymmetry: TimeInterval = 0
-    """What its link's speed, other than ours, adds to the asymmetry of the path."""
-
-    @property
-    def serves(self) -> bool:
-        """Whether time can be had of it: all that is needed was granted and comes."""
-        return all(contract.served for kind, contract in self.contracts.items() if kind is not MessageType.ANNOUNCE)
-
-
 class UnicastClient:
     """The unicast masters of one port. *decide* asks for a state decision, since one may be followed now or no more."""
 
@@ -81,43 +64,14 @@ class UnicastClient:
         kinds = [MessageType.ANNOUNCE, MessageType.SYNC]
         if context.settings.delay_mechanism is DelayMechanism.E2E:
             kinds.append(MessageType.DELAY_RESP)
-        self.masters = {
-            row.address: Master(row.address, row.local_priority, {kind: Contract(kind) for kind in kinds})
-            for row in settings.masters
-        }
-        self._by_identity: dict[PortIdentity, Master] = {}
+        self.masters = UnicastMasters(settings.masters, kinds)
         self._running = False
 
-    # -- what others read --------------------------------------------------------------------------
-
-    def master(self, port_identity: PortIdentity) -> Master | None:
-        """Return the master that sends under *port_identity*."""
-        return self._by_identity.get(port_identity)
-
-    def serves(self, port_identity: PortIdentity) -> bool:
-        """Whether time can be had of this master now."""
-        master = self._by_identity.get(port_identity)
-        return master is None or master.serves
-
-    def delay_address(self, parent: PortIdentity) -> str | None:
-        """Return where Delay_Reqs to *parent* go, None while it has not granted answers."""
-        master = self._by_identity.get(parent)
-        contract = master.contracts.get(MessageType.DELAY_RESP) if master else None
-        return master.address if master and contract and contract.expires is not None else None
-
-    def local_priority(self, address: str) -> int | None:
-        """Return the rank of the master at *address*, if it has one of its own."""
-        master = self.masters.get(address)
-        return master.local_priority if master else None
-
-    def rate_asymmetry(self, parent: PortIdentity) -> TimeInterval:
-        """Return what different link speeds add to the asymmetry of the path from *parent*."""
-        master = self._by_identity.get(parent)
-        return master.rate_asymmetry if master else 0
+    # -- what others say of links ------------------------------------------------------------------
 
     def told_rate(self, rate: InterfaceRate, address: str) -> None:
         """Take how fast the link of the master at *address* is (ITU-T G.8275.2 Annex D)."""
-        own, master = self._context.settings.interface_bit_period, self.masters.get(address)
+        own, master = self._context.settings.interface_bit_period, self.masters.at(address)
         if master is None or not own:
             return
         bits = rate.number_of_bits_after_timestamp - rate.number_of_bits_before_timestamp
@@ -138,22 +92,19 @@ class UnicastClient:
     def start(self, now: MonotonicTime) -> None:
         """Ask every master for Announces."""
         self._running = True
-        for master in self.masters.values():
+        for master in self.masters:
             self._move(master, MessageType.ANNOUNCE, ContractEvent.WANTED, now)
         self._arm()
 
     def stop(self) -> None:
         """Forget everything: nothing can be sent."""
         self._running = False
-        self._by_identity.clear()
-        for master in self.masters.values():
-            master.contracts = {kind: Contract(kind) for kind in master.contracts}
-            master.port_identity = None
+        self.masters.forget()
         self._context.timers.stop(Timer.UNICAST_CLIENT)
 
     def cancel_all(self, now: MonotonicTime) -> None:
         """Tell every master that nothing is wanted any more, before the port is shut for good."""
-        for master in self.masters.values():
+        for master in self.masters:
             for kind in master.contracts:
                 self._move(master, kind, ContractEvent.UNWANTED, now, "this port is being shut down")
 
@@ -161,8 +112,8 @@ class UnicastClient:
         """Have Sync and Delay_Resp of *senders*, and of nobody else."""
         if not self._running:
             return
-        wanted = {id(master) for sender in senders if (master := self._by_identity.get(sender)) is not None}
-        for master in self.masters.values():
+        wanted = {id(master) for sender in senders if (master := self.masters.named(sender)) is not None}
+        for master in self.masters:
             event = ContractEvent.WANTED if id(master) in wanted else ContractEvent.UNWANTED
             for kind in master.contracts:
                 if kind is not MessageType.ANNOUNCE:
@@ -173,11 +124,11 @@ class UnicastClient:
 
     def hears(self, message_type: MessageType, sender: PortIdentity, address: object, now: MonotonicTime) -> bool:
         """Take that a message came; return whether it came from a master of the table."""
-        master = self.masters.get(str(address))
+        master = self.masters.at(str(address))
         if master is None:
             return False
         if master.port_identity != sender:
-            self._name(master, sender)
+            self.masters.name(master, sender)
         contract = master.contracts.get(message_type)
         if contract is None or contract.expires is None:
             return True
@@ -186,13 +137,6 @@ class UnicastClient:
         if began and master.serves:
             self._decide(now)
         return True
-
-    def _name(self, master: Master, sender: PortIdentity) -> None:
-        """The master at an address goes by *sender* from now on."""
-        if master.port_identity is not None and self._by_identity.get(master.port_identity) is master:
-            del self._by_identity[master.port_identity]
-        master.port_identity = sender
-        self._by_identity[sender] = master
 
     def granted(self, grant: GrantUnicastTransmission, sender: PortIdentity, address: str, now: MonotonicTime) -> None:
         """Take a grant, or with no duration a refusal."""
@@ -240,7 +184,7 @@ class UnicastClient:
         self, cancel: CancelUnicastTransmission, sender: PortIdentity, address: str, now: MonotonicTime
     ) -> bool:
         """Take that a master ends a contract; return whether that is to be acknowledged."""
-        if cancel.maintain_grant or address not in self.masters:
+        if cancel.maintain_grant or self.masters.at(address) is None:
             return False
         found = self._contract(cancel.message_type, sender, address)
         if found is not None:
@@ -260,11 +204,11 @@ class UnicastClient:
 
     def _contract(self, message_type: int, sender: PortIdentity, address: str) -> tuple[Master, Contract] | None:
         """Return the contract that Signaling from *address* is about; others' addresses are nobody's."""
-        master = self.masters.get(address)
+        master = self.masters.at(address)
         if master is None or not self._running:
             return None
         if master.port_identity != sender:
-            self._name(master, sender)
+            self.masters.name(master, sender)
         for kind, contract in master.contracts.items():
             if kind == message_type:
                 return master, contract
@@ -274,7 +218,7 @@ class UnicastClient:
 
     def announce_lost(self, parent: PortIdentity, now: MonotonicTime) -> None:
         """Ask the master whose Announces stopped anew: if it started again, it forgot what it had granted."""
-        master = self._by_identity.get(parent)
+        master = self.masters.named(parent)
         if master is not None:
             self._move(master, MessageType.ANNOUNCE, ContractEvent.END, now, "no Announce came")
             self._arm()
@@ -287,7 +231,7 @@ class UnicastClient:
 
     def on_timer(self, _deadline: MonotonicTime, now: MonotonicTime) -> None:
         """Ask, renew, give up and end whatever is due."""
-        for master in self.masters.values():
+        for master in self.masters:
             for kind, contract in master.contracts.items():
                 if contract.expires is not None and contract.expires <= now:
                     self._move(master, kind, ContractEvent.END, now, "it expired")
@@ -303,7 +247,7 @@ class UnicastClient:
     def _arm(self) -> None:
         due = [
             deadline
-            for master in self.masters.values()
+            for master in self.masters
             for contract in master.contracts.values()
             for deadline in (contract.timer, contract.expires, _silent_at(contract))
             if deadline is not None

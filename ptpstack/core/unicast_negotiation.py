@@ -55,7 +55,7 @@ class Negotiation:
         if settings.unicast_client is not None:
             self.client = UnicastClient(context, settings.unicast_client, fails, decide)
             if settings.interface_rate_tlv:
-                context.rate_asymmetry = self.client.rate_asymmetry
+                context.rate_asymmetry = self.client.masters.rate_asymmetry
         self.service = UnicastService(context, settings.unicast_service) if settings.unicast_service else None
         batched = settings.unicast_service is not None and settings.unicast_service.batched
         self.transmitter = UnicastTransmitter(context, syncs, announces.announce, batched=batched)
@@ -108,7 +108,7 @@ class Negotiation:
         if self.client is None:
             return "" if multicast else "this port follows no masters: it has no unicast master table", None
         if self.client.hears(MessageType.ANNOUNCE, announce.source_port_identity, address, now):
-            return "", self.client.local_priority(str(address))
+            return "", self.client.masters.local_priority(str(address))
         return "" if multicast else "its sender is not in the unicast master table", None
 
     def batch_codec(self, port: Port) -> UnicastBatchCodec:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-from ptpstack.core.unicast_client import Master, UnicastClient
 from ptpstack.core.unicast_contract import Contract
+from ptpstack.core.unicast_masters import Master
 from ptpstack.core.unicast_negotiation import Negotiation
 from ptpstack.core.unicast_service import UnicastService
 from ptpstack.time import MonotonicTime, interval_to_seconds
@@ -19,14 +19,10 @@ def unicast_status(negotiation: Negotiation, now: MonotonicTime) -> dict[str, An
     """Return the masters that are asked and the clients that are served."""
     status: dict[str, Any] = {}
     if negotiation.client is not None:
-        status["masters"] = _masters(negotiation.client, now)
+        status["masters"] = [_master(master, now) for master in negotiation.client.masters]
     if negotiation.service is not None:
         status["service"] = _service(negotiation.service, now)
     return status
-
-
-def _masters(client: UnicastClient, now: MonotonicTime) -> list[dict[str, Any]]:
-    return [_master(master, now) for master in client.masters.values()]
 
 
 def _master(master: Master, now: MonotonicTime) -> dict[str, Any]:

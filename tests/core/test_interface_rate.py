@@ -49,7 +49,7 @@ def test_a_master_on_another_speed_makes_the_path_asymmetric(theirs: int, asymme
     negotiation = bench.instance.ports[1].negotiation
     assert negotiation is not None
     assert negotiation.client is not None
-    assert negotiation.client.rate_asymmetry(FIRST_PORT) / NANOSECOND == pytest.approx(asymmetry_ns, abs=0.01)
+    assert negotiation.client.masters.rate_asymmetry(FIRST_PORT) / NANOSECOND == pytest.approx(asymmetry_ns, abs=0.01)
     assert len(bench.events(InterfaceRateHeeded)) == (asymmetry_ns != 0)
 
 

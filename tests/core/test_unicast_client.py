@@ -322,8 +322,8 @@ def test_two_addresses_of_one_clock_do_not_make_it_unknown() -> None:
     client = bench.instance.ports[1].negotiation.client
     client.hears(ANNOUNCE, FIRST_PORT, SECOND_MASTER, bench.now)  # now both addresses are the first clock's
     client.hears(ANNOUNCE, SECOND_PORT, FIRST, bench.now)
-    assert client.master(FIRST_PORT).address == SECOND_MASTER
-    assert client.master(SECOND_PORT).address == FIRST
+    assert client.masters.named(FIRST_PORT).address == SECOND_MASTER
+    assert client.masters.named(SECOND_PORT).address == FIRST
 
 
 def test_a_grant_that_is_not_wanted_any_more_changes_no_interval() -> None:
