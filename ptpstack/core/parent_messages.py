@@ -1,8 +1,8 @@
 """From the octets of the parent's Sync, Follow_Up and Delay_Resp to the slave: the short way of what comes most often.
 
 What lives here: messages of the parent without anything unusual; Delay_Resps to other slaves end here. What does not:
-all others, be they malformed, with TLVs or other flags, or of another sender, and the rule itself (``Port.receive``),
-which would have done the same to everything that goes this way.
+all others, be they malformed, with TLVs or other flags, or of another sender, and the rule itself
+(``port_message_routes``), which would have done the same to everything that goes this way.
 """
 
 from __future__ import annotations
