@@ -9,12 +9,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar, Protocol
 
+from ntp.candidate import Candidate, Policy, SourceClass
 from ntp.client.outputs import Output
 from ntp.client.poll import Poll
 from ntp.client.sample import Sample
 from ntp.client.samples import JUMP, Estimate, Samples
+from ntp.combination import Combined
 from ntp.orphans import Orphans
-from ntp.selection import Candidate, Combined, Policy, Selection, SourceClass, Verdict, select
+from ntp.selection import Selection, Verdict, select
 from ntp.selection_reasons import Reason
 from ntp.wire.packet import Leap
 from ptpstack.events import Event, Severity

@@ -4,21 +4,21 @@ Every source states an interval that its error stays within: offset ± root dist
 the sources keep that promise, the truth lies where more than half of the intervals overlap, whatever the others
 say. Sources outside of it are falsetickers; the ends of it bound the error of the result.
 
-What lives here: judging and combining at one instant. What does not: measuring (``ntp.client``), and what is done
-with the result.
+What lives here: judging at one instant. What does not: what is judged (``candidate``), the arithmetic
+(``combination``), the sentences (``selection_reasons``), measuring (``ntp.client``), and what is done with the result.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from enum import Enum
 
+from ntp.candidate import Authentication, Candidate, Policy, SourceClass
+from ntp.combination import Combined, majority_hull, weighted_mean
 from ntp.orphans import Orphans
-from ntp.selection_reasons import Reason
+from ntp.selection_reasons import Reason, seconds, where
 from ntp.wire.packet import Leap
-from ptpstack.time import SECOND, TimeInterval, interval_to_seconds
+from ptpstack.time import TimeInterval
 
 HIGHEST_STRATUM = 15
 _COMBINE_LIMIT = 3
@@ -26,79 +26,6 @@ _COMBINE_LIMIT = 3
 
 _KEEP_BEST_WITHIN = 1.5
 """The best source stays the best while its distance is at most so many times the least."""
-
-
-class SourceClass(Enum):
-    """What kind of source it is, and after how many of its intervals without a sample it counts no more.
-
-    Never before *least_age*: a source that measures eight times a second may skip a beat.
-    """
-
-    NETWORK = ("NTP", 8, 16 * SECOND)
-    PTP = ("PTP", 8, 2 * SECOND)
-    REFERENCE = ("reference clock", 4, 4 * SECOND)
-
-    def __init__(self, label: str, intervals: int, least_age: TimeInterval) -> None:
-        self.label = label
-        self.intervals = intervals
-        self.least_age = least_age
-
-    def age_limit(self, interval: TimeInterval) -> TimeInterval:
-        """Return how old the newest sample may be when samples are due each *interval*."""
-        return max(self.least_age, self.intervals * interval)
-
-
-class Authentication(Enum):
-    """Whether sources without proof of who they are count: by what is *configured*, never by who answers."""
-
-    REQUIRE = "require"
-    PREFER = "prefer"
-    MIX = "mix"
-    IGNORE = "ignore"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Candidate:
-    """One source at one instant. *offset* (local − source) is None as long as nothing was measured."""
-
-    name: str
-    source_class: SourceClass = SourceClass.NETWORK
-    offset: TimeInterval | None
-    root_distance: TimeInterval = 0
-    deviation: TimeInterval = 0
-    frequency_ppb: float = 0.0
-    skew_ppb: float = 0.0
-    age: TimeInterval = 0
-    interval: TimeInterval = SECOND
-    stratum: int = 1
-    leap: Leap = Leap.NONE
-    reachable: bool = True
-    stopped_by: str = ""
-    trouble: str = "no reply"
-    authenticated: bool = False
-    prefer: bool = False
-    trust: bool = False
-    require: bool = False
-    noselect: bool = False
-    reference_id: bytes = b""
-    """By which its followers name it, where it is an NTP server."""
-    own_reference_id: bytes = b""
-    """By which it would name this machine."""
-
-    def interval_ends(self) -> tuple[TimeInterval, TimeInterval]:
-        """Return the least and the largest offset that the source holds possible."""
-        assert self.offset is not None
-        return self.offset - self.root_distance, self.offset + self.root_distance
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Policy:
-    """What an operator asks of the sources together."""
-
-    min_sources: int = 1
-    max_distance: TimeInterval = 3 * SECOND
-    max_deviation: TimeInterval = SECOND
-    authentication: Authentication = Authentication.PREFER
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,21 +43,6 @@ class Verdict:
 
     def __str__(self) -> str:
         return f"{self.reason.symbol} {self.name}: {self.text}"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Combined:
-    """What the believed sources say together; *bound* holds as long as a majority of the sources is right."""
-
-    offset: TimeInterval
-    bound: TimeInterval
-    deviation: TimeInterval
-    frequency_ppb: float
-    skew_ppb: float
-    stratum: int
-    leap: Leap
-    best: str
-    names: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -243,8 +155,8 @@ class _Judgement:
 
     def _follow(self, leader: Candidate) -> Combined:
         """Return what the *leader* of the orphans says: no majority stands behind it."""
-        self._say(leader, Reason.ORPHAN_LEADER, _where(leader))
-        return _weighted_mean([leader], leader, leader.interval_ends())
+        self._say(leader, Reason.ORPHAN_LEADER, where(leader))
+        return weighted_mean([leader], leader, leader.interval_ends())
 
     def _unauthenticated_is_out(self, candidate: Candidate) -> bool:
         mode = self._policy.authentication
@@ -259,7 +171,7 @@ class _Judgement:
         hull = majority_hull([candidate.interval_ends() for candidate in voters])
         if hull is None:
             for candidate in usable:
-                self._say(candidate, Reason.NO_MAJORITY, len(voters), _where(candidate))
+                self._say(candidate, Reason.NO_MAJORITY, len(voters), where(candidate))
         return hull
 
     def _agreeing(self, usable: list[Candidate], hull: tuple[TimeInterval, TimeInterval]) -> list[Candidate]:
@@ -269,7 +181,7 @@ class _Judgement:
             least, most = candidate.interval_ends()
             if least > high or most < low:
                 self._say(
-                    candidate, Reason.FALSETICKER, _where(candidate), f"{seconds(low, '+')} to {seconds(high, '+')}"
+                    candidate, Reason.FALSETICKER, where(candidate), f"{seconds(low, '+')} to {seconds(high, '+')}"
                 )
             else:
                 agreeing.append(candidate)
@@ -306,9 +218,9 @@ class _Judgement:
                     seconds(best.root_distance),
                 )
             else:
-                self._say(candidate, Reason.BEST if candidate is best else Reason.COMBINED, _where(candidate))
+                self._say(candidate, Reason.BEST if candidate is best else Reason.COMBINED, where(candidate))
                 used.append(candidate)
-        return _weighted_mean(used, best, hull)
+        return weighted_mean(used, best, hull)
 
     def _best(self, candidates: list[Candidate]) -> Candidate:
         nearest = min(candidates, key=lambda candidate: (candidate.root_distance, candidate.stratum))
@@ -316,79 +228,3 @@ class _Judgement:
             if candidate.name == self._previous_best:
                 return candidate if candidate.root_distance <= _KEEP_BEST_WITHIN * nearest.root_distance else nearest
         return nearest
-
-
-def majority_hull(intervals: Sequence[tuple[int, int]]) -> tuple[int, int] | None:
-    """Return the least and the largest point that more than half of the *intervals* contain, None without one.
-
-    The truth lies between them if more than half of the intervals contain it (Marzullo; RFC 5905 11.2.1).
-    """
-    majority = len(intervals) // 2 + 1
-    lower_ends = sorted(least for least, _ in intervals)
-    upper_ends = sorted(most for _, most in intervals)
-    # At a lower end, as many intervals hold as have begun and not ended: those that begin at it count, so do those
-    # that end at it.
-    found = [
-        least
-        for number, least in enumerate(lower_ends, 1)
-        if number - sum(most < least for most in upper_ends) >= majority
-    ]
-    if not found:
-        return None
-    last = max(
-        most
-        for number, most in enumerate(reversed(upper_ends), 1)
-        if number - sum(least > most for least in lower_ends) >= majority
-    )
-    return found[0], last
-
-
-def _weighted_mean(used: list[Candidate], best: Candidate, hull: tuple[TimeInterval, TimeInterval]) -> Combined:
-    """Combine offsets by the inverse square of distances, frequencies by that of their skews."""
-    assert best.offset is not None
-    low, high = hull
-    weights = [1 / max(candidate.root_distance, 1) ** 2 for candidate in used]
-    total = math.fsum(weights)
-    away = [(candidate.offset or 0) - best.offset for candidate in used]
-    mean = math.fsum(w * d for w, d in zip(weights, away, strict=True)) / total
-    variance = (
-        math.fsum(w * (c.deviation**2 + (d - mean) ** 2) for w, c, d in zip(weights, used, away, strict=True)) / total
-    )
-    skew_weights = [1 / max(candidate.skew_ppb, 1e-3) ** 2 for candidate in used]
-    frequency = math.fsum(w * c.frequency_ppb for w, c in zip(skew_weights, used, strict=True)) / math.fsum(
-        skew_weights
-    )
-    offset = best.offset + round(mean)
-    return Combined(
-        offset=offset,
-        bound=max(high - offset, offset - low),
-        deviation=round(math.sqrt(variance)),
-        frequency_ppb=frequency,
-        skew_ppb=1 / math.sqrt(math.fsum(skew_weights)),
-        stratum=best.stratum,
-        leap=_leap(used),
-        best=best.name,
-        names=tuple(candidate.name for candidate in used),
-    )
-
-
-def _leap(used: list[Candidate]) -> Leap:
-    """Return the leap second that more than half of the sources announce."""
-    for leap in (Leap.INSERT, Leap.DELETE):
-        if 2 * sum(candidate.leap is leap for candidate in used) > len(used):
-            return leap
-    return Leap.NONE
-
-
-def _where(candidate: Candidate) -> str:
-    assert candidate.offset is not None
-    return f"{seconds(candidate.offset, '+')} ± {seconds(candidate.root_distance)}"
-
-
-def seconds(interval: TimeInterval, sign: str = "") -> str:
-    """Return *interval* for people: three digits and the unit that suits them."""
-    value = interval_to_seconds(interval)
-    for unit, size in (("s", 1.0), ("ms", 1e-3), ("us", 1e-6)):
-        if abs(value) >= size:
-            return f"{value / size:{sign}.3g} {unit}"
-    return f"{value / 1e-9:{sign}.3g} ns"

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from enum import Enum
 
+from ntp.candidate import Candidate
+from ptpstack.time import TimeInterval, interval_to_seconds
+
 
 class Reason(Enum):
     """A symbol for the table's first column, whether the source is used, and the sentence."""
@@ -34,3 +37,18 @@ class Reason(Enum):
         self.symbol = symbol
         self.used = used
         self.sentence = sentence
+
+
+def where(candidate: Candidate) -> str:
+    """Return where *candidate* says that the local clock is."""
+    assert candidate.offset is not None
+    return f"{seconds(candidate.offset, '+')} ± {seconds(candidate.root_distance)}"
+
+
+def seconds(interval: TimeInterval, sign: str = "") -> str:
+    """Return *interval* for people: three digits and the unit that suits them."""
+    value = interval_to_seconds(interval)
+    for unit, size in (("s", 1.0), ("ms", 1e-3), ("us", 1e-6)):
+        if abs(value) >= size:
+            return f"{value / size:{sign}.3g} {unit}"
+    return f"{value / 1e-9:{sign}.3g} ns"

@@ -13,6 +13,7 @@ from hw.ethtool import timestamping_info
 from hw.realtime import RealtimeClock
 from hw.timestamping import Timestamping
 from ntp.accuracy import Plan, plan
+from ntp.candidate import Authentication, Policy
 from ntp.client.authentication import Authenticator
 from ntp.client.sample import StampSource
 from ntp.client.settings import AssociationSettings
@@ -20,7 +21,6 @@ from ntp.ensemble import Ensemble
 from ntp.keys import Key, read_keys
 from ntp.orphans import Orphans
 from ntp.resolver import Resolver
-from ntp.selection import Authentication, Policy
 from ntp.transport import ClientSocket
 from ptpstack.config.ntp_table import Ntp, NtpSource, accuracy_of
 from ptpstack.daemon.clock_driver import ClockDriver

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ntp.selection import Combined
+from ntp.combination import Combined
 from ptpstack.engine.outputs import Measurement
 from ptpstack.time import SECOND, LocalTime, PtpTime, TimeInterval
 from ptpstack.wire.types import ClockIdentity, PortIdentity

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, ClassVar
 
+from ntp.candidate import SourceClass
 from ntp.client.events import SourceEvent
 from ntp.ensemble import Ensemble, SourceOptions
 from ntp.reference.clock import Expected, ReferenceClock
 from ntp.reference.reading import Reading, ReferenceInput
-from ntp.selection import SourceClass
 from ptpstack.config.ntp_reference_table import NtpReference
 from ptpstack.daemon.clock_driver import ClockDriver
 from ptpstack.daemon.loop import Loop, Timer, monotonic_now

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import itertools
 
+from ntp.candidate import Policy
 from ntp.client.sample import Sample
 from ntp.ensemble import ClockFoundElsewhere, Ensemble, SourceJudged, SourceOptions
-from ntp.selection import Policy
 from ntp.selection_reasons import Reason
 from ptpstack.time import SECOND
 

@@ -7,13 +7,14 @@ from random import Random
 
 import pytest
 
+from ntp.candidate import Candidate, Policy, SourceClass
 from ntp.client.association import Association
 from ntp.client.outputs import Send
 from ntp.client.sample import Sample, StampSource
 from ntp.client.settings import AssociationSettings
 from ntp.ensemble import Ensemble, SourceJudged, SourceOptions
 from ntp.orphans import Orphans
-from ntp.selection import Candidate, Policy, SourceClass, select
+from ntp.selection import select
 from ntp.selection_reasons import Reason
 from ntp.server.time_state import UNSYNCHRONIZED_STRATUM
 from ntp.wire.packet import Leap, Mode, Packet, decode, encode

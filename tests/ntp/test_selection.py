@@ -6,17 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ntp.selection import (
-    Authentication,
-    Candidate,
-    Policy,
-    Selection,
-    SourceClass,
-    majority_hull,
-    seconds,
-    select,
-)
-from ntp.selection_reasons import Reason
+from ntp.candidate import Authentication, Candidate, Policy, SourceClass
+from ntp.combination import majority_hull
+from ntp.selection import Selection, select
+from ntp.selection_reasons import Reason, seconds
 from ntp.wire.packet import Leap
 from ptpstack.time import MILLISECOND, SECOND
 

@@ -10,9 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ntp.candidate import Candidate, Policy
 from ntp.client.association import AssociationState
 from ntp.client.events import KissOfDeath
-from ntp.selection import Candidate, Combined, Policy, Selection, select
+from ntp.combination import Combined
+from ntp.selection import Selection, select
 from ntp.selection_reasons import Reason
 from ptpstack.time import MICROSECOND, MILLISECOND, SECOND
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from ntp.accuracy import plan
+from ntp.candidate import Policy
 from ntp.client.sample import Sample
 from ntp.ensemble import Ensemble, SourceOptions
-from ntp.selection import Policy
 from ptpstack.config.servo_settings import servo_settings
 from ptpstack.config.servo_table import Servo as ServoTable
 from ptpstack.servo.interface import ServoState

@@ -12,12 +12,12 @@ from typing import Any
 import pytest
 
 from hw.timestamping import Timestamping
+from ntp.candidate import Policy
 from ntp.client.events import SourceReachable
 from ntp.client.sample import StampSource
 from ntp.client.settings import AssociationSettings
 from ntp.ensemble import ClockFoundElsewhere, Ensemble, SourceJudged
 from ntp.resolver import Resolver
-from ntp.selection import Policy
 from ntp.transport import Address, ClientSocket
 from ptpstack.config.ntp_table import NtpSource
 from ptpstack.daemon.events import ClockFailed
