@@ -76,7 +76,7 @@ class HostWatch:
             self._set_watch = None
 
     def look(self) -> None:
-        """See whether the machine slept; call it every second."""
+        """See whether the machine slept; call it every second, and it is called when CLOCK_REALTIME was set."""
         asleep = self._asleep_now()
         slept, self._asleep = asleep - self._asleep, asleep
         if slept >= LEAST_SLEEP:
@@ -84,6 +84,8 @@ class HostWatch:
             self._woke()
 
     def _on_set(self) -> None:
+        """The kernel sets the clock also when the machine wakes up."""
         assert self._set_watch is not None
         if self._set_watch.was_set():
+            self.look()
             self._clock_was_set()

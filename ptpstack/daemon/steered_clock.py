@@ -16,6 +16,7 @@ from ptpstack.arbiter.phase_writing import PhaseWriting
 from ptpstack.arbiter.sanity import is_timescale_mismatch
 from ptpstack.daemon.clock_watch import ClockWatch
 from ptpstack.daemon.events import ClockFailed, ClockLost, ClockMovedByOthers, ClockReopened, PhaseWritingChosen
+from ptpstack.daemon.host_watch import LEAST_SLEEP, asleep_now
 from ptpstack.errors import HardwareError
 from ptpstack.events import Event
 from ptpstack.servo.sanity import ClockCheck
@@ -46,6 +47,7 @@ class SteeredClock:
         """What it was set to last, by whomever."""
         self.is_gone = False
         self._watch = ClockWatch()
+        self._asleep = asleep_now()
         self._record = record
         self._reopen = reopen
 
@@ -101,14 +103,17 @@ class SteeredClock:
     def look(self) -> tuple[LocalTime, MonotonicTime, TimeInterval]:
         """Read the clock and CLOCK_MONOTONIC_RAW, and by how much another hand moved it since the last look.
 
-        Raises ``HardwareError``.
+        CLOCK_MONOTONIC_RAW stands while the machine sleeps: what a clock then moved by is nobody's doing, and is told
+        by ``host_watch``. Raises ``HardwareError``.
         """
+        asleep = asleep_now()
+        slept, self._asleep = asleep - self._asleep >= LEAST_SLEEP, asleep
         raw = raw_now()
         local = self.device.time()
         if isinstance(self.device, SoftClock):
             return local, raw, 0  # it watches the system clock by itself
         moved = self._watch.look(local, raw, raw_now() - raw, self.frequency_ppb)
-        if moved:
+        if moved and not slept:
             mismatch = is_timescale_mismatch(moved)
             moved_ns = interval_to_ns(moved)
             self._record([ClockMovedByOthers(clock=self.device.name, moved_ns=moved_ns, tai_minus_utc=mismatch)])

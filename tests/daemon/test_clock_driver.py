@@ -171,6 +171,24 @@ def test_a_clock_that_is_moved_while_nothing_measures_it_is_an_alarm_too(
     assert bench.servo.resets[-1] is True
 
 
+def test_a_clock_that_went_on_while_the_machine_slept_was_moved_by_nobody(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench.sample(ClockCommand(LOCKED, 0.0))
+    before = steered_clock_module.asleep_now()
+    monkeypatch.setattr(steered_clock_module, "asleep_now", lambda: before + 3600 * SECOND)
+    bench.clock.now += 3600 * SECOND
+    bench.servo.samples.clear()
+    bench.sample()
+    assert bench.servo.samples == []  # it was somewhere else when that was stamped
+    assert bench.servo.resets[-1] is True
+    assert bench.events(ClockMovedByOthers) == []
+    bench.sample()
+    bench.clock.now += SECOND
+    bench.sample()
+    assert len(bench.events(ClockMovedByOthers)) == 1
+
+
 def test_a_clock_that_runs_much_too_fast_is_noticed(bench: Bench) -> None:
     bench.sample(ClockCommand(LOCKED, 0.0))
     bench.sample(ClockCommand(LOCKED, 0.0))

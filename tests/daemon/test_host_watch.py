@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from hw.clock_set_watch import ClockSetWatch
 from ptpstack.daemon.host_watch import HostSlept, HostWatch, asleep_now
 from ptpstack.time import MILLISECOND, SECOND, TimeInterval
@@ -13,9 +15,10 @@ class Watched(Workshop):
         super().__init__()
         self.asleep: TimeInterval = 0
         self.woken = 0
+        self.set = 0
         self.watch = HostWatch(
             woke=self._wake,
-            clock_was_set=lambda: None,
+            clock_was_set=self._set,
             loop=self.loop,
             recorder=self.recorder,
             asleep=lambda: self.asleep,
@@ -23,6 +26,10 @@ class Watched(Workshop):
 
     def _wake(self) -> None:
         self.woken += 1
+
+    def _set(self) -> None:
+        self.set += 1
+        assert self.woken  # it is known before anybody asks who set the clock
 
     def after_sleep(self, seconds: float) -> int:
         self.asleep += round(seconds * SECOND)
@@ -42,6 +49,16 @@ def test_a_sleep_is_told_once_and_everything_measured_anew() -> None:
     (event,) = watched.events(HostSlept)
     assert event.seconds == 3600
     assert "slept for 3600.0 s" in str(event)
+
+
+def test_the_kernel_sets_the_clock_at_the_wake_and_nobody_else_is_blamed(monkeypatch: pytest.MonkeyPatch) -> None:
+    watched = Watched()
+    monkeypatch.setattr(ClockSetWatch, "was_set", lambda _watch: True)
+    watched.watch.start()
+    watched.asleep += SECOND
+    watched.watch._on_set()
+    watched.watch.stop()
+    assert (watched.woken, watched.set) == (1, 1)
 
 
 def test_the_kernel_knows_how_long_it_slept() -> None:
