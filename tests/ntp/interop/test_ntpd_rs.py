@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,14 +11,14 @@ import pytest
 
 from hw.soft_clock import SoftClock
 from lab import namespaces
-from lab.namespaces import Network
-from lab.peers.newer_ntp import NewerNtp, newer_ntp
-from lab.vm.newer import NewerDebianError
+from lab.peers.newer_ntp import NewerNtp
 
+from .bed import OURS, THEIRS, Bed, wait_until
 from .client import LiveClient
-from .test_server import OURS, THEIRS, Bed, wait_until
 
 pytestmark = [pytest.mark.peer, pytest.mark.namespaces]
+
+NEEDS = ("chronyd",)
 
 CONFIGURATION = """
 [[source]]
@@ -40,28 +39,6 @@ local-stratum = 9
 [observability]
 observation-path = "{observe}"
 """
-
-
-@pytest.fixture(scope="module")
-def newer() -> NewerNtp:
-    try:
-        return newer_ntp()
-    except NewerDebianError as error:
-        pytest.skip(f"no newer Debian: {error}")
-
-
-@pytest.fixture(scope="module")
-def bed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bed]:
-    if shutil.which("chronyd") is None:
-        pytest.skip("chronyd is not installed")
-    if why := namespaces.why_unavailable():
-        pytest.skip(why)
-    with Network() as net:
-        made = Bed(net, tmp_path_factory.mktemp("ntpd-rs"))
-        try:
-            yield made
-        finally:
-            made.daemon.stop()
 
 
 @pytest.fixture

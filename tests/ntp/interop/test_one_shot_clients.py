@@ -4,40 +4,23 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 import subprocess
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from lab import namespaces
-from lab.namespaces import Network
-from lab.peers.newer_ntp import newer_ntp
-from lab.vm.newer import NewerDebianError
+from lab.peers.newer_ntp import NewerNtp
 
-from .test_server import OURS, OURS_6, SECRET, Bed
+from .bed import OURS, OURS_6, SECRET, Bed
 
 pytestmark = [pytest.mark.peer, pytest.mark.namespaces]
 
+NEEDS = ("chronyd", "ntpdig", "rdate")
+
 ENOUGH_S = 0.05
 """Server and client read the same clock; a busy machine may keep either waiting."""
-
-
-@pytest.fixture(scope="module")
-def bed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bed]:
-    for program in ("chronyd", "ntpdig", "rdate"):
-        if shutil.which(program) is None:
-            pytest.skip(f"{program} is not installed")
-    if why := namespaces.why_unavailable():
-        pytest.skip(why)
-    with Network() as net:
-        made = Bed(net, tmp_path_factory.mktemp("one-shot"))
-        try:
-            yield made
-        finally:
-            made.daemon.stop()
 
 
 def counted(bed: Bed, what: str) -> int:
@@ -101,10 +84,6 @@ def test_chronyd_asks_once_with_nts(bed: Bed) -> None:
     bed.daemon.wait_until(lambda: counted(bed, "nts") > before, 10, "counted NTS requests")
 
 
-def test_the_newest_chronyd_asks_once_with_nts(bed: Bed) -> None:
-    try:
-        program = newer_ntp().chronyd
-    except NewerDebianError as error:
-        pytest.skip(f"no newer Debian: {error}")
+def test_the_newest_chronyd_asks_once_with_nts(bed: Bed, newer: NewerNtp) -> None:
     lines = (f"server {OURS} iburst nts", f"ntstrustedcerts {bed.authority.file}")
-    assert abs(chronyd_once(bed, program, *lines)) < ENOUGH_S
+    assert abs(chronyd_once(bed, newer.chronyd, *lines)) < ENOUGH_S

@@ -11,9 +11,8 @@ import pytest
 from lab import namespaces
 from lab.namespaces import Node
 from lab.peers.chronyd import Chronyd
-from lab.peers.newer_ntp import NewerNtp, newer_ntp
+from lab.peers.newer_ntp import NewerNtp
 from lab.pki import Authority
-from lab.vm.newer import NewerDebianError
 from ntp.client.packet_tests import Rejected
 from ntp.nts import establishment
 from ntp.nts.aead import Algorithm
@@ -27,14 +26,6 @@ from .responder import Responder
 pytestmark = [pytest.mark.peer, pytest.mark.namespaces]
 
 SIV_256, SIV_512, GCM_SIV = Algorithm.AES_SIV_CMAC_256, Algorithm.AES_SIV_CMAC_512, Algorithm.AES_128_GCM_SIV
-
-
-@pytest.fixture(scope="module")
-def newer() -> NewerNtp:
-    try:
-        return newer_ntp()
-    except NewerDebianError as error:
-        pytest.skip(f"no newer Debian: {error}")
 
 
 # ---- chrony 4.6
