@@ -26,7 +26,7 @@ CASES = {
     "ntp": "NTP and NTS requests answered: CPU time of our server and of chronyd, under several loads (minutes)",
     "servo": "true offset of simulated clocks under each servo, beside the PI that linuxptp uses",
     "masks": "a simulated T-BC against the masks of G.8273.2, and a chain against G.8271.1 (minutes)",
-    "masks_vm": "the same by hardware stamps on the virtual NIC, with a noise transfer (seven minutes a round)",
+    "masks_vm": "the same by hardware stamps on the virtual NIC, with a noise transfer and holdover (long)",
     "plan": "a day of a chain of 20 clocks as arrays, and one link beside the message level (minutes)",
     "sim": "the simulator: CPU time of an event, and of a slave's second, with 50 and 1000 slaves",
     "unicast": "a unicast grandmaster: CPU time per client at 16 Syncs and 16 Delay_Reqs a second, memory per client",

@@ -19,6 +19,7 @@ from typing import Any, TypeAlias
 
 from hw.phc import Phc
 from lab.bench.hardware_guest import (
+    QUIET,
     RUN,
     SAMPLES_PER_S,
     cpu_s,
@@ -62,12 +63,6 @@ profile = "default-{mechanism}"
 {ports}
 [servo]
 step_threshold_ns = 10_000
-[log]
-format = "linuxptp"
-[control]
-socket = ""
-[state]
-directory = ""
 """
 OUR_PORT = """
 [[instance.main.port]]
@@ -218,7 +213,7 @@ def run_node(node: dict[str, Any], mechanism: str) -> subprocess.Popen[bytes]:
     options = OUR_ROLES[role].format(mechanism=mechanism)
     if "priority1" in node:
         options += f"\npriority1 = {node['priority1']}"
-    configuration.write_text(OURS.format(mechanism=mechanism, options=options, ports=ports))
+    configuration.write_text(OURS.format(mechanism=mechanism, options=options, ports=ports) + QUIET)
     return start(name, [sys.executable, "-m", "ptpstack", "run", "-c", str(configuration)])
 
 

@@ -62,7 +62,8 @@ log_sync_interval = {log_sync_interval}
 {request} = {log_sync_interval}
 [servo]
 type = "{servo}"
-[log]
+"""
+QUIET = """[log]
 format = "linuxptp"
 [control]
 socket = ""
@@ -70,6 +71,7 @@ socket = ""
 directory = ""
 time_floor = false
 """
+"""The end of every configuration of ours: logs as ptp4l does, is asked by nobody, knows nothing from before."""
 
 
 @dataclass
@@ -181,6 +183,7 @@ def ours(port: int, scenario: dict[str, Any], servo: str) -> subprocess.Popen[by
             request="log_min_delay_req_interval" if e2e else "log_min_pdelay_req_interval",
             servo=servo,
         )
+        + QUIET
     )
     return start(port, [sys.executable, "-m", "ptpstack", "run", "-c", str(configuration)])
 
@@ -193,11 +196,11 @@ def align(slave: int, master: int) -> None:
     subprocess.run(command, check=True, capture_output=True)
 
 
-def sample_regularly(seconds: float, sample: Callable[[int], None]) -> None:
-    """Call *sample* with 0, 1, 2, … ten times a second."""
+def sample_regularly(seconds: float, sample: Callable[[int], None], samples_per_s: int = SAMPLES_PER_S) -> None:
+    """Call *sample* with 0, 1, 2, …, so many times a second."""
     due = time.monotonic()
-    for number in range(int(seconds * SAMPLES_PER_S)):
-        due += 1 / SAMPLES_PER_S
+    for number in range(int(seconds * samples_per_s)):
+        due += 1 / samples_per_s
         time.sleep(max(0.0, due - time.monotonic()))
         sample(number)
 

@@ -21,6 +21,7 @@ from hw.realtime import RealtimeClock
 from hw.timex import Modes, Timex, clock_adjtime
 from lab.bench.hardware_guest import (
     INITIAL_OFFSET_S,
+    QUIET,
     RUN,
     SAMPLES_PER_S,
     Track,
@@ -47,13 +48,6 @@ clock = "nic"
 pin = "SDP1"
 [servo]
 type = "{servo}"
-[log]
-format = "linuxptp"
-[control]
-socket = ""
-[state]
-directory = ""
-time_floor = false
 """
 TS2PHC = """[global]
 use_syslog 0
@@ -134,7 +128,7 @@ def program(name: str, number: int) -> subprocess.Popen[bytes]:
     if name.startswith("ts2phc"):
         configuration.write_text(TS2PHC.format(device=device))
         return start(number, ["ts2phc", "-m", "-q", "-f", str(configuration), "-s", "generic"])
-    configuration.write_text(OURS.format(device=device, servo=name.split()[1]))
+    configuration.write_text(OURS.format(device=device, servo=name.split()[1]) + QUIET)
     return start(number, [sys.executable, "-m", "ptpstack", "run", "-c", str(configuration)])
 
 

@@ -17,6 +17,7 @@ from hw.phc import Phc
 from hw.realtime import RealtimeClock
 from lab.bench.hardware_guest import (
     INITIAL_OFFSET_S,
+    QUIET,
     RUN,
     SAMPLES_PER_S,
     Track,
@@ -43,13 +44,6 @@ follows = "nic"
 log_interval = {log_interval}
 [servo]
 type = "{servo}"
-[log]
-format = "linuxptp"
-[control]
-socket = ""
-[state]
-directory = ""
-time_floor = false
 """
 
 
@@ -60,7 +54,7 @@ def main(arguments: list[str]) -> int:
     commands = {}
     for servo in ("auto", "pi"):
         configuration = RUN / f"system-{servo}.toml"
-        configuration.write_text(OURS.format(device=device, log_interval=interval, servo=servo))
+        configuration.write_text(OURS.format(device=device, log_interval=interval, servo=servo) + QUIET)
         commands[f"ptpstack {servo}"] = [sys.executable, "-m", "ptpstack", "run", "-c", str(configuration)]
     commands["phc2sys pi"] = ["phc2sys", "-m", "-s", device, "-c", "CLOCK_REALTIME", "-O", str(-TAI_OFFSET_S)]
     commands["phc2sys pi"] += ["-R", str(2.0**-interval)]

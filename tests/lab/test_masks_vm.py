@@ -1,10 +1,28 @@
 """What the bench of the masks in the virtual machine makes of a record whose truth is known."""
 
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 import pytest
 
-from lab.bench import masks_vm
+from lab.bench import masks_guest, masks_holdover, masks_vm
 from lab.bench.masks_vm import FREQUENCIES_HZ, SAMPLES_PER_S, TAU0_S
+from ptpstack.config.load import load
+
+
+@pytest.mark.parametrize("scenario", [masks_vm.scenario(1), masks_holdover.scenario(1)], ids=lambda one: one["name"])
+def test_our_daemons_take_what_a_scenario_tells_them(
+    scenario: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commands: list[list[str]] = []
+    monkeypatch.setattr(masks_guest, "RUN", tmp_path)
+    monkeypatch.setattr(masks_guest, "start", lambda _name, command: commands.append(command))
+    for node in scenario["nodes"]:
+        masks_guest.run_node(node)
+    ours = [load(Path(command[-1])) for command in commands if command[0] != "ptp4l"]
+    assert len(ours) == sum(node["program"] == "ptpstack" for node in scenario["nodes"])
+    assert {node["name"] for node in scenario["nodes"]} >= {*scenario["clocks"], *scenario["bounds"]}
 
 
 @pytest.fixture(scope="module")
@@ -32,9 +50,9 @@ def test_gains_are_found_in_a_sum_of_sinusoids(tracks: dict[str, masks_vm.Floats
 
 def test_every_limit_is_judged_that_the_record_is_long_enough_for(tracks: dict[str, masks_vm.Floats]) -> None:
     rows = {(row.case, row.metric): row for row in masks_vm.compare([tracks])}
-    (mean,) = (row for (case, metric), row in rows.items() if case.startswith("noise") and "mean" in metric)
-    assert mean.peer[0] == pytest.approx(7.0, abs=0.1)
-    assert mean.ours[0] < 0.1
+    (constant,) = (row for (case, metric), row in rows.items() if case.startswith("noise") and metric == "cTE")
+    assert constant.peer[0] == pytest.approx(7.0, abs=0.1)
+    assert constant.ours[0] < 0.1
     (tdev,) = (row for (case, metric), row in rows.items() if case.startswith("noise") and metric.startswith("TDEV"))
     assert 0 < tdev.ours[0] < 1
 
@@ -44,3 +62,28 @@ def test_the_floor_leaves_room_below_the_masks() -> None:
     assert masks_vm.share("dte_l_mtie", floor) < 0.6
     assert masks_vm.share("dte_l_tdev", floor) < 0.6
     assert floor.rms_ns < masks_vm.JITTER_NS / 4
+
+
+def test_a_clock_in_holdover_is_held_against_the_limit_and_its_own_word() -> None:
+    scenario = masks_holdover.scenario(1)
+    since_s = np.arange(scenario["seconds"] * SAMPLES_PER_S) * TAU0_S - scenario["lost_at_s"]
+    drifts_ppb = (-0.1, 0.2, 0.01, 1.0)
+    tracks = {
+        node: (
+            99.0 * (since_s < 0) + np.maximum(since_s, 0.0) * drift_ppb
+        ).tolist()  # what was before counts for naught
+        for node, drift_ppb in zip(scenario["clocks"], drifts_ppb, strict=True)
+    }
+    bounds = {
+        node: [(float(at_s), 10.0 + 0.4 * max(0, at_s - scenario["lost_at_s"])) for at_s in (5, 500, 900)]
+        for node in scenario["bounds"]
+    }
+    most, floor, share, stated = masks_holdover.compare([{"tracks": tracks, "bounds": bounds}])
+    held_s = masks_holdover.HELD_S
+    assert most.ours == pytest.approx([0.1 * held_s, 0.2 * held_s], abs=0.1)
+    assert most.peer == pytest.approx([held_s], abs=0.1)
+    assert most.limit == 250
+    assert floor.ours == pytest.approx([0.01 * held_s], abs=0.1)
+    last_s = 900 - scenario["lost_at_s"]
+    assert max(share.ours) == pytest.approx(0.2 * last_s / (10 + 0.4 * last_s))
+    assert stated.ours == pytest.approx([10 + 0.4 * last_s] * 2)

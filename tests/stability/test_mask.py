@@ -60,6 +60,7 @@ def test_every_mask_loads_and_says_where_its_numbers_are_from(name: str) -> None
         ("g8272.1-eprtc", "tdev", 1e6, 10),
         ("g8271.1-c", "max_abs_te_l", None, 1100),
         ("g8271.1-e", "max_abs_te", None, 1500),
+        ("g8271.1-holdover", "max_abs_te", None, 250),
         ("iec-61850-9-3", "max_abs_te", None, 1000),
         ("ocp-data-centre", "max_abs_te", None, 2500),
     ],
