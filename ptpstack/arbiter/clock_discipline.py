@@ -11,8 +11,8 @@ same object. Inputs are method calls; each returns outputs, to be carried out in
 
 After every input ask :meth:`ClockDiscipline.next_deadline` when to call :meth:`ClockDiscipline.handle_deadline`.
 
-What does not live here: whose measurements count (``clock_arbiter``), what the clock should do (``servo``), how it
-does it and who else touches it (``daemon``).
+What does not live here: whose measurements count (``clock_arbiter``), what the clock should do (``servo``, and without
+measurements ``holdover``), how it does it and who else touches it (``daemon``).
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from ptpstack.arbiter.clock_prediction import ClockPrediction
 from ptpstack.arbiter.clock_state import ClockState
 from ptpstack.arbiter.earlier_offset import sample_earlier_offset
 from ptpstack.arbiter.events import ClockHeld, FrequencyRestored, OscillatorForgotten
+from ptpstack.arbiter.holdover import Holdover
 from ptpstack.arbiter.holdover_worth import HoldoverSettings
 from ptpstack.arbiter.learnt_frequency import LearntFrequency
 from ptpstack.arbiter.outputs import ClockMoved, Output, Purpose, Sampled, ServoLocked, Steer
@@ -34,7 +35,6 @@ from ptpstack.events import Event
 from ptpstack.servo.both_ways import BothWays, Joined, Reverse
 from ptpstack.servo.interface import ClockCommand, Servo, ServoState
 from ptpstack.time import (
-    SECOND,
     LocalTime,
     MonotonicTime,
     TimeInterval,
@@ -45,9 +45,6 @@ from ptpstack.time import (
 from ptpstack.wire.types import PortIdentity
 
 LOCKED_STATES = (ServoState.LOCKED, ServoState.LOCKED_STABLE)
-HOLD_INTERVAL: TimeInterval = 10 * SECOND
-"""How often a clock in holdover is steered anew, and its bound looked at."""
-LEAST_CHANGE_PPB = 1e-4
 PAUSE_HALF_INTERVALS = 5
 """Where more than two and a half Sync intervals lie between two samples, the source may have stepped between them."""
 
@@ -82,14 +79,12 @@ class ClockDiscipline:
         self.phase_writing = phase_writing
         """None: offsets are steered away by frequency alone."""
         self._servo = servo
-        self._holdover = holdover or HoldoverSettings()
+        self._holdover = Holdover(holdover or HoldoverSettings(), self.prediction)
         self._learnt = LearntFrequency(learnt_ppb)
         self._reentry = Reentry(step_threshold)
         self._both_ways = BothWays()
         self._joined: Joined | None = None
         self._commanded_ppb = 0.0
-        self._sampled_at: MonotonicTime | None = None
-        self._hold_at: MonotonicTime | None = None
         self._source: tuple[str, int, PortIdentity] | None = None
         self._log_sync_interval: int | None = None
         self._followed: tuple[str, Measurement, ServoState] | None = None
@@ -102,7 +97,7 @@ class ClockDiscipline:
 
     def sampled_seconds_ago(self, now: MonotonicTime) -> float | None:
         """Return how long ago a measurement steered the clock; None: never."""
-        return None if self._sampled_at is None else interval_to_seconds(now - self._sampled_at)
+        return self._holdover.sampled_seconds_ago(now)
 
     def holdover_seconds(self, now: MonotonicTime) -> float | None:
         """Return how long ago the last measurement steered a clock in holdover; None: it is in no holdover."""
@@ -129,12 +124,12 @@ class ClockDiscipline:
             told = [ServoLocked(name, locked=False)] if self.arbiter.is_refused(name) else []
             return [*events, *told, Sampled(measurement, steering=False, state=ServoState.UNLOCKED)]
         if self.servo_state in LOCKED_STATES:
-            if self._hold_at is not None or self.steered_by != name:
+            if self._holdover.deadline is not None or self.steered_by != name:
                 self._reentry.begin()
             self.prediction.sampled(measurement.offset_from_master, measurement.t2, local_now, now)
-        self._hold_at = None
+        self._holdover.deadline = None
         outputs = self._follow(name, measurement, now)
-        self._sampled_at = now
+        self._holdover.sampled_at = now
         return [*events, *outputs]
 
     def _without_asymmetry(
@@ -162,7 +157,7 @@ class ClockDiscipline:
         measured_ns, asymmetry_ns = self.bound_ns(now), self.asymmetry_bound_ns
         if asymmetry_ns is None or self.arbiter.state is not ClockState.LOCKED:
             return None
-        within = measured_ns is not None and measured_ns + asymmetry_ns < self._holdover.bound_ns
+        within = measured_ns is not None and measured_ns + asymmetry_ns < self._holdover.settings.bound_ns
         return ClockState.HOLDOVER_IN_SPEC if within else ClockState.HOLDOVER_OUT_OF_SPEC
 
     def _follow(self, name: str, measurement: Measurement, now: MonotonicTime) -> list[Output]:
@@ -228,7 +223,8 @@ class ClockDiscipline:
         """A frequency estimate needs both its samples from one master that did not step between them."""
         source = (name, measurement.port_number, measurement.parent_port_identity)
         interval = interval_from_log2_seconds(measurement.log_sync_interval)
-        paused = self._sampled_at is not None and 2 * (now - self._sampled_at) > PAUSE_HALF_INTERVALS * interval
+        last = self._holdover.sampled_at
+        paused = last is not None and 2 * (now - last) > PAUSE_HALF_INTERVALS * interval
         if self.servo_state is ServoState.UNLOCKED and (source != self._source or paused):
             self._servo.reset()
         if source != self._source:
@@ -353,47 +349,26 @@ class ClockDiscipline:
 
     def next_deadline(self) -> MonotonicTime | None:
         """Return when :meth:`handle_deadline` should be called, if ever."""
-        silence, hold = self.arbiter.next_deadline(), self._hold_at
+        silence, hold = self.arbiter.next_deadline(), self._holdover.deadline
         if silence is None or hold is None:
             return hold if silence is None else silence
         return min(silence, hold)
 
     def handle_deadline(self, now: MonotonicTime) -> list[Output]:
-        """Let silent instances go; steer a clock in holdover along what was learnt, and say what it is worth.
-
-        Its last command would have the noise of the last sample in it.
-        """
+        """Let silent instances go; steer a clock in holdover along what was learnt, and say what it is worth."""
         before = self.arbiter.state
-        events = self.arbiter.check_silence(now, *self._holdover_is(now))
+        events = self.arbiter.check_silence(now, *self._holdover.worth(now))
         if before is not self.arbiter.state is ClockState.FREE_RUNNING:
             self._servo.reset()  # the source may step before it is heard again: no frequency estimate across that
         if self.arbiter.writer is not None or not self.arbiter.state.is_holdover:
-            self._hold_at = None
+            self._holdover.deadline = None
             return [*events]
-        begins = self._hold_at is None
-        self._hold_at = now + HOLD_INTERVAL
-        if begins and self.prediction.is_known:
-            self.prediction.begin_to_hold(now)
-        frequency_ppb = self.prediction.holding_ppb(now) if self.prediction.is_known else self._learnt.ppb
-        if frequency_ppb is None:
-            return [*events]
-        if begins:
-            return [*events, Steer(Purpose.BEGIN_TO_HOLD, frequency_ppb)]
-        if abs(frequency_ppb - self._commanded_ppb) < LEAST_CHANGE_PPB:
-            return [*events]
-        return [*events, Steer(Purpose.HOLD, frequency_ppb)]
+        return [*events, *self._holdover.steer(self._learnt.ppb, self._commanded_ppb, now)]
 
     def holdover_would_be(self, now: MonotonicTime) -> ClockState:
         """Return what the clock would be worth if measurements stopped now."""
-        return self._holdover_is(now)[0]
+        return self._holdover.worth(now)[0]
 
     def degradation(self, now: MonotonicTime) -> DegradationName:
         """Return by which alternative the clock is degraded, should it be out of spec."""
-        return self._holdover.degradation(self.prediction.bound_ns(now), self._since_s(now))
-
-    def _holdover_is(self, now: MonotonicTime) -> tuple[ClockState, str]:
-        """Return what holdover is worth now, and why."""
-        return self._holdover.worth(self.prediction.bound_ns(now), self._since_s(now))
-
-    def _since_s(self, now: MonotonicTime) -> float:
-        return 0.0 if self._sampled_at is None else interval_to_seconds(now - self._sampled_at)
+        return self._holdover.degradation(now)

@@ -16,7 +16,7 @@ from ptpstack.observe.recorder import Record
 from ptpstack.sim.host import Host
 from ptpstack.sim.oscillator import EPOCH
 from ptpstack.sim.world import Recorded
-from ptpstack.time import MonotonicTime, PtpTime, TimeInterval, interval_from_seconds, interval_to_ns, utc_from_ptp
+from ptpstack.time import MonotonicTime, PtpTime, TimeInterval, interval_from_seconds, utc_from_ptp
 
 TAI_MINUS_UTC_S = 37
 
@@ -52,19 +52,7 @@ class EventLog:
 
     def on_sample(self, host: Host, sampled: Sampled) -> None:
         """Write a measurement and what the clock was told."""
-        measurement = sampled.measurement
-        sample = OffsetSample(
-            clock=host.name,
-            port_number=measurement.port_number,
-            offset_ns=interval_to_ns(measurement.offset_from_master),
-            mean_delay_ns=interval_to_ns(measurement.mean_delay),
-            frequency_ppb=host.clock.frequency_ppb,
-            state=sampled.state,
-            log_sync_interval=measurement.log_sync_interval,
-            steering=sampled.steering,
-            joined_offset_ns=interval_to_ns(sampled.joined.offset) if sampled.joined else None,
-            weight=sampled.joined.weight if sampled.joined else 1.0,
-        )
+        sample = OffsetSample.of(sampled, host.name, host.clock.frequency_ppb)
         self._write(host.true_time, host.name, sample)
 
     def _write(self, true: TimeInterval, host: str, event: Event) -> None:

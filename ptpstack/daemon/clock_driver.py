@@ -40,7 +40,6 @@ from ptpstack.time import (
     MonotonicTime,
     TimeInterval,
     interval_from_seconds,
-    interval_to_ns,
 )
 
 SAVE_INTERVAL: TimeInterval = 60 * SECOND
@@ -252,19 +251,7 @@ class ClockDriver:
             user.clock_stepped(delta, local)
 
     def _tell_sample(self, sampled: Sampled, name: str) -> None:
-        measurement = sampled.measurement
-        sample = OffsetSample(
-            clock=self.clock.name,
-            port_number=measurement.port_number,
-            offset_ns=interval_to_ns(measurement.offset_from_master),
-            mean_delay_ns=interval_to_ns(measurement.mean_delay),
-            frequency_ppb=self.frequency_ppb,
-            state=sampled.state,
-            log_sync_interval=measurement.log_sync_interval,
-            steering=sampled.steering,
-            joined_offset_ns=interval_to_ns(sampled.joined.offset) if sampled.joined else None,
-            weight=sampled.joined.weight if sampled.joined else 1.0,
-        )
+        sample = OffsetSample.of(sampled, self.clock.name, self.frequency_ppb)
         self._recorder.record(sample, name)
         for take in self.on_sample:
             take(sample, name)
