@@ -93,4 +93,4 @@ class BatchedPortIo(PortIo):
             self._take_error(error)
             return
         for stamp in stamps:
-            self._stamped(stamp)
+            self._awaited.came(stamp)

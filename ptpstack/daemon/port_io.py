@@ -1,22 +1,22 @@
 """The sockets of one interface and transport, shared by the ports of all domains on it.
 
-What lives here: frames in (decoded, routed by sdoId and domainNumber), frames out, transmit stamps matched to
-what was sent, sockets that come and go with the interface. What does not: what a message means (``core``).
+What lives here: frames in (decoded, routed by sdoId and domainNumber), frames out, sockets that come and go with the
+interface. What does not: transmit stamps (``awaited_stamps``), what a message means (``core``).
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from typing import NamedTuple
 
 from hw.link import LinkChange
-from hw.sockets import InterfaceDown, InterfaceGone, PortSocket, Received, TransmitStamp
+from hw.sockets import InterfaceDown, InterfaceGone, PortSocket, Received
 from hw.sockets.frame_filter import GENERAL_BIT
 from hw.timestamping import Timestamping
 from profiles.loader import DestinationMacName, RefusedName, TransportName
 from ptpstack.core.message_head import HEAD_SIZE
 from ptpstack.daemon.attachment import Attachment, Receiver
+from ptpstack.daemon.awaited_stamps import AwaitedStamps
 from ptpstack.daemon.events import (
     FrameRefused,
     InterfaceLost,
@@ -34,21 +34,12 @@ from ptpstack.daemon.transports import groups_of
 from ptpstack.engine.outputs import Destination, Send
 from ptpstack.errors import HardwareError, WireError
 from ptpstack.observe.recorder import Recorder
-from ptpstack.time import MILLISECOND, SECOND, MonotonicTime, TimeInterval
+from ptpstack.time import SECOND, TimeInterval
 from ptpstack.wire.message import decode, encode
 from ptpstack.wire.types import MessageType
 
-TRANSMIT_STAMP_TIMEOUT: TimeInterval = 500 * MILLISECOND
-"""A transmit stamp that has not come by then is lost: one exchange, nothing more. Nobody waits, so it may be long."""
-
 REOPEN_INTERVAL: TimeInterval = SECOND
 STAMPING_CHECK_INTERVAL: TimeInterval = SECOND
-
-
-class _Awaited(NamedTuple):
-    attachment: Attachment
-    context: int
-    sent: MonotonicTime
 
 
 class PortIo:
@@ -74,7 +65,6 @@ class PortIo:
         self._vlan_id = vlan_id
         self.counters: Counter[str] = Counter()
         self.granted = ""
-        self.stamp_latency = StampLatency()
         self._loop = loop
         self._recorder = recorder
         self._open_socket = open_socket
@@ -87,10 +77,14 @@ class PortIo:
         self._short_ways: dict[bytes, Attachment] = {}
         """By the first octets of a frame."""
         self._socket: PortSocket | None = None
-        self._awaited: dict[int, _Awaited] = {}
-        self._stamp_timer = loop.timer(self._give_up_stamps)
+        self._awaited = AwaitedStamps(loop, self.counters)
         self._reopen_timer = loop.timer(self._reopen)
         self._stamping_timer = loop.timer(self._check_stamping)
+
+    @property
+    def stamp_latency(self) -> StampLatency:
+        """How long transmit stamps took."""
+        return self._awaited.latency
 
     @property
     def is_open(self) -> bool:
@@ -127,8 +121,8 @@ class PortIo:
     def close(self) -> None:
         """Close the sockets for good."""
         self._close_socket()
-        for timer in (self._stamp_timer, self._reopen_timer, self._stamping_timer):
-            timer.close()
+        for to_close in (self._awaited, self._reopen_timer, self._stamping_timer):
+            to_close.close()
 
     # -- the interface comes and goes ------------------------------------------------------------------
 
@@ -180,11 +174,8 @@ class PortIo:
             self._loop.unwatch(self._socket.general_fileno())
             self._socket.close()
             self._socket = None
-        awaited, self._awaited = self._awaited, {}
-        self._stamp_timer.set(None)
         self._stamping_timer.set(None)
-        for sent in awaited.values():
-            self._lost_stamp(sent.attachment, sent.context)
+        self._awaited.give_up_all()
 
     def _check_stamping(self) -> None:
         """Any program may set how the NIC stamps, and nobody tells: look, and set it again."""
@@ -221,17 +212,10 @@ class PortIo:
             self._take_error(error)
             return
         for stamp in stamps:
-            self._stamped(stamp)
+            self._awaited.came(stamp)
         if frames:  # else they come at the next call, as the descriptor stays readable
             for frame in self._answer(self._of_own_vlan(frames)):
                 self._take_frame(frame)
-
-    def _stamped(self, stamp: TransmitStamp) -> None:
-        if (sent := self._awaited.pop(stamp.key, None)) is None:
-            self.counters["late transmit stamp"] += 1
-            return
-        self.stamp_latency.add(monotonic_now() - sent.sent)
-        sent.attachment.receiver.transmitted(sent.attachment.port_number, sent.context, stamp.stamp_ns)
 
     def _on_general(self) -> None:
         if self._socket is None:
@@ -329,7 +313,7 @@ class PortIo:
         """Carry *send* out; one that fails is counted, told, and its stamp reported as lost."""
         if self._socket is None:
             self.counters["not sent"] += 1
-            self._lost_stamp(attachment, send.context)
+            self._awaited.lost(attachment, send.context)
             return
         destination = self._groups[send.destination] if send.address is None else send.address
         try:
@@ -340,14 +324,10 @@ class PortIo:
             key = self._socket.send_event(payload, destination)
         except (HardwareError, ValueError) as error:
             self._not_sent(send.message.message_type, error)
-            self._lost_stamp(attachment, send.context)
+            self._awaited.lost(attachment, send.context)
             return
-        if send.context is None:
-            return
-        now = monotonic_now()
-        self._awaited[key] = _Awaited(attachment, send.context, now)
-        if self._stamp_timer.deadline is None:
-            self._stamp_timer.set(now + TRANSMIT_STAMP_TIMEOUT)
+        if send.context is not None:
+            self._awaited.sent(key, attachment, send.context)
 
     def _send_answer(self, payload: bytes) -> None:
         if self._socket is None:
@@ -365,18 +345,3 @@ class PortIo:
             return
         reason = getattr(error, "why", "") or str(error)
         self._recorder.record(SendFailed(interface=self.interface, message=message_type.name, reason=reason))
-
-    def _give_up_stamps(self) -> None:
-        """Report the stamps that did not come in time; the dictionary is in the order of sending."""
-        sent_before = monotonic_now() - TRANSMIT_STAMP_TIMEOUT
-        overdue = [key for key, sent in self._awaited.items() if sent.sent <= sent_before]
-        for key in overdue:
-            sent = self._awaited.pop(key)
-            self._lost_stamp(sent.attachment, sent.context)
-        oldest = next(iter(self._awaited.values()), None)
-        self._stamp_timer.set(oldest and oldest.sent + TRANSMIT_STAMP_TIMEOUT)
-
-    def _lost_stamp(self, attachment: Attachment, context: int | None) -> None:
-        if context is not None:
-            self.counters["transmit stamp lost"] += 1
-            attachment.receiver.transmitted(attachment.port_number, context, None)

@@ -30,12 +30,14 @@ from ptpstack.events import Event
 from ptpstack.gptp.hot_standby import HotStandbySystem
 from ptpstack.servo.filters import MovingMedian
 from ptpstack.servo.interface import Servo, ServoState
+from ptpstack.sim.host_alarms import HostAlarms
+from ptpstack.sim.host_port import Port
 from ptpstack.sim.host_worth import HostWorth
-from ptpstack.sim.network import Attachment, Link
+from ptpstack.sim.network import Attachment
 from ptpstack.sim.oscillator import EPOCH, VirtualClock
 from ptpstack.sim.scheduler import Scheduler
 from ptpstack.sim.stamping import Stamping
-from ptpstack.time import LocalTime, MonotonicTime, PtpTime, TimeInterval, interval_from_ns, offset_between
+from ptpstack.time import LocalTime, PtpTime, TimeInterval, interval_from_ns, offset_between
 from ptpstack.wire.message import Message, decode, encode
 from ptpstack.wire.messages import DelayResp, PdelayResp, PdelayRespFollowUp
 from ptpstack.wire.types import ClockIdentity, PortIdentity
@@ -52,42 +54,8 @@ SEND_DELAY: TimeInterval = interval_from_ns(10_000)
 NOBODY = object()
 """The destination of what is sent to an address at which nobody is."""
 
-MONOTONIC_RATE_ONE = 1 << 64
-
 _decode = lru_cache(maxsize=1024)(decode)
 """What many hosts receive is decoded once: the engine reads messages only."""
-
-
-class Port:
-    """A network port of a host: where a link is plugged in and frames are stamped.
-
-    Several links are those behind a switch next to it: frames go out on each, none from one to another.
-    """
-
-    def __init__(self, host: Host, number: int) -> None:
-        self.host = host
-        self.number = number
-        self.links: list[Link] = []
-
-    @property
-    def carrier(self) -> bool:
-        """Whether any link is up."""
-        return any(link.up for link in self.links)
-
-    def transmit(self, payload: bytes, destination: Port | None) -> None:
-        """Send *payload* to *destination* if it is at the other end of a link, else to everybody."""
-        direct = [link for link in destination.links if link.joins(self)] if destination is not None else []
-        for link in direct or self.links:
-            link.transmit(payload, self, destination if direct else None)
-
-    def frame_arrived(self, payload: bytes, source: Attachment, held_back: TimeInterval) -> None:
-        """Stamp the frame now; hand it to the program after *held_back*."""
-        self.host.frame_arrived(self.number, payload, source, held_back)
-
-    def link_changed(self, up: bool) -> None:
-        """Tell the host when the carrier came with the first link, or went with the last."""
-        if sum(link.up for link in self.links) == up:
-            self.host.link_changed(self.number, up)
 
 
 class Host:
@@ -153,10 +121,9 @@ class Host:
         grades: dict[str, ReferenceName] = dict.fromkeys(map(str, clock_domains), "ptp")
         self._worth = HostWorth(self, scheduler, record, grades | dict.fromkeys(references, "prtc"))
         self._ports: dict[int, Port] = {}
-        self._woken_at: dict[int | None, TimeInterval] = {}
-        self._armed_for: dict[int | None, MonotonicTime] = {}
-        self._monotonic_start = random.randrange(1 << 70)
-        self._monotonic_rate = MONOTONIC_RATE_ONE + round(monotonic_error_ppb * 1e-9 * MONOTONIC_RATE_ONE)
+        self._alarms = HostAlarms(scheduler, random, self._wake, monotonic_error_ppb)
+        self.monotonic = self._alarms.now
+        """Return the host's CLOCK_MONOTONIC."""
 
     # -- building and scenario ---------------------------------------------------------------------
 
@@ -221,10 +188,6 @@ class Host:
         self._obey(self.discipline, self.discipline.take(reference, measurement, local, self.monotonic()))
 
     # -- reading -------------------------------------------------------------------------------------
-
-    def monotonic(self) -> MonotonicTime:
-        """Return the host's CLOCK_MONOTONIC."""
-        return MonotonicTime(self._monotonic_start + (self._scheduler.now * self._monotonic_rate >> 64))
 
     @property
     def true_time(self) -> TimeInterval:
@@ -329,26 +292,13 @@ class Host:
     # -- deadlines ---------------------------------------------------------------------------------------
 
     def _arm(self, domain: int | None) -> None:
-        """See to it that an instance, or the discipline (None), is woken at its next deadline.
-
-        An alarm that became too early is harmless.
-        """
+        """See to it that an instance, or the discipline (None), is woken at its next deadline."""
         asleep = self.discipline if domain is None else self.instances.get(domain)
         deadline = asleep.next_deadline() if asleep is not None else None
-        if deadline is None:
-            return
-        armed_for = self._armed_for.get(domain)
-        if armed_for is None or deadline < armed_for:
-            self._armed_for[domain] = deadline
-            due = ((int(deadline) - self._monotonic_start) << 64) // self._monotonic_rate + 1
-            self._woken_at[domain] = due
-            self._scheduler.at(due, self._wake, domain, due)
+        if deadline is not None:
+            self._alarms.set(domain, deadline)
 
-    def _wake(self, domain: int | None, due: TimeInterval) -> None:
-        if self._woken_at.get(domain) != due:
-            return  # an earlier alarm took its place
-        del self._woken_at[domain]
-        del self._armed_for[domain]
+    def _wake(self, domain: int | None) -> None:
         if domain is None:
             if self.discipline is not None:
                 self._obey(self.discipline, self.discipline.handle_deadline(self.monotonic()))

@@ -25,7 +25,8 @@ from ptpstack.events import Event
 from ptpstack.gptp.hot_standby import HotStandbySystem
 from ptpstack.servo.interface import Servo
 from ptpstack.sim.addresses import address_of
-from ptpstack.sim.host import Host, Port, SampleListener
+from ptpstack.sim.host import Host, SampleListener
+from ptpstack.sim.host_port import Port
 from ptpstack.sim.network import Link, LinkConditions
 from ptpstack.sim.oscillator import Oscillator, OscillatorModel, VirtualClock
 from ptpstack.sim.scheduler import Scheduler

@@ -3,7 +3,8 @@
 import pytest
 
 from hw.sockets import InterfaceGone, Received, TransmitFailed, TransmitStamp
-from ptpstack.daemon import port_io as port_io_module
+from ptpstack.daemon import awaited_stamps
+from ptpstack.daemon.awaited_stamps import TRANSMIT_STAMP_TIMEOUT
 from ptpstack.daemon.events import (
     InterfaceLost,
     InternalError,
@@ -12,7 +13,6 @@ from ptpstack.daemon.events import (
     SocketOpened,
 )
 from ptpstack.daemon.loop import monotonic_now
-from ptpstack.daemon.port_io import TRANSMIT_STAMP_TIMEOUT
 from ptpstack.engine.outputs import Destination
 from ptpstack.time import MILLISECOND
 from ptpstack.wire import messages
@@ -139,7 +139,7 @@ def test_a_transmit_stamp_is_matched_by_its_key(port: Port) -> None:
 
 def test_the_latency_of_transmit_stamps_is_told(port: Port, monkeypatch: pytest.MonkeyPatch) -> None:
     now = monotonic_now()
-    monkeypatch.setattr(port_io_module, "monotonic_now", lambda: now)
+    monkeypatch.setattr(awaited_stamps, "monotonic_now", lambda: now)
     assert port.port_io.stamp_latency.as_dict() == {"median_us": None, "max_us": None}
     for number, latency in enumerate((50 * MILLISECOND, MILLISECOND, 2 * MILLISECOND)):
         port.send(messages.Sync(), 100 + number)
@@ -153,7 +153,7 @@ def test_the_latency_of_transmit_stamps_is_told(port: Port, monkeypatch: pytest.
 def test_a_one_step_sync_goes_out_as_an_event_and_no_stamp_is_awaited(
     port: Port, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(port_io_module, "TRANSMIT_STAMP_TIMEOUT", 5 * MILLISECOND)
+    monkeypatch.setattr(awaited_stamps, "TRANSMIT_STAMP_TIMEOUT", 5 * MILLISECOND)
     port.send(messages.Sync())
     port.shop.run_for(0.02)
     assert len(port.socket.sent_events) == 1
@@ -164,7 +164,7 @@ def test_a_one_step_sync_goes_out_as_an_event_and_no_stamp_is_awaited(
 def test_a_stamp_that_does_not_come_is_reported_lost_once_and_later_ones_arrive(
     port: Port, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(port_io_module, "TRANSMIT_STAMP_TIMEOUT", 10 * MILLISECOND)
+    monkeypatch.setattr(awaited_stamps, "TRANSMIT_STAMP_TIMEOUT", 10 * MILLISECOND)
     port.send(messages.Sync(), 100)
     port.shop.run_for(0.02)
     assert port.receiver.stamps == [(7, 100, None)]
@@ -178,15 +178,15 @@ def test_a_stamp_that_does_not_come_is_reported_lost_once_and_later_ones_arrive(
 
 def test_each_lost_stamp_has_its_own_deadline(port: Port, monkeypatch: pytest.MonkeyPatch) -> None:
     now = monotonic_now()
-    monkeypatch.setattr(port_io_module, "monotonic_now", lambda: now)
+    monkeypatch.setattr(awaited_stamps, "monotonic_now", lambda: now)
     port.send(messages.Sync(), 100)
     now += 15 * MILLISECOND
     port.send(messages.Sync(), 101)
     now += TRANSMIT_STAMP_TIMEOUT - 10 * MILLISECOND
-    port.port_io._give_up_stamps()
+    port.port_io._awaited.give_up()
     assert port.receiver.stamps == [(7, 100, None)]
     now += 10 * MILLISECOND
-    port.port_io._give_up_stamps()
+    port.port_io._awaited.give_up()
     assert port.receiver.stamps == [(7, 100, None), (7, 101, None)]
 
 
