@@ -8,6 +8,7 @@ import pytest
 from lab.bench.limits import FIGURES, Panel
 from profiles.loader import profile_names
 from ptpstack.cli.sim import SHIPPED, shipped_names
+from ptpstack.config.load import load
 
 DOCS = Path(__file__).parents[2] / "docs"
 DATA_ONLY = {"milan", "iec-60802"}
@@ -50,3 +51,16 @@ def test_a_picture_is_drawn_from_scenarios_that_come_with_the_program_and_shown(
 def test_a_scenario_fails_where_its_picture_would_show_a_limit_exceeded(panel: Panel) -> None:
     limit = float(re.findall(r"limit_max_abs_te_ns = ([\d.]+)", (SHIPPED / f"{panel.scenario}.toml").read_text())[0])
     assert panel.unit != "ns" or limit <= panel.limit or panel.scenario in EXCEEDED
+
+
+def test_the_nodes_of_a_substation_are_in_one_domain(tmp_path: Path) -> None:
+    """A transparent clock of another domain would hand on nothing."""
+    nodes = [
+        block for block in whole((DOCS / "power-profile.md").read_text(encoding="utf-8")) if "paired_with" not in block
+    ]
+    instances = []
+    for node in nodes:
+        (tmp_path / "node.toml").write_text(node)
+        instances.append(load(tmp_path / "node.toml").instance["main"])
+    assert {instance.instance_type for instance in instances} == {"auto", "p2p-tc"}
+    assert len({(instance.profile, instance.domain_number) for instance in instances}) == 1
