@@ -34,6 +34,7 @@ _FRAMES = int(socket.MSG_DONTWAIT)
 _STAMPS = int(socket.MSG_DONTWAIT | socket.MSG_ERRQUEUE)
 _PER_CALL = 1024
 """The kernel sends no more with one call."""
+_NO_ROOM = errno.EAGAIN, errno.ENOBUFS
 
 _HEADER = np.dtype(
     {
@@ -66,6 +67,14 @@ class Arrived(NamedTuple):
     lengths: Integers
     addresses: Octets
     stamps_ns: Integers
+
+
+class Run(NamedTuple):
+    """Rows *begin* to *end* went, and *key* is that of the first; the others have the next ones."""
+
+    key: int
+    begin: int
+    end: int
 
 
 class Stamped(NamedTuple):
@@ -164,15 +173,36 @@ class Datagrams:
         """Whether a key goes along with each event frame."""
         return self._socket.sends.gives_keys
 
-    def send_event(self, out: Outgoing, count: int) -> tuple[int, int]:
-        """Send the first *count* of *out*; return the key of the first and how many were sent, which are the first."""
-        sends = self._socket.sends
-        first = sends.reserve()
+    def send_event(self, out: Outgoing, count: int, first: int = 0) -> tuple[list[Run], int | None]:
+        """Send the first *count* of *out*, from row *first* on and those before it at last.
+
+        Return what went, and the first row that the kernel refused, if it did: nobody there, or no way. The others do
+        not suffer for that. Where there is no room for more, the rest is not sent.
+        """
+        runs: list[Run] = []
+        refused: int | None = None
+        for begin, end in ((first, count), (0, first)):
+            row = begin
+            while row < end:
+                run, failure = self._send_run(out, row, min(end, row + _PER_CALL))
+                if run.end > row:
+                    runs.append(run)
+                elif failure in _NO_ROOM:
+                    return runs, refused
+                else:
+                    refused = row if refused is None else refused
+                row = max(run.end, row + 1)
+        return runs, refused
+
+    def _send_run(self, out: Outgoing, begin: int, end: int) -> tuple[Run, int]:
+        """Send rows *begin* to *end*; return those that went, which are the first, and why none did."""
+        sends, count = self._socket.sends, end - begin
+        key = sends.reserve()
         if self.gives_keys:
-            out.keys[:count] = (first + np.arange(count, dtype=np.uint64)) & 0xFFFF_FFFF
-        sent = self._send(self._event, out, count)
-        sends.sent(sent, count)
-        return first, sent
+            out.keys[begin:end] = (key + np.arange(count, dtype=np.uint64)) & 0xFFFF_FFFF
+        sent = self._call(self._event, out, begin, end)
+        sends.sent(max(sent, 0), count)
+        return Run(key, begin, begin + max(sent, 0)), -min(sent, 0)
 
     def send_general(self, out: Outgoing, count: int) -> int:
         """Send the first *count* of *out*; return how many of them could not be sent."""
@@ -180,20 +210,11 @@ class Datagrams:
         while begin < count:
             sent = self._call(self._general, out, begin, count)
             if sent <= 0:
-                if sent in (-errno.EAGAIN, -errno.ENOBUFS):
+                if -sent in _NO_ROOM:
                     return failed + count - begin
                 failed, sent = failed + 1, 1  # nobody there, or no way: the others do not suffer for it
             begin += sent
         return failed
-
-    def _send(self, fd: int, out: Outgoing, count: int) -> int:
-        begin = 0
-        while begin < count:
-            sent = self._call(fd, out, begin, count)
-            if sent <= 0:
-                break
-            begin += sent
-        return begin
 
     @staticmethod
     def _call(fd: int, out: Outgoing, begin: int, end: int) -> int:
@@ -222,8 +243,8 @@ class Datagrams:
         errors = control[:, 64:112].copy().view(_ERROR_MESSAGE).reshape(-1)
         self._errors.rewind(count)
         good = (stamps_ns != 0) & (errors["origin"] == _SO_EE_ORIGIN_TIMESTAMPING)
-        keys = self._socket.sends.keys_of(errors["data"][good])
-        return Stamped(keys, stamps_ns[good])
+        keys, known = self._socket.sends.keys_of(errors["data"][good])
+        return Stamped(keys, stamps_ns[good][known])
 
     def _receive(self, into: _Headers, flags: int) -> int:
         count = int(_C.recvmmsg(self._event, ctypes.c_void_p(into.address(0)), MOST, flags, None))

@@ -26,7 +26,8 @@ _KEY_MASK = 0xFFFF_FFFF
 _CONTROL_SIZE = 512
 STAMPS_PER_CALL = 256
 _ON_THEIR_WAY = 256
-"""How many unstamped frames can still have a stamp coming; the older ones are lost."""
+BATCHES_ON_THEIR_WAY = 8
+"""How many unstamped frames can still have a stamp coming, or batches of them; the older ones are lost."""
 
 
 class TransmitStamp(NamedTuple):
@@ -53,6 +54,7 @@ class StampedSends:
         self._next_key = 0
         self._counted = 0  # how many frames the kernel counted since its count restarted
         self._stamped = 0  # of these, how many have their stamp or will never have one
+        self._largest = 1  # frames sent at once
         self._discard: set[int] = set()  # the kernel's numbers of stamps from before the restart
         self._restart_count()
 
@@ -97,20 +99,22 @@ class StampedSends:
 
     def sent(self, count: int, of: int) -> None:
         """Take that *count* frames of those reserved were sent, and that the next one failed if there were more."""
+        self._largest = max(self._largest, of)
         self._next_key = (self._next_key + (of if self.gives_keys else count)) & _KEY_MASK
         if not self.gives_keys:
             self._counted += count
             if count < of:
                 self._restart_count()
 
-    def keys_of(self, numbers: NDArray[np.uint32]) -> NDArray[np.uint32]:
-        """Return the keys of the frames that the kernel stamped under *numbers*."""
-        if self.gives_keys:
-            return numbers
+    def keys_of(self, numbers: NDArray[np.uint32]) -> tuple[NDArray[np.uint32], NDArray[np.bool_]]:
+        """Return the keys of the frames that the kernel stamped under *numbers*, and of which numbers they are."""
         import numpy as np  # noqa: PLC0415 (whoever asks for many has it)
 
-        keys = [self._key_of(int(number)) for number in numbers]
-        return np.array([0xFFFF_FFFF if key is None else key for key in keys], np.uint32)
+        if self.gives_keys:
+            return numbers, np.ones(len(numbers), np.bool_)
+        keys = [self._key_of(number) for number in numbers.tolist()]
+        known = np.array([key is not None for key in keys], np.bool_)
+        return np.array([key for key in keys if key is not None], np.uint32), known
 
     def _key_of(self, number: int) -> int | None:
         """Return the key of the frame that the kernel counted as *number*."""
@@ -121,7 +125,8 @@ class StampedSends:
         return (self._first_key + number) & _KEY_MASK
 
     def _restart_count(self) -> None:
-        awaited = range(max(self._stamped, self._counted - _ON_THEIR_WAY), self._counted)
+        on_their_way = max(_ON_THEIR_WAY, BATCHES_ON_THEIR_WAY * self._largest)
+        awaited = range(max(self._stamped, self._counted - on_their_way), self._counted)
         self._discard.update(awaited)
         self._counted = self._stamped = 0
         self._first_key = self._next_key

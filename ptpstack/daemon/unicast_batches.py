@@ -39,11 +39,17 @@ LocalTimeOf: TypeAlias = Callable[[int], LocalTime]
 
 
 class _Prepared(msgspec.Struct, eq=False):
-    """A slot of Syncs ready to go: only the sequenceIds change from turn to turn. *sockets* tells of which opening."""
+    """A slot of Syncs ready to go: only the sequenceIds change from turn to turn. *sockets* tells of which opening.
+
+    *first* goes first the next time. It is another one each time: a NIC that holds one stamp at a time loses those of
+    the others, so each client has its turn. But whom the kernel refused goes first until it does not: where the kernel
+    numbers stamps itself, a refusal spoils the numbers of what has just gone.
+    """
 
     sockets: Datagrams
     out: Outgoing
     leads: NDArray[np.int64]
+    first: int = 0
 
 
 class _Sent(msgspec.Struct, eq=False):
@@ -112,10 +118,12 @@ class UnicastBatches:
         out = prepared.out
         numbers = (prepared.leads + batch.turn) & 0xFFFF
         out.octets[:, 30:32] = big_endian(numbers, 2)
-        first, sent = sockets.send_event(out, len(numbers))
-        self._counters["not sent"] += len(numbers) - sent
-        if sent:
-            self._sent.append(_Sent(first, out.names[:sent], numbers[:sent], monotonic_now(), sent))
+        count, now = len(numbers), monotonic_now()
+        runs, refused = sockets.send_event(out, count, prepared.first)
+        prepared.first = (prepared.first + 1) % count if refused is None else refused
+        for key, begin, end in runs:
+            self._sent.append(_Sent(key, out.names[begin:end], numbers[begin:end], now, end - begin))
+        self._counters["not sent"] += count - sum(run.end - run.begin for run in runs)
         self._give_up()
 
     @staticmethod

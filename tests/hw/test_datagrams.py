@@ -52,6 +52,12 @@ def frames(sockets: Datagrams, address: str, *, event: bool, keyed: bool = False
     return out
 
 
+def refuse(sockets: Datagrams, out: Outgoing, row: int, transport: Transport, *, event: bool) -> None:
+    """Let one row go to where the kernel sends nothing."""
+    nowhere = {Transport.UDPV4: "255.255.255.255", Transport.UDPV6: "2001:db8::1"}[transport]
+    out.names[row] = np.frombuffer(sockets.name(ip_address(nowhere).packed, event=event), np.uint8)
+
+
 def stamps(sockets: Datagrams, count: int) -> dict[int, int]:
     found: dict[int, int] = {}
     deadline = time.monotonic() + 5
@@ -61,7 +67,10 @@ def stamps(sockets: Datagrams, count: int) -> dict[int, int]:
     return found
 
 
-@pytest.mark.parametrize("gives_keys", [True, False], ids=["the key goes with the frame", "the kernel counts"])
+KEYED = pytest.mark.parametrize("gives_keys", [True, False], ids=["the key goes with the frame", "the kernel counts"])
+
+
+@KEYED
 def test_every_event_frame_of_a_batch_has_its_stamp_by_its_key(
     ends: tuple[PortSocket, PortSocket], transport: Transport, gives_keys: bool
 ) -> None:
@@ -71,10 +80,10 @@ def test_every_event_frame_of_a_batch_has_its_stamp_by_its_key(
     before = time.time_ns()
     single = port.send_event(EVENT, PEERS[transport])
     out = frames(sockets, PEERS[transport], event=True, keyed=sockets.gives_keys)
-    first, sent = sockets.send_event(out, COUNT)
+    [(first, *rows)], refused = sockets.send_event(out, COUNT)
     after_batch = port.send_event(EVENT, PEERS[transport])
     after = time.time_ns()
-    assert sent == COUNT
+    assert (rows, refused) == ([0, COUNT], None)
     found = stamps(sockets, COUNT + 2)
     assert set(found) == {single, *range(first, first + COUNT), after_batch}
     assert all(before <= stamp <= after for stamp in found.values())
@@ -118,7 +127,43 @@ def test_one_address_that_the_kernel_refuses_does_not_hold_up_the_others(
     port, peer = ends
     sockets = Datagrams(port)
     out = frames(sockets, PEERS[transport], event=False)
-    nowhere = {Transport.UDPV4: "255.255.255.255", Transport.UDPV6: "2001:db8::1"}[transport]
-    out.names[7] = np.frombuffer(sockets.name(ip_address(nowhere).packed, event=False), np.uint8)
+    refuse(sockets, out, 7, transport, event=False)
     assert sockets.send_general(out, COUNT) == 1
     assert len(wait_for(peer.receive_general, COUNT - 1)) == COUNT - 1
+
+
+@KEYED
+def test_another_row_may_go_first_and_each_keeps_its_own_stamp(
+    ends: tuple[PortSocket, PortSocket], transport: Transport, gives_keys: bool
+) -> None:
+    port, peer = ends
+    port.sends = StampedSends(port._event, Timestamping.SOFTWARE, give_keys=gives_keys)
+    sockets = Datagrams(port)
+    out = frames(sockets, PEERS[transport], event=True, keyed=gives_keys)
+    runs, refused = sockets.send_event(out, COUNT, 5)
+    assert [run[1:] for run in runs] == [(5, COUNT), (0, 5)]
+    assert refused is None
+    found = stamps(sockets, COUNT)
+    in_order = [found[key + row] for key, begin, end in runs for row in range(end - begin)]
+    assert in_order == sorted(in_order)
+    assert wait_for(peer.receive_event, COUNT)[0].payload[1:3] == (5).to_bytes(2, "big")
+
+
+@KEYED
+def test_whom_the_kernel_refuses_costs_the_others_neither_their_frame_nor_a_wrong_stamp(
+    ends: tuple[PortSocket, PortSocket], transport: Transport, gives_keys: bool
+) -> None:
+    port, peer = ends
+    port.sends = StampedSends(port._event, Timestamping.SOFTWARE, give_keys=gives_keys)
+    sockets = Datagrams(port)
+    out = frames(sockets, PEERS[transport], event=True, keyed=gives_keys)
+    refuse(sockets, out, 7, transport, event=True)
+    for first, went in ((0, [(0, 7), (8, COUNT)]), (7, [(8, COUNT), (0, 7)])):
+        runs, refused = sockets.send_event(out, COUNT, first)
+        assert ([run[1:] for run in runs], refused) == (went, 7)
+        assert len(wait_for(peer.receive_event, COUNT - 1)) == COUNT - 1
+        keys = [key + row for key, begin, end in runs for row in range(end - begin)]
+        spoilt = 7 if first == 0 and not gives_keys else 0  # what had gone before the kernel's count was begun anew
+        found = stamps(sockets, COUNT - 1 - spoilt)
+        assert list(found) == keys[spoilt:]
+        assert list(found.values()) == sorted(found.values())

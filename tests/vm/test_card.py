@@ -5,6 +5,7 @@ import pytest
 from lab.vm import Guest
 from tests.vm.boot import Boot, chosen, names_of
 from tests.vm.guest import (
+    batches,
     bed,
     clocks,
     host_clocks,
@@ -18,10 +19,11 @@ from tests.vm.guest import (
     time_sources,
 )
 
-CARD = (clocks, ports, peers, reload, port_clocks)
+CARD = (clocks, ports, batches, peers, reload, port_clocks)
 MODULES = (
     clocks,
     ports,
+    batches,
     peers,
     phc_command,
     host_clocks,
