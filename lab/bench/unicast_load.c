@@ -3,8 +3,10 @@
  * unicast_load INTERFACE MASTER_MAC OWN_MAC MASTER_IP CLIENTS LOG_INTERVAL SETTLE_S SECONDS DOMAIN PID
  *
  * Every client has an IP address of its own (10.1.0.0 and up) behind one MAC, so frames are made and read on a raw
- * socket; the master routes 10.1.0.0/16 here. Delay_Reqs are spread evenly. Prints one JSON line; the CPU time is that
- * of process PID over the SECONDS that are counted.
+ * socket; the master routes 10.1.0.0/16 here. Delay_Reqs are spread evenly. Prints one JSON line over the SECONDS that
+ * are counted: cpu_s is of process PID, own_cpu_s of this one, dropped what the socket here had no room for,
+ * off_interval counts the Syncs that came more than 30 % early or late behind the one before (IEEE 1588-2019 7.7.2.1),
+ * clients_granted those who hold all three grants.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -17,16 +19,19 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
-enum { IP = 14, UDP = 34, PTP = 42, ROOM = 128, BATCH = 64 };
+enum { IP = 14, UDP = 34, PTP = 42, ROOM = 128, BATCH = 64, MOST = 65534 };
 enum { EVENT = 319, GENERAL = 320, SYNC = 0, DELAY_REQ = 1, FOLLOW_UP = 8, DELAY_RESP = 9, ANNOUNCE = 11, SIGNALING = 12 };
 
 static uint8_t master_mac[6], own_mac[6];
 static uint32_t master_ip;
 static int fd, domain;
+static double last_sync[MOST];
+static uint16_t granted[MOST];
 
 static double now(void) {
   struct timespec t;
@@ -53,6 +58,20 @@ static double cpu_s(int pid) {
   if (!file || fscanf(file, "%lf", &total) != 1) total = 0;
   if (file) fclose(file);
   return total * 1e-9;
+}
+
+static double own_cpu_s(void) {
+  struct rusage used;
+  getrusage(RUSAGE_SELF, &used);
+  return used.ru_utime.tv_sec + used.ru_stime.tv_sec + (used.ru_utime.tv_usec + used.ru_stime.tv_usec) * 1e-6;
+}
+
+/* Frames that found no room since this was asked last. */
+static unsigned dropped(void) {
+  struct tpacket_stats seen = {0};
+  socklen_t size = sizeof seen;
+  getsockopt(fd, SOL_PACKET, PACKET_STATISTICS, &seen, &size);
+  return seen.tp_drops;
 }
 
 /* Ethernet, IP, UDP and the PTP header of a client's frame with so many octets of PTP. */
@@ -111,6 +130,7 @@ int main(int count, char **word) {
   int clients = atoi(word[5]), log_interval = atoi(word[6]), pid = atoi(word[10]);
   double settle = atof(word[7]), seconds = atof(word[8]), interval = 1.0 / (1 << -log_interval);
   domain = atoi(word[9]);
+  if (clients < 1 || clients > MOST) return 2;
   fd = socket(AF_PACKET, SOCK_RAW, 0);
   struct ifreq request = {0};
   strncpy(request.ifr_name, word[1], IFNAMSIZ - 1);
@@ -127,8 +147,8 @@ int main(int count, char **word) {
     arrive[i].msg_hdr = (struct msghdr){.msg_iov = in_at + i, .msg_iovlen = 1};
     leave[i].msg_hdr = (struct msghdr){.msg_iov = out_at + i, .msg_iovlen = 1};
   }
-  long got[16] = {0}, granted[16] = {0}, refused = 0, requests = 0;
-  double begin = now(), counted_from = begin + settle, end = counted_from + seconds, cpu_before = 0;
+  long got[16] = {0}, refused = 0, requests = 0, off_interval = 0;
+  double begin = now(), counted_from = begin + settle, end = counted_from + seconds, cpu_before = 0, own_before = 0;
   double next_request = begin + settle / 2;
   int asked = 0, client = 0, counting = 0;
   unsigned sequence = 0;
@@ -139,7 +159,10 @@ int main(int count, char **word) {
       counting = 1;
       memset(got, 0, sizeof got);
       requests = 0;
+      off_interval = 0;
+      dropped();
       cpu_before = cpu_s(pid);
+      own_before = own_cpu_s();
       counted_from = at;
     }
     /* The first quarter of settling: all ask, evenly spread. */
@@ -162,15 +185,23 @@ int main(int count, char **word) {
       if (counting && sent > 0) requests += sent;
     }
     int arrived = recvmmsg(fd, arrive, BATCH, MSG_DONTWAIT, NULL);
+    double came = now();
     for (int i = 0; i < arrived; i++) {
       uint8_t *ptp = in[i] + PTP;
       unsigned port = get16(in[i] + UDP + 2);
       if (arrive[i].msg_len < PTP + 44 || in[i][IP + 9] != IPPROTO_UDP || (port != EVENT && port != GENERAL)) continue;
       int type = ptp[0] & 15;
+      unsigned to = (get16(in[i] + IP + 16) << 16 | get16(in[i] + IP + 18)) - 0x0a010001u;
+      if (to >= (unsigned)clients) continue;
       got[type]++;
+      if (type == SYNC) {
+        double gap = came - last_sync[to];
+        if (last_sync[to] && (gap < 0.7 * interval || gap > 1.3 * interval)) off_interval++;
+        last_sync[to] = came;
+      }
       if (type == SIGNALING && arrive[i].msg_len >= PTP + 56 && get16(ptp + 44) == 5) {
         uint32_t duration = (uint32_t)get16(ptp + 50) << 16 | get16(ptp + 52);
-        if (duration) granted[ptp[48] >> 4]++; else refused++;
+        if (duration) granted[to] |= 1 << (ptp[48] >> 4); else refused++;
       }
     }
     if (n < BATCH && arrived < BATCH) {
@@ -179,10 +210,13 @@ int main(int count, char **word) {
       ppoll(&wait, 1, &most, NULL);
     }
   }
-  double elapsed = now() - counted_from, cpu = cpu_s(pid) - cpu_before;
-  printf("{\"seconds\": %.4f, \"cpu_s\": %.6f, \"requests\": %ld, \"announce\": %ld, \"sync\": %ld, \"follow_up\": %ld, "
-         "\"delay_resp\": %ld, \"granted\": [%ld, %ld, %ld], \"refused\": %ld}\n",
-         elapsed, cpu, requests, got[ANNOUNCE], got[SYNC], got[FOLLOW_UP], got[DELAY_RESP], granted[ANNOUNCE],
-         granted[SYNC], granted[DELAY_RESP], refused);
+  double elapsed = now() - counted_from, cpu = cpu_s(pid) - cpu_before, own_cpu = own_cpu_s() - own_before;
+  int clients_granted = 0;
+  for (int i = 0; i < clients; i++) clients_granted += granted[i] == (1 << ANNOUNCE | 1 << SYNC | 1 << DELAY_RESP);
+  printf("{\"seconds\": %.4f, \"cpu_s\": %.6f, \"own_cpu_s\": %.6f, \"dropped\": %u, \"requests\": %ld, "
+         "\"announce\": %ld, \"sync\": %ld, \"off_interval\": %ld, \"follow_up\": %ld, \"delay_resp\": %ld, "
+         "\"clients_granted\": %d, \"refused\": %ld}\n",
+         elapsed, cpu, own_cpu, dropped(), requests, got[ANNOUNCE], got[SYNC], off_interval, got[FOLLOW_UP],
+         got[DELAY_RESP], clients_granted, refused);
   return 0;
 }
