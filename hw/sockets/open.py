@@ -37,11 +37,13 @@ def open_socket(
     vlan_tag: int | None = None,
     priority: int | None = None,
     one_step_sync: bool = False,
+    local_address: str = "",
 ) -> PortSocket:
     """Open the sockets of one port on *interface*, member of all *groups* (MAC or IP addresses as text).
 
     *ethertype* serves L2, as does *vlan_tag*, the tag control information of an IEEE 802.1Q tag on what is sent;
-    *event_port*, *general_port*, *ttl*, *dscp* and *dscp_general* serve UDP; *priority* is SO_PRIORITY.
+    *event_port*, *general_port*, *ttl*, *dscp* and *dscp_general* serve UDP, as does *local_address*,
+    with which only frames to that address are received and all are sent from it; *priority* is SO_PRIORITY.
     With *one_step_sync* the NIC writes the time of departure into each Sync, and gives no stamp of it.
     Raises ``InterfaceGone``, ``InterfaceDown``, or ``HardwareError`` with the next step.
     """
@@ -75,6 +77,7 @@ def open_socket(
             dscp_general=dscp_general,
             priority=priority,
             tx_type=tx_type,
+            local_address=local_address,
         )
     except OSError as error:
         raise open_error(error, interface) from error

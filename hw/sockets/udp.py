@@ -66,8 +66,12 @@ def open_udp(
     dscp_general: int,
     priority: int | None,
     tx_type: TxType = TxType.ON,
+    local_address: str = "",
 ) -> UdpSocket:
-    """Open the event and general sockets of one port. Raises ``HardwareError``, and ``OSError`` to be explained."""
+    """Open the event and general sockets of one port, for all addresses of the host or one.
+
+    Raises ``HardwareError``, and ``OSError`` to be explained.
+    """
     join = _join_v4 if family == socket.AF_INET else _join_v6
     with contextlib.ExitStack() as on_failure:
         event, general = (on_failure.enter_context(socket.socket(family, socket.SOCK_DGRAM)) for _ in ports)
@@ -77,7 +81,7 @@ def open_udp(
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, interface.encode())
             join(sock, index, groups, ttl, code_point)
             set_common_options(sock, priority=priority)  # after DSCP, which sets a priority too
-            sock.bind(("", port))
+            sock.bind((local_address, port))
         granted = SOFTWARE_STAMPS
         if timestamping is Timestamping.HARDWARE:
             granted = enable_hardware_timestamping(event, interface, L4_FILTERS, tx_type)

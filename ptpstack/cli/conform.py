@@ -32,6 +32,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     on.add_argument("--against", metavar="SOCKET", help="on the running daemon with this control socket")
     parser.add_argument("--interface", default="", metavar="NAME", help="one at the other end of the port's link")
     parser.add_argument("--address", default="", help="of the port, where the profile works by unicast")
+    parser.add_argument(
+        "--as",
+        action="append",
+        default=[],
+        dest="own_addresses",
+        metavar="ADDRESS",
+        help="of the interface, and in the port's table of masters: so many masters are played by unicast",
+    )
     parser.add_argument("--transport", choices=get_args(TransportName), help="of a clock that nobody can ask")
     parser.add_argument(
         "--set",
@@ -76,8 +84,19 @@ def _try(args: argparse.Namespace) -> int:
             why=f"{profile.ident} works by unicast",
             next_step="name the port's",
         )
+    if args.own_addresses and not (args.send and negotiates(profile)):
+        raise ConfigError(
+            "--as has no effect", where="conform", why="only masters by unicast, played with --send, have addresses"
+        )
     data_sets = _asked(args, profile) if args.against else _assumed(args, profile)
-    port = LivePort(profile, data_sets, interface=args.interface, address=args.address, sends=args.send)
+    port = LivePort(
+        profile,
+        data_sets,
+        interface=args.interface,
+        address=args.address,
+        own_addresses=args.own_addresses,
+        sends=args.send,
+    )
     try:
         return _print(try_all(port, "live", only=args.only), as_json=args.json)
     finally:

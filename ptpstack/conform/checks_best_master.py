@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ptpstack.conform.port_under_test import TESTERS, NotTestable, PortUnderTest, check, is_gptp, require
+from ptpstack.conform.dialect import clock_classes
+from ptpstack.conform.port_under_test import TESTERS, NotTestable, PortUnderTest, RoleName, check, is_gptp, require
 from ptpstack.conform.tester import FIRST, GOOD, SECOND_MASTER, Tester
 from ptpstack.wire.message import Flag
 from ptpstack.wire.messages import Announce
@@ -19,19 +20,25 @@ RECORDS = 5
 FOLLOWING = ("UNCALIBRATED", "SLAVE")
 
 
-def _begin(port: PortUnderTest) -> Tester:
-    """Begin with a clock that would follow anybody better."""
-    port.become("ordinary")
-    tester = Tester(port)
+def begin(port: PortUnderTest, *masters: PortIdentity, role: RoleName = "ordinary") -> Tester:
+    """Begin with a clock that would follow anybody better; *masters* are played (FIRST if none is said)."""
+    played = masters or (FIRST,)
+    port.become(role, len(played))
+    tester = Tester(port, played)
     tester.wait(tester.announce_s / 2)
     if is_gptp(port.profile):
         tester.wait(LINK_MEASUREMENTS * tester.interval_s("logMinPdelayReqInterval"))
     return tester
 
 
-def _is_ignored(port: PortUnderTest, **fields: Any) -> None:  # noqa: ANN401 (of an Announce)
+def of_class(clock_class: int) -> dict[str, Any]:
+    """Return what a grandmaster of this class announces."""
+    return {"grandmaster_clock_quality": GOOD["grandmaster_clock_quality"]._replace(clock_class=clock_class)}
+
+
+def is_ignored(port: PortUnderTest, **fields: Any) -> None:  # noqa: ANN401 (of an Announce)
     """Fail if a master with *fields* is followed, and show that without them it is."""
-    tester = _begin(port)
+    tester = begin(port)
     tester.serve(6 * tester.announce_s, (FIRST, fields))
     require(not tester.follows(), f"it follows a master whose Announces have {fields}")
     tester.serve(6 * tester.announce_s, (FIRST, {}))
@@ -42,7 +49,7 @@ def _is_ignored(port: PortUnderTest, **fields: Any) -> None:  # noqa: ANN401 (of
 @check
 def a_good_master_is_followed(port: PortUnderTest) -> None:
     """Two Announces in four intervals qualify (9.3.2.5)."""
-    tester = _begin(port)
+    tester = begin(port)
     tester.serve(4 * tester.announce_s, (FIRST, {}))
     require(tester.follows(), "it does not follow the best master after four Announces")
 
@@ -50,7 +57,7 @@ def a_good_master_is_followed(port: PortUnderTest) -> None:
 @check
 def one_announce_in_four_intervals_never_qualifies(port: PortUnderTest) -> None:
     """FOREIGN_MASTER_THRESHOLD and FOREIGN_MASTER_TIME_WINDOW (9.3.2.4.5)."""
-    tester = _begin(port)
+    tester = begin(port)
     for _ in range(4):
         tester.announce()
         for _ in range(5):
@@ -61,13 +68,13 @@ def one_announce_in_four_intervals_never_qualifies(port: PortUnderTest) -> None:
 @check
 def five_foreign_masters_are_held(port: PortUnderTest) -> None:
     """The best of several is found, whatever their order (9.3.2.4.5)."""
-    tester = _begin(port)
     senders = [
         PortIdentity(ClockIdentity(bytes((*TESTERS, 0xDD, 0xFF, 0xFE, 0, 0, n))), 1) for n in range(1, RECORDS + 1)
     ]
+    tester = begin(port, *senders)
     masters = [
-        (sender, {"grandmaster_clock_quality": ClockQuality(6 + n, 0x21, 0x4E5D)})
-        for n, sender in enumerate(reversed(senders))
+        (sender, of_class(clock_class))
+        for clock_class, sender in zip(clock_classes(port.profile), reversed(senders), strict=True)
     ]
     tester.serve(6 * tester.announce_s, *masters)
     require(tester.follows(senders[-1]), f"of {RECORDS} masters it does not follow the best")
@@ -76,19 +83,19 @@ def five_foreign_masters_are_held(port: PortUnderTest) -> None:
 @check
 def steps_removed_255_is_ignored(port: PortUnderTest) -> None:
     """MaxStepsRemoved (9.3.2.5)."""
-    _is_ignored(port, steps_removed=255)
+    is_ignored(port, steps_removed=255)
 
 
 @check
 def steps_removed_65535_is_ignored(port: PortUnderTest) -> None:
     """MaxStepsRemoved (9.3.2.5)."""
-    _is_ignored(port, steps_removed=65_535)
+    is_ignored(port, steps_removed=65_535)
 
 
 @check
 def steps_removed_254_is_followed(port: PortUnderTest) -> None:
     """One step below the limit."""
-    tester = _begin(port)
+    tester = begin(port)
     tester.serve(6 * tester.announce_s, (FIRST, {"steps_removed": 254}))
     require(tester.follows(), "it does not follow a master 254 steps away")
 
@@ -96,13 +103,13 @@ def steps_removed_254_is_followed(port: PortUnderTest) -> None:
 @check
 def the_alternate_master_flag_is_ignored(port: PortUnderTest) -> None:
     """An alternate master is not compared (17.3.3)."""
-    _is_ignored(port, flag_field=Flag.PTP_TIMESCALE | Flag.ALTERNATE_MASTER)
+    is_ignored(port, flag_field=Flag.PTP_TIMESCALE | Flag.ALTERNATE_MASTER)
 
 
 @check
 def its_own_announces_are_ignored(port: PortUnderTest) -> None:
     """SourcePortIdentity is the clock's own (9.3.2.5 a)."""
-    tester = _begin(port)
+    tester = begin(port)
     own = PortIdentity(port.identity, 7)
     tester.serve(6 * tester.announce_s, (own, {}))
     parent = port.parent_ds()["parentPortIdentity"]
@@ -112,25 +119,26 @@ def its_own_announces_are_ignored(port: PortUnderTest) -> None:
 @check
 def another_domain_is_ignored(port: PortUnderTest) -> None:
     """Domains are isolated (7.1)."""
-    _is_ignored(port, domain_number=(port.default_ds()["domainNumber"] + 1) % 128)
+    is_ignored(port, domain_number=(port.default_ds()["domainNumber"] + 1) % 128)
 
 
 @check
 def another_sdo_is_ignored(port: PortUnderTest) -> None:
     """So are standards organizations, by majorSdoId (7.1.4)."""
-    _is_ignored(port, major_sdo_id=(port.default_ds()["sdoId"] >> 8) ^ 1)
+    is_ignored(port, major_sdo_id=(port.default_ds()["sdoId"] >> 8) ^ 1)
 
 
 @check
 def the_newest_announce_counts(port: PortUnderTest) -> None:
     """A master that degrades is left for one that did not (9.3.2.5 c)."""
-    tester = _begin(port)
-    worse = {"grandmaster_clock_quality": ClockQuality(7, 0x21, 0x4E5D)}
+    tester = begin(port, FIRST, SECOND_MASTER)
+    _, second, _, fourth, _ = clock_classes(port.profile)
+    worse = of_class(second)
     tester.serve(6 * tester.announce_s, (FIRST, {}), (SECOND_MASTER, worse))
     require(tester.follows(FIRST), "it does not follow the better of two")
     tester.serve(
         3 * tester.announce_s,
-        (FIRST, {"grandmaster_clock_quality": ClockQuality(52, 0xFE, 0xFFFF)}),
+        (FIRST, {"grandmaster_clock_quality": ClockQuality(fourth, 0xFE, 0xFFFF)}),
         (SECOND_MASTER, worse),
     )
     require(tester.follows(SECOND_MASTER), "it stays with a master that has become the worse of two")
@@ -157,7 +165,7 @@ def the_data_sets_are_compared_in_order(port: PortUnderTest) -> None:
     for name, better, worse in _better_and_worse():
         if name == "priority1" and port.profile.bmca != "default":
             continue
-        tester = _begin(port)
+        tester = begin(port, FIRST, SECOND_MASTER)
         tester.serve(6 * tester.announce_s, (SECOND_MASTER, better), (FIRST, worse))
         require(tester.follows(SECOND_MASTER), f"{name} does not decide between two masters")
 
@@ -165,7 +173,7 @@ def the_data_sets_are_compared_in_order(port: PortUnderTest) -> None:
 @check
 def the_identity_decides_between_equal_masters(port: PortUnderTest) -> None:
     """The last line of Figure 34."""
-    tester = _begin(port)
+    tester = begin(port, FIRST, SECOND_MASTER)
     equal = {"grandmaster_clock_quality": ClockQuality(128, 0x21, 0x4E5D)}  # with up to 127 G.8275 does not compare it
     tester.serve(6 * tester.announce_s, (SECOND_MASTER, equal), (FIRST, equal))
     require(tester.follows(FIRST), "of two equal masters it does not follow that of the lower clockIdentity")
@@ -174,7 +182,7 @@ def the_identity_decides_between_equal_masters(port: PortUnderTest) -> None:
 @check
 def priority1_is_not_compared(port: PortUnderTest) -> None:
     """ITU-T G.8275: priority1 has no effect."""
-    tester = _begin(port)
+    tester = begin(port, FIRST, SECOND_MASTER)
     tester.serve(
         6 * tester.announce_s,
         (SECOND_MASTER, {"grandmaster_priority1": 255}),
@@ -186,7 +194,7 @@ def priority1_is_not_compared(port: PortUnderTest) -> None:
 @check
 def fewer_steps_are_nearer(port: PortUnderTest) -> None:
     """Figure 35: the same grandmaster by two paths."""
-    tester = _begin(port)
+    tester = begin(port, FIRST, SECOND_MASTER)
     same = {"grandmaster_identity": FIRST.clock_identity}
     tester.serve(
         6 * tester.announce_s,
@@ -199,7 +207,7 @@ def fewer_steps_are_nearer(port: PortUnderTest) -> None:
 @check
 def the_sender_decides_between_equal_paths(port: PortUnderTest) -> None:
     """Figure 35: the lower sourcePortIdentity."""
-    tester = _begin(port)
+    tester = begin(port, FIRST, SECOND_MASTER)
     same = {"grandmaster_identity": FIRST.clock_identity, "steps_removed": 2}
     tester.serve(6 * tester.announce_s, (SECOND_MASTER, same), (FIRST, same))
     require(tester.follows(FIRST), "of two equal paths it does not follow that of the lower sourcePortIdentity")
@@ -251,7 +259,7 @@ def a_master_only_port_never_follows(port: PortUnderTest) -> None:
 @check
 def a_silent_master_is_left_after_the_announce_timeout(port: PortUnderTest) -> None:
     """announceReceiptTimeout, and up to one interval more (9.2.6.12)."""
-    tester = _begin(port)
+    tester = begin(port)
     tester.serve(6 * tester.announce_s, (FIRST, {}))
     require(tester.follows(), "it does not follow the best master")
     intervals = port.port_ds()["announceReceiptTimeout"]

@@ -17,7 +17,7 @@ C37 = (IeeeC37238, IeeeC37238Of2011)
 
 
 def _announced(port: PortUnderTest) -> Announce:
-    port.become("grandmaster")
+    port.become("ordinary")
     tester = Tester(port)
     tester.settle_as_master()
     heard = port.heard(Announce)

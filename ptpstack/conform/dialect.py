@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from profiles.loader import Profile
 from ptpstack.conform.port_under_test import is_gptp
@@ -20,12 +20,13 @@ from ptpstack.wire.tlvs.ieee_802_1as import FollowUpInformation
 from ptpstack.wire.types import ClockIdentity
 
 RENEWAL_INVITED = 1
-LOCKED, QL_PRC = 6, 84
+QUALITY_LEVELS = 84, 90, 96, 102, 104
+CLOCK_CLASSES = 6, 7, 13, 52, 58
 
 
-def clock_class(profile: Profile) -> int:
-    """Return the clockClass of a good grandmaster: in G.8265.1 it says QL-PRC, elsewhere that it is locked."""
-    return QL_PRC if profile.bmca == "ql_g8265" else LOCKED
+def clock_classes(profile: Profile) -> Sequence[int]:
+    """Return the clockClass of five grandmasters, the best first: in G.8265.1 they are quality levels (unverified)."""
+    return QUALITY_LEVELS if profile.bmca == "ql_g8265" else CLOCK_CLASSES
 
 
 def announce_tlvs(profile: Profile, grandmaster: ClockIdentity) -> tuple[Tlv, ...]:

@@ -23,6 +23,7 @@ ptpstack conform default-p2p --against SOCKET                       # a running 
 ptpstack conform default-p2p --against SOCKET --interface eth1      # and what it sends
 ptpstack conform default-p2p --against SOCKET --interface eth1 --send   # and what it makes of test frames
 ptpstack conform g8275-2 --against SOCKET --interface eth1 --send --address 192.0.2.7   # by unicast, to that port
+ptpstack conform g8275-2 ... --as 192.0.2.1 --as 192.0.2.2          # as two masters of its table, or more
 ptpstack conform gptp --interface eth1 --send                       # somebody else's clock, which nobody can ask
 ```
 
@@ -41,8 +42,10 @@ standard say. Each outcome is `pass`, `fail`, or `not testable` with the reason.
 clock with a fault it must fail (`tests/conform`).
 
 In the columns: how it is tried (s: simulated, l: on a running port), and the simulator's outcome for each profile.
-Profiles that negotiate unicast (G.8275.2, G.8265.1) are tried from one address: as a client of the port, and as one
-master of its table. Profiles of gPTP are tried as far as the wire shows them.
+Profiles that negotiate unicast (G.8275.2, G.8265.1) are tried as a client of the port, and as masters of its table: on
+a running port as many as `--as` names addresses, which the interface has; most checks need one or two, one needs five.
+A check that needs a clock of another role (slave only, masterOnly, clockClass 6) runs on a running port that has it.
+Profiles of gPTP are tried as far as the wire shows them.
 """
 
 

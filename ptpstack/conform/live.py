@@ -4,14 +4,22 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from hw.sockets import PortSocket
 from hw.timestamping import Timestamping
-from profiles.loader import Profile
+from profiles.loader import Profile, TransportName
 from ptpstack.conform.data_sets import DataSets
-from ptpstack.conform.port_under_test import TESTERS, Heard, NotTestable, RoleName, interval_in_use
+from ptpstack.conform.port_under_test import (
+    TESTERS,
+    Heard,
+    NotTestable,
+    PortUnderTest,
+    RoleName,
+    interval_in_use,
+    negotiates,
+)
 from ptpstack.daemon.transports import groups_of, open_port_socket
 from ptpstack.engine.outputs import Destination
 from ptpstack.errors import WireError
@@ -25,19 +33,36 @@ FAULT_S = 20.0
 """How long a port may be FAULTY for what the check before did to it."""
 
 PEER_DELAY = (PdelayReq, PdelayResp, PdelayRespFollowUp)
+GRANDMASTER_CLASSES = range(128)
+"""A clock of such a class never follows (IEEE 1588-2019 Table 4)."""
+
+IN_ROLE: dict[RoleName, Callable[[PortUnderTest], bool]] = {
+    "slave_only": lambda port: bool(port.default_ds()["slaveOnly"]),
+    "grandmaster": lambda port: port.default_ds()["clockQuality"]["clockClass"] in GRANDMASTER_CLASSES,
+    "master_only": lambda port: bool(port.port_ds()["masterOnly"]),
+}
+"""Whether a running port has a role by its own settings."""
 
 
 class LivePort:
     """The port that *data_sets* tell of.
 
     *interface* is at the other end of its link ("": none, only its data sets are seen); only with *sends* are test
-    frames sent from there, to *address* where the profile works by unicast.
+    frames sent from there. Where the profile works by unicast they go to *address*, and from *own_addresses*, which the
+    port has in its table of masters: one for each master that is played ("": whichever the interface has).
     """
 
     link_delay_ns = None
 
     def __init__(
-        self, profile: Profile, data_sets: DataSets, *, interface: str = "", address: str = "", sends: bool = False
+        self,
+        profile: Profile,
+        data_sets: DataSets,
+        *,
+        interface: str = "",
+        address: str = "",
+        own_addresses: Sequence[str] = (),
+        sends: bool = False,
     ) -> None:
         self.profile = profile
         self._data_sets, self._address, self._sends = data_sets, address, sends
@@ -46,25 +71,18 @@ class LivePort:
         self.held: list[tuple[PortIdentity, MessageType]] = []
         self._identity: ClockIdentity | None = None
         self._heard: list[Heard[Any]] = []
-        self._socket: PortSocket | None = None
+        self._sockets: list[PortSocket] = []
+        """By the place of the master that speaks there."""
         if interface:
             transport = data_sets.transport
             self._groups = groups_of(transport, profile.destination_mac)
-            self._socket = open_port_socket(
-                interface,
-                transport,
-                timestamping=Timestamping.SOFTWARE,
-                ttl=1,
-                dscp_event=0,
-                dscp_general=0,
-                vlan_tag=None,
-                one_step_sync=False,
-            )
+            for own_address in own_addresses or ("",):
+                self._sockets.append(_open_socket(interface, transport, own_address))
 
     def close(self) -> None:
         """Let go of the interface."""
-        if self._socket is not None:
-            self._socket.close()
+        for port_socket in self._sockets:
+            port_socket.close()
 
     # -- what it says of itself ------------------------------------------------------------------------------
 
@@ -99,12 +117,16 @@ class LivePort:
                 self._identity = sender
         return sender == self._identity
 
-    def become(self, role: RoleName) -> None:
+    def become(self, role: RoleName, masters: int = 1) -> None:
         """Wait until the port has got over the check before; other roles than its own cannot be asked for."""
-        if role != "ordinary":
-            raise NotTestable("needs a clock that begins in another role; --simulate can")
+        if role != "ordinary" and not (role in IN_ROLE and IN_ROLE[role](self)):
+            raise NotTestable(f"needs a clock that begins as {role.replace('_', ' ')}; --simulate can")
+        if negotiates(self.profile) and masters > max(1, len(self._sockets)):
+            raise NotTestable(
+                f"needs {masters} masters, and by unicast each has an address of its own: --as ADDRESS for each"
+            )
         self.epoch += 1
-        if self._socket is not None:
+        if self._sockets:
             intervals = self.port_ds()["announceReceiptTimeout"] + 2
             self.run(intervals * 2.0 ** interval_in_use(self, "logAnnounceInterval"))
             self._recover()
@@ -119,10 +141,10 @@ class LivePort:
 
     # -- its link -------------------------------------------------------------------------------------------------
 
-    def _open(self) -> PortSocket:
-        if self._socket is None:
+    def _open(self) -> Sequence[PortSocket]:
+        if not self._sockets:
             raise NotTestable("needs --interface: one at the other end of the port's link")
-        return self._socket
+        return self._sockets
 
     def run(self, seconds: float) -> None:
         """Listen for *seconds*, less what was spent since the last time: so intervals of several calls are kept."""
@@ -135,18 +157,18 @@ class LivePort:
         self._listen()
 
     def _listen(self) -> None:
-        port_socket = self._open()
-        for frame in (*port_socket.receive_event(), *port_socket.receive_general()):
-            try:
-                message = decode(frame.payload)
-            except WireError:
-                continue
-            if self._is_own(message):
-                self._heard.append(Heard(message, time.monotonic(), frame.stamp_ns))
+        for place, port_socket in enumerate(self._open()):
+            for frame in (*port_socket.receive_event(), *port_socket.receive_general()):
+                try:
+                    message = decode(frame.payload)
+                except WireError:
+                    continue
+                if self._is_own(message):
+                    self._heard.append(Heard(message, time.monotonic(), frame.stamp_ns, place))
 
-    def send(self, message: Message | bytes) -> int | None:
+    def send(self, message: Message | bytes, place: int = 0) -> int | None:
         """Send; return the stamp of an event message."""
-        port_socket = self._open()
+        port_socket = self._open()[place]
         if not self._sends:
             raise NotTestable("sends test frames, which is done only with --send")
         peer = isinstance(message, PEER_DELAY)
@@ -163,10 +185,10 @@ class LivePort:
             time.sleep(POLL_S / 4)
         return None
 
-    def heard(self, kind: type[M]) -> Sequence[Heard[M]]:
-        """Return the messages of a *kind*."""
+    def heard(self, kind: type[M], place: int = 0) -> Sequence[Heard[M]]:
+        """Return the messages of a *kind* to a *place*."""
         self._open()
-        return [heard for heard in self._heard if isinstance(heard.message, kind)]
+        return [heard for heard in self._heard if isinstance(heard.message, kind) and heard.place == place]
 
     def heard_below(self, kind: type[M]) -> Sequence[Heard[M]]:
         """Nobody listens there."""
@@ -175,3 +197,17 @@ class LivePort:
     def forget(self) -> None:
         """Forget what was heard."""
         self._heard.clear()
+
+
+def _open_socket(interface: str, transport: TransportName, own_address: str) -> PortSocket:
+    return open_port_socket(
+        interface,
+        transport,
+        timestamping=Timestamping.SOFTWARE,
+        ttl=1,
+        dscp_event=0,
+        dscp_general=0,
+        vlan_tag=None,
+        one_step_sync=False,
+        local_address=own_address,
+    )

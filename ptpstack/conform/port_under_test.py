@@ -10,7 +10,8 @@ from ptpstack.wire.message import Message
 from ptpstack.wire.types import ClockIdentity, MessageType, PortIdentity
 
 M = TypeVar("M", bound=Message)
-RoleName: TypeAlias = Literal["ordinary", "slave_only", "grandmaster", "master_only", "boundary"]
+RoleName: TypeAlias = Literal["ordinary", "slave_only", "grandmaster", "master_only", "boundary", "choosy"]
+"""A choosy clock has SECOND_MASTER alone in its acceptable master table."""
 
 
 TESTERS = b"\x02\xcf"
@@ -18,11 +19,15 @@ TESTERS = b"\x02\xcf"
 
 
 class Heard(NamedTuple, Generic[M]):
-    """A message of the port, and when: by the clock of the tester, in ns and in s."""
+    """A message of the port, and when: by the clock of the tester, in ns and in s.
+
+    By unicast it came to the master in that *place*, which has an address of its own; else all are 0.
+    """
 
     message: M
     at_s: float
     stamp_ns: int | None
+    place: int = 0
 
 
 class Failed(Exception):  # noqa: N818 (an outcome, no error)
@@ -50,17 +55,20 @@ class PortUnderTest(Protocol):
     def link_delay_ns(self) -> float | None:
         """The true delay of the link; None where nobody knows."""
 
-    def become(self, role: RoleName) -> None:
-        """Let the clock begin anew in *role*. Raises :class:`NotTestable` where that cannot be asked for."""
+    def become(self, role: RoleName, masters: int = 1) -> None:
+        """Let the clock begin anew in *role*, by unicast with so many masters, each in a place of its own.
+
+        Raises :class:`NotTestable` where that cannot be asked for.
+        """
 
     def run(self, seconds: float) -> None:
         """Let time pass."""
 
-    def send(self, message: Message | bytes) -> int | None:
-        """Send a message to the port, or octets that are none; return when it left, in ns, of event messages."""
+    def send(self, message: Message | bytes, place: int = 0) -> int | None:
+        """Send a message from a *place*, or octets that are none; return when it left, in ns, of event messages."""
 
-    def heard(self, kind: type[M]) -> Sequence[Heard[M]]:
-        """Return the messages of a *kind* that the port has sent since it began, or since :meth:`forget`."""
+    def heard(self, kind: type[M], place: int = 0) -> Sequence[Heard[M]]:
+        """Return the messages of a *kind* that the port has sent to a *place* since it began, or :meth:`forget`."""
 
     def heard_below(self, kind: type[M]) -> Sequence[Heard[M]]:
         """Return what a boundary clock sent by its second port. Raises :class:`NotTestable` where nobody listens."""

@@ -13,6 +13,7 @@ from ptpstack.conform import (  # noqa: F401 (for that)
     checks_delay,
     checks_gptp,
     checks_power,
+    checks_several_masters,
     checks_unicast,
 )
 from ptpstack.conform.port_under_test import CHECKS, Failed, NotTestable, PortUnderTest

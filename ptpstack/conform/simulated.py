@@ -16,7 +16,7 @@ from profiles.loader import Profile
 from ptpstack.config.load import from_dict
 from ptpstack.config.resolve import ResolvedInstance, resolve
 from ptpstack.conform.port_under_test import Heard, RoleName, is_gptp, negotiates
-from ptpstack.conform.tester import has_static_roles
+from ptpstack.conform.tester import SECOND_MASTER, has_static_roles
 from ptpstack.core.instance import PtpInstance
 from ptpstack.engine.outputs import Measurement, Output, Send
 from ptpstack.errors import WireError
@@ -31,7 +31,9 @@ from ptpstack.wire.tlvs import AlternateTimeOffsetIndicator, IeeeC37238, IeeeC37
 from ptpstack.wire.types import ClockIdentity, MessageType, PortIdentity
 
 M = TypeVar("M", bound=Message)
-TESTER = "192.0.2.1"
+ADDRESS = "192.0.2.{}"
+"""Of the tester, by the place of the master that it plays there."""
+
 LINK_DELAY = 500 * NANOSECOND
 EPOCH = 1_000_000 * SECOND
 IDENTITY = ClockIdentity.from_text("0000aa.fffe.000001")
@@ -42,6 +44,7 @@ ROLES: dict[RoleName, dict[str, Any]] = {
     "grandmaster": {"clock_class": 6, "clock_accuracy": 0x21, "offset_scaled_log_variance": 0x4E5D},
     "master_only": {},
     "boundary": {},
+    "choosy": {"acceptable_master": [{"identity": str(SECOND_MASTER.clock_identity)}]},
 }
 
 
@@ -65,8 +68,8 @@ class SimulatedPort:
         self._faults = faults or Faults()
         self.become("ordinary")
 
-    def become(self, role: RoleName) -> None:
-        """Begin anew in *role*."""
+    def become(self, role: RoleName, masters: int = 1) -> None:
+        """Begin anew in *role*, where unicast is negotiated with a table of so many *masters*."""
         ports: list[dict[str, Any]] = [{"interface": "eth0"}]
         ports += [{"interface": "eth1"}] * (role == "boundary")
         of_role = ROLES[role]
@@ -80,7 +83,7 @@ class SimulatedPort:
             if role != "slave_only":
                 ports[0] |= {"unicast_service": {}}
             if role != "master_only":
-                ports[0] |= {"unicast_master": [{"address": TESTER}]}
+                ports[0] |= {"unicast_master": [{"address": ADDRESS.format(n)} for n in range(1, masters + 1)]}
         config = from_dict(
             {
                 "instance": {
@@ -142,21 +145,21 @@ class SimulatedPort:
             self._take(self._instance.handle_deadline(self._now))
         self._now = end
 
-    def send(self, message: Message | bytes) -> int | None:
+    def send(self, message: Message | bytes, place: int = 0) -> int | None:
         """Send a message, whose stamps are those of perfect clocks; octets that are none are dropped by the codec."""
-        left = self._now
+        left, address = self._now, ADDRESS.format(place + 1)
         if isinstance(message, bytes):
             octets = message
             try:
                 message = decode(octets)
             except WireError:
                 for each in self._faults.malformed(octets):
-                    self._take(self._instance.receive(1, each, None, self._now, TESTER))
+                    self._take(self._instance.receive(1, each, None, self._now, address))
                 return None
         self._now = left + LINK_DELAY
         for each in self._faults.incoming(decode(encode(message))):
             stamp = LocalTime(int(self._now)) if each.is_event else None
-            self._take(self._instance.receive(1, each, stamp, self._now, TESTER))
+            self._take(self._instance.receive(1, each, stamp, self._now, address))
         return int(left) // NANOSECOND if message.is_event else None
 
     def _take(self, outputs: Sequence[Output]) -> None:
@@ -167,17 +170,18 @@ class SimulatedPort:
                 self._take(self._instance.servo_locked(True, self._now))
 
     def _carry(self, send: Send) -> None:
+        place = int(str(send.address).rpartition(".")[2]) - 1 if send.address else 0
         for message in self._faults.outgoing(decode(encode(send.message))):
             stamp_ns = int(self._now + LINK_DELAY) // NANOSECOND if message.is_event else None
             heard = self._heard if send.port_number == 1 else self._heard_below
-            heard.append(Heard(message, int(self._now) / SECOND, stamp_ns))
+            heard.append(Heard(message, int(self._now) / SECOND, stamp_ns, place))
         if send.context is not None:
             stamp = LocalTime(int(self._now))
             self._take(self._instance.transmitted(send.port_number, send.context, stamp, self._now))
 
-    def heard(self, kind: type[M]) -> Sequence[Heard[M]]:
-        """Return the messages of a *kind*."""
-        return [heard for heard in self._heard if isinstance(heard.message, kind)]
+    def heard(self, kind: type[M], place: int = 0) -> Sequence[Heard[M]]:
+        """Return the messages of a *kind* to a *place*."""
+        return [heard for heard in self._heard if isinstance(heard.message, kind) and heard.place == place]
 
     def heard_below(self, kind: type[M]) -> Sequence[Heard[M]]:
         """Return what the second port of a boundary clock has sent."""

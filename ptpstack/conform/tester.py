@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, TypeVar
 
 from msgspec.structs import replace
 
 from profiles.loader import Profile
-from ptpstack.conform.dialect import announce_tlvs, clock_class, follow_up_tlvs, grants_for
+from ptpstack.conform.dialect import announce_tlvs, clock_classes, follow_up_tlvs, grants_for
 from ptpstack.conform.port_under_test import (
     TESTERS,
     Heard,
@@ -68,21 +69,24 @@ def has_static_roles(profile: Profile) -> bool:
 
 
 class Tester:
-    """Plays masters, as many as asked for, and as many peers as ``responders``, which answer Pdelay_Req.
+    """Plays *masters*, each in a place of its own, and as many peers as ``responders``, which answer Pdelay_Req.
 
-    They do so late by ``turnaround_error``, unless it is 0, and do not tell. Where the profile negotiates unicast,
-    FIRST grants what is asked of it, while ``grants`` says so. Of gPTP it says that it invokes it.
+    They do so late by ``turnaround_error``, unless it is 0, and do not tell. Delay_Reqs are answered by whom the port
+    follows. Where the profile negotiates unicast, masters grant what is asked of them, while ``grants`` says so. Of
+    gPTP it says that it invokes it.
     """
 
-    def __init__(self, port: PortUnderTest) -> None:
-        self.port = port
+    def __init__(self, port: PortUnderTest, masters: Sequence[PortIdentity] = (FIRST,)) -> None:
+        self.port, self._masters = port, masters
         self.negotiates, self.is_gptp = negotiates(port.profile), is_gptp(port.profile)
         self.responders: tuple[PortIdentity, ...] = (FIRST,)
         self.turnaround_error: TimeInterval = 0
         self.grants = True
+        self.deaf: Sequence[PortIdentity] = ()
+        """Masters that answer no Delay_Req."""
         self._capable_s = 0.0
         self._sequence_ids: Counter[tuple[PortIdentity, type[Message]]] = Counter()
-        self._taken: Counter[type[Message]] = Counter()
+        self._taken: Counter[tuple[type[Message], int]] = Counter()
         self._withdraw()
 
     # -- intervals of the profile ----------------------------------------------------------------------------
@@ -107,6 +111,21 @@ class Tester:
         if octets[:2] != TESTERS or octets[5] != 0:
             return sender
         return sender._replace(clock_identity=ClockIdentity(octets[:5] + bytes((self.port.epoch & 0xFF,)) + octets[6:]))
+
+    def _place(self, sender: PortIdentity) -> int:
+        """Return where *sender* speaks."""
+        return self._masters.index(sender) if self.negotiates and sender in self._masters else 0
+
+    def _places(self) -> Iterator[tuple[int, PortIdentity]]:
+        """Yield each place that messages may come to, and who answers there."""
+        if self.negotiates:
+            yield from enumerate(self._masters)
+            return
+        followed = self._masters[0]
+        with contextlib.suppress(NotTestable):
+            parent = str(self.port.parent_ds()["parentPortIdentity"])
+            followed = next((sender for sender in self._masters if str(self.real(sender)) == parent), followed)
+        yield 0, followed
 
     # -- messages -----------------------------------------------------------------------------------------------
 
@@ -135,9 +154,9 @@ class Tester:
             "flag_field": Flag.PTP_TIMESCALE,
             "tlvs": self.tlvs(sender),
         }
-        quality = GOOD["grandmaster_clock_quality"]._replace(clock_class=clock_class(self.port.profile))
+        quality = GOOD["grandmaster_clock_quality"]._replace(clock_class=clock_classes(self.port.profile)[0])
         told |= GOOD | {"grandmaster_clock_quality": quality}
-        self.port.send(self.new(Announce, sender, **(told | fields)))
+        self.port.send(self.new(Announce, sender, **(told | fields)), self._place(sender))
 
     def tlvs(self, grandmaster: PortIdentity = FIRST) -> tuple[Tlv, ...]:
         """Return the TLVs without which the profile may ignore an Announce of *grandmaster*."""
@@ -147,7 +166,7 @@ class Tester:
         """Send a two-step Sync with its Follow_Up."""
         log_interval = interval_in_use(self.port, "logSyncInterval")
         sync = self.new(Sync, sender, flag_field=Flag.TWO_STEP, log_message_interval=log_interval)
-        left_ns = self.port.send(sync)
+        left_ns = self.port.send(sync, self._place(sender))
         if left_ns is not None:
             self.port.send(
                 self.new(
@@ -157,12 +176,13 @@ class Tester:
                     log_message_interval=log_interval,
                     precise_origin_timestamp=PtpTime(left_ns * NANOSECOND),
                     tlvs=follow_up_tlvs(self.port.profile),
-                )
+                ),
+                self._place(sender),
             )
 
-    def signal(self, *tlvs: Tlv, target: PortIdentity = ALL_PORTS) -> None:
+    def signal(self, *tlvs: Tlv, sender: PortIdentity = FIRST, target: PortIdentity = ALL_PORTS) -> None:
         """Send Signaling with *tlvs*."""
-        self.port.send(self.new(Signaling, target_port_identity=target, tlvs=tlvs))
+        self.port.send(self.new(Signaling, sender, target_port_identity=target, tlvs=tlvs), self._place(sender))
 
     def ask(self, kind: MessageType, log_interval: int | None = None, duration_s: int = ASKED_S) -> None:
         """Ask for a message by unicast, at the interval that the port has by itself unless another is said."""
@@ -187,10 +207,9 @@ class Tester:
         *masters: tuple[PortIdentity, dict[str, Any]],
         announces: bool = True,
         syncs: bool = True,
+        without_syncs: Sequence[PortIdentity] = (),
     ) -> None:
         """Let *masters* announce (with these fields) and send Syncs for *seconds*; answer what is asked."""
-        if self.negotiates and len(masters) > 1:
-            raise NotTestable("needs several masters, and by unicast each has an address of its own")
         step_s = self.announce_s / STEPS_PER_INTERVAL
         sync_every = max(1, round(self.interval_s("logSyncInterval") / step_s))
         for step in range(max(1, round(seconds / step_s))):
@@ -198,7 +217,7 @@ class Tester:
             for sender, fields in masters:
                 if announces and step % STEPS_PER_INTERVAL == 0:
                     self.announce(sender, **fields)
-                if syncs and step % sync_every == 0 and sender in serving:
+                if syncs and step % sync_every == 0 and sender in serving and sender not in without_syncs:
                     self.sync(sender)
             self.run(step_s)
 
@@ -234,10 +253,11 @@ class Tester:
             self.signal(GptpCapable(0))
 
     def _grant(self) -> None:
-        for heard in self._new(Signaling):
-            grants = tuple(grants_for(heard.message)) if self.grants else ()
-            if grants:
-                self.signal(*grants, target=heard.message.source_port_identity)
+        for place, master in self._places():
+            for heard in self._new(Signaling, place):
+                grants = tuple(grants_for(heard.message)) if self.grants else ()
+                if grants:
+                    self.signal(*grants, sender=master, target=heard.message.source_port_identity)
 
     def _answer_peer(self) -> None:
         for heard in self._new(PdelayReq):
@@ -260,22 +280,23 @@ class Tester:
                     self.port.send(self.new(PdelayRespFollowUp, responder, response_origin_timestamp=origin, **asked))
 
     def _answer_slave(self) -> None:
-        for heard in self._new(DelayReq):
-            if heard.stamp_ns is not None:
-                self.port.send(
-                    self.new(
+        for place, master in self._places():
+            for heard in self._new(DelayReq, place):
+                if heard.stamp_ns is not None and master not in self.deaf:
+                    answer = self.new(
                         DelayResp,
+                        master,
                         sequence_id=heard.message.sequence_id,
                         log_message_interval=interval_in_use(self.port, "logMinDelayReqInterval"),
                         receive_timestamp=PtpTime(heard.stamp_ns * NANOSECOND),
                         requesting_port_identity=heard.message.source_port_identity,
                     )
-                )
+                    self.port.send(answer, place)
 
-    def _new(self, kind: type[M]) -> Sequence[Heard[M]]:
-        """Return the messages of a *kind* that have come since this was asked last."""
-        heard = self.port.heard(kind)
-        new, self._taken[kind] = heard[self._taken[kind] :], len(heard)
+    def _new(self, kind: type[M], place: int = 0) -> Sequence[Heard[M]]:
+        """Return the messages of a *kind* that have come to a *place* since this was asked last."""
+        heard = self.port.heard(kind, place)
+        new, self._taken[kind, place] = heard[self._taken[kind, place] :], len(heard)
         return new
 
     def forget(self) -> None:

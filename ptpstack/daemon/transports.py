@@ -44,8 +44,12 @@ def open_port_socket(
     dscp_general: int,
     vlan_tag: int | None,
     one_step_sync: bool,
+    local_address: str = "",
 ) -> PortSocket:
-    """Open the sockets of a PTP port, member of both groups. Raises ``HardwareError``."""
+    """Open the sockets of a PTP port, member of both groups, over UDP for all addresses of the host or one.
+
+    Raises ``HardwareError``.
+    """
     return open_socket(
         interface,
         transport=TRANSPORTS[transport],
@@ -59,4 +63,5 @@ def open_port_socket(
         dscp_general=dscp_general,
         vlan_tag=vlan_tag,
         one_step_sync=one_step_sync,
+        local_address=local_address,
     )

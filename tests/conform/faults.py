@@ -19,7 +19,7 @@ from ptpstack.wire.tlvs import (
     RequestUnicastTransmission,
 )
 from ptpstack.wire.tlvs.ieee_802_1as import MessageIntervalRequest
-from ptpstack.wire.types import ALL_PORTS, MessageType, PortIdentity
+from ptpstack.wire.types import ALL_PORTS, ClockQuality, MessageType, PortIdentity
 from tests.conform.changes import Change, beside, changed, dropped, only_the_first
 
 OWN = PortIdentity(IDENTITY, 1)
@@ -112,6 +112,27 @@ UNICAST_FAULTS: dict[str, tuple[str, Faults]] = {
         TELECOM,
         Faults(outgoing=dropped(Signaling, has(AcknowledgeCancelUnicastTransmission))),
     ),
+}
+
+OF_SECOND = lambda message: message.source_port_identity == SECOND_MASTER  # noqa: E731 (a predicate of the table)
+
+SEVERAL_MASTERS_FAULTS: dict[str, tuple[str, Faults]] = {
+    "the_next_best_takes_over_within_the_announce_timeout": (
+        "default-e2e",
+        Faults(incoming=dropped(Announce, OF_SECOND)),
+    ),
+    "the_better_master_is_followed_again": (
+        "default-e2e",
+        Faults(incoming=dropped(Announce, lambda message: not OF_SECOND(message))),
+    ),
+    "a_master_that_sends_no_syncs_is_left_for_the_next": ("g8275-1", Faults(instance={"signal_fail": None})),
+    "a_master_that_answers_no_delay_reqs_is_left_for_the_next": ("g8275-1", Faults(instance={"signal_fail": None})),
+    "who_is_not_acceptable_is_not_followed": ("default-e2e", Faults(instance={"acceptable_masters": ()})),
+    "the_better_quality_level_wins": (
+        "g8265-1",
+        Faults(incoming=changed(Announce, OF_SECOND, grandmaster_clock_quality=ClockQuality(100, 0x21, 0x4E5D))),
+    ),
+    "a_level_not_to_be_used_is_ignored": ("g8265-1", Faults(instance={"by_quality_level": False})),
 }
 
 STILL_SERVES = Faults(outgoing=beside(PdelayReq, lambda _m: Sync(source_port_identity=OWN)))

@@ -27,7 +27,7 @@ from ptpstack.wire.messages import (
 from ptpstack.wire.tlvs import AlternateTimeOffsetIndicator, IeeeC37238Of2011
 from ptpstack.wire.types import ClockQuality, PortIdentity
 from tests.conform.changes import beside, changed, doubled, dropped, every_second, numbered, only_the_first
-from tests.conform.faults import GPTP_FAULTS, UNICAST_FAULTS
+from tests.conform.faults import GPTP_FAULTS, SEVERAL_MASTERS_FAULTS, UNICAST_FAULTS
 
 
 def announce_of_a_rogue(number: int) -> Announce:
@@ -48,6 +48,7 @@ E2E, P2P = "default-e2e", "default-p2p"
 FAULTS: dict[str, tuple[str, Faults]] = (
     UNICAST_FAULTS
     | GPTP_FAULTS
+    | SEVERAL_MASTERS_FAULTS
     | {
         "a_good_master_is_followed": (E2E, Faults(incoming=dropped(Announce))),
         "one_announce_in_four_intervals_never_qualifies": (E2E, Faults(incoming=doubled)),
