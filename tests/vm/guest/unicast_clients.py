@@ -4,6 +4,7 @@ import json
 import subprocess
 from pathlib import Path
 
+from lab.vptp import set_knob
 from tests.vm.guest.bed import run
 from tests.vm.guest.daemons import (
     SETTLE_S,
@@ -21,9 +22,11 @@ from tests.vm.guest.programs import Daemon
 PARAMETERS = parameters(pairs=1)
 LOAD_SOURCE, LOAD = Path(__file__).parents[3] / "lab" / "bench" / "unicast_load.c", Path("/run/unicast_load")
 ENDS = ((0, "masters"), (1, "slaves"))
-CLIENTS = 64
-"""As many as have a millisecond each for their Syncs at 16 a second."""
-LOG_INTERVAL, SECONDS, DOMAIN = -4, 10, 44
+CLIENTS = 600
+"""More than have a millisecond each for their Syncs, as seldom as an emulated processor bears it."""
+LOG_INTERVAL, SECONDS, DOMAIN = -1, 10, 44
+LOSS = 0.05
+"""Of the transmit stamps of the master."""
 RMS_NS, LARGEST_NS = 15, 60
 MISSING = 0.02
 """Of what is due: the guest may stall."""
@@ -65,6 +68,7 @@ def check_many_unicast_clients_are_served_with_hardware_stamps() -> None:
     ):
         master.wait_until_ready()
         slave.wait_until_ready()
+        set_knob("port0/stamp_loss_ppm", round(LOSS * 1e6))
         wait_for_lock(1)
         with crowd(CLIENTS, master.process.pid) as process:
             record_offsets(SETTLE_S)
@@ -73,12 +77,15 @@ def check_many_unicast_clients_are_served_with_hardware_stamps() -> None:
         cpu_us = said["cpu_s"] / said["seconds"] / CLIENTS * 1e6
         say(f"{CLIENTS} clients: {cpu_us:.0f} µs of CPU a second each; RMS of the slave {rms(offsets):.1f} ns")
         wanted = CLIENTS * 2**-LOG_INTERVAL * said["seconds"] * (1 - MISSING)
-        assert min(said["sync"], said["follow_up"]) > wanted, said
+        assert said["sync"] > wanted, said
+        followed = said["follow_up"] / said["sync"]
+        assert 1 - 2 * LOSS < followed < 1 - LOSS / 2, said
         assert said["delay_resp"] > said["requests"] * (1 - MISSING), said
         assert rms(offsets) < RMS_NS
         assert largest(offsets) < LARGEST_NS
         counters = master.status()["instances"]["main"]["ports"][0]["socketCounters"]
-        assert not counters.get("transmit stamp lost"), counters
+        lost = counters["transmit stamp lost"]
+        assert lost >= said["sync"] - said["follow_up"], (lost, said)  # also while nobody counted
 
 
 def crowd(clients: int, master: int) -> subprocess.Popen[str]:
