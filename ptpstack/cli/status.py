@@ -11,7 +11,7 @@ from typing import Any
 from ptpstack.cli.client import DEFAULT_SOCKET, NotReachableError, ask
 from ptpstack.cli.status_gptp import HEAD, gptp_lines, gptp_ports, gptp_reasons, is_gptp
 from ptpstack.cli.status_ntp_server import ntp_server_lines
-from ptpstack.cli.status_unicast import MASTER_HEAD, master_rows, service_lines
+from ptpstack.cli.status_unicast import MASTER_HEAD, lacking_lines, master_rows, service_lines
 from ptpstack.cli.synce import lines as synce_lines
 
 EXIT_NOT_REACHABLE = 3
@@ -75,6 +75,7 @@ def _lines(status: dict[str, Any]) -> Iterator[str]:
         yield from _signal_fails(instance)
         if masters := master_rows(instance):
             yield from _table(MASTER_HEAD, masters)
+            yield from lacking_lines(instance)
         yield from service_lines(instance)
     yield ""
     yield from _table(

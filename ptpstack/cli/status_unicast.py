@@ -26,6 +26,24 @@ def master_rows(instance: dict[str, Any]) -> Rows:
 MASTER_HEAD = ("port", "unicast master", "port identity", "Announce", "Sync", "Delay_Resp", "")
 
 
+NAMES = {"ANNOUNCE": "Announce", "SYNC": "Sync", "DELAY_RESP": "Delay_Resp"}
+
+
+def lacking_lines(instance: dict[str, Any]) -> Iterator[str]:
+    """Yield a line for each message that was asked for in vain, with the reason and when it is asked for again."""
+    for number, port in enumerate(instance["ports"], start=1):
+        for master in port.get("unicast", {}).get("masters", ()):
+            for kind, contract in master["contracts"].items():
+                unanswered = f"no answer to {contract['unanswered']} requests" if contract["unanswered"] else ""
+                why = contract["lacking"] if contract["state"] == "waiting" else unanswered
+                if contract["nextTry_s"] is None or not why:
+                    continue
+                yield (
+                    f"    port {number}: no {NAMES[kind]} of {master['address']}: {why}; "
+                    f"asked again in {contract['nextTry_s']:.0f} s"
+                )
+
+
 def service_lines(instance: dict[str, Any]) -> Iterator[str]:
     """Yield a line for each port that grants, and one for each reason of its refusals."""
     for number, port in enumerate(instance["ports"], start=1):

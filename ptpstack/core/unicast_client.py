@@ -15,7 +15,7 @@ from ptpstack.core.settings import DelayMechanism
 from ptpstack.core.signal_fail import SignalFail, SignalFails
 from ptpstack.core.timers import Timer
 from ptpstack.core.unicast_contract import CANCELS_SENT, Contract, ContractEvent, ContractState
-from ptpstack.core.unicast_events import InterfaceRateHeeded, UnicastContractChanged
+from ptpstack.core.unicast_events import InterfaceRateHeeded, UnicastContractChanged, UnicastUnanswered
 from ptpstack.core.unicast_masters import Master, UnicastMasters
 from ptpstack.core.unicast_settings import UnicastClientSettings
 from ptpstack.time import (
@@ -44,6 +44,9 @@ LARGEST_RATE_ASYMMETRY: TimeInterval = 100 * MICROSECOND
 """As 10 Mbit/s on one side give; what says more is not believed."""
 
 SILENT_INTERVALS = 10
+UNANSWERED_TOLD = 3
+"""So many requests in a row without any answer are told."""
+
 """Intervals without a message, at least 2 s, after which a granted contract counts as forgotten by its master."""
 
 
@@ -276,6 +279,7 @@ class UnicastClient:
             return
         random, settings = self._context.random, self._settings
         contract.timer = None
+        contract.unanswered = contract.unanswered + 1 if event is ContractEvent.TIMER and old is contract.state else 0
         match contract.state:
             case ContractState.REQUESTED | ContractState.RENEWING:
                 contract.wait(now, settings.log_query_interval, random)
@@ -286,11 +290,22 @@ class UnicastClient:
                 contract.hold(duration, now, random)
                 if old is not ContractState.GRANTED and old is not ContractState.RENEWING:
                     contract.granted = now
+                contract.lacking = ""
             case ContractState.WAITING:
                 contract.wait(now, settings.log_query_interval, random)
+                contract.lacking = reason
             case ContractState.CANCELLING:
                 contract.wait(now, 0, random)
                 self._send(master, CancelUnicastTransmission(kind))
+        if contract.state is ContractState.REQUESTED and contract.unanswered == UNANSWERED_TOLD:
+            self._context.tell(
+                UnicastUnanswered,
+                address=master.address,
+                port_identity=master.port_identity,
+                message=kind.name,
+                requests=contract.unanswered,
+                domain_number=self._context.data_sets.default_ds.domain_number,
+            )
         renewal = {old, contract.state} <= {ContractState.GRANTED, ContractState.RENEWING}
         if old is not contract.state and not renewal:
             self._context.tell(

@@ -101,6 +101,10 @@ class Contract(msgspec.Struct):
     heard: MonotonicTime | None = None
     """When a message under this contract came last, since it was granted."""
     why: str = ""
+    lacking: str = ""
+    """Why nothing is granted any more, or was not at the last try."""
+    unanswered: int = 0
+    """Requests in a row that were neither granted nor refused."""
 
     @property
     def served(self) -> bool:

@@ -95,6 +95,20 @@ class UnicastContractChanged(UnicastEvent, frozen=True, kw_only=True):
         )
 
 
+class UnicastUnanswered(UnicastEvent, frozen=True, kw_only=True):
+    """A master neither grants nor refuses, however often it is asked."""
+
+    severity: ClassVar[Severity] = Severity.WARNING
+    requests: int
+    domain_number: int
+
+    def __str__(self) -> str:
+        return (
+            f"port {self.port_number}: master {self.party()} has not answered {self.requests} requests for "
+            f"{self.message}: is it there, of domain {self.domain_number}, and does it serve by unicast? Asking on"
+        )
+
+
 class InterfaceRateHeeded(PortEventRecord, frozen=True, kw_only=True):
     """A master told the speed of its link, which makes the way there and back different (ITU-T G.8275.2 Annex D)."""
 

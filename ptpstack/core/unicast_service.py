@@ -165,7 +165,7 @@ class UnicastService:
         if kind is MessageType.DELAY_RESP and self._context.settings.delay_mechanism is not DelayMechanism.E2E:
             return "this port does not use the delay request-response mechanism"
         if state is not PortState.MASTER:
-            return "this port is not a master"
+            return f"this port is not a master, it is {state.name}"
         if request.duration_field == 0:
             return "asked for no time"
         return self._rate_refusal(kind, request.log_inter_message_period) or self._full((address, sender), request)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import traceback
-from typing import ClassVar
+from typing import ClassVar, Self
 
 from ptpstack.engine.events import PortEventRecord
 from ptpstack.events import Event, Severity
+from ptpstack.wire.message import Message
 
 
 class DaemonStarted(Event, frozen=True, kw_only=True):
@@ -139,6 +140,35 @@ class FrameRefused(Event, frozen=True, kw_only=True):
 
     def __str__(self) -> str:
         return f"{self.interface}: refused from {self.source}: {self.reason}"
+
+
+class DomainUnknown(Event, frozen=True, kw_only=True):
+    """The first message of a domain that no instance on the interface is of. Told once for each domain."""
+
+    severity: ClassVar[Severity] = Severity.NOTICE
+
+    interface: str
+    source: str
+    message: str
+    domain_number: int
+    sdo_id: int
+
+    @classmethod
+    def of(cls, message: Message, interface: str, source: str) -> Self:
+        """Return that of *message*."""
+        return cls(
+            interface=interface,
+            source=source,
+            message=type(message).__name__,
+            domain_number=message.domain_number,
+            sdo_id=message.major_sdo_id << 8 | message.minor_sdo_id,
+        )
+
+    def __str__(self) -> str:
+        return (
+            f"{self.interface}: messages of domain {self.domain_number}, sdoId {self.sdo_id:#05x} are ignored, no "
+            f"instance here is of it; the first is {self.message} from {self.source}"
+        )
 
 
 class PrpLanMixed(Event, frozen=True, kw_only=True):

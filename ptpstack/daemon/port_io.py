@@ -18,6 +18,7 @@ from ptpstack.core.message_head import HEAD_SIZE
 from ptpstack.daemon.attachment import Attachment, Receiver
 from ptpstack.daemon.awaited_stamps import AwaitedStamps
 from ptpstack.daemon.events import (
+    DomainUnknown,
     FrameRefused,
     InterfaceLost,
     InternalError,
@@ -35,11 +36,13 @@ from ptpstack.engine.outputs import Destination, Send
 from ptpstack.errors import HardwareError, WireError
 from ptpstack.observe.recorder import Recorder
 from ptpstack.time import SECOND, TimeInterval
-from ptpstack.wire.message import decode, encode
+from ptpstack.wire.message import Message, decode, encode
 from ptpstack.wire.types import MessageType
 
 REOPEN_INTERVAL: TimeInterval = SECOND
 STAMPING_CHECK_INTERVAL: TimeInterval = SECOND
+DOMAINS_TOLD = 8
+"""Of so many domains that nobody here is of the first message is told."""
 
 
 class PortIo:
@@ -64,6 +67,7 @@ class PortIo:
         self.transport = transport
         self._vlan_id = vlan_id
         self.counters: Counter[str] = Counter()
+        self._domains_told: set[tuple[int, int]] = set()
         self.granted = ""
         self._loop = loop
         self._recorder = recorder
@@ -294,6 +298,7 @@ class PortIo:
         attachment = self._attached.get((message.major_sdo_id, message.minor_sdo_id, message.domain_number))
         if attachment is None:
             self.counters["other domain"] += 1
+            self._tell_domain(message, frame)
             return
         if attachment.refuses and (reason := attachment.why_refused(frame)):
             self._tell_refused(frame, [reason])
@@ -302,6 +307,12 @@ class PortIo:
             attachment.receiver.receive(attachment.port_number, message, frame.stamp_ns, frame.source)
         except Exception as error:  # noqa: BLE001 (as above)
             self._take_defect(error)
+
+    def _tell_domain(self, message: Message, frame: Received) -> None:
+        domain = message.major_sdo_id << 8 | message.minor_sdo_id, message.domain_number
+        if domain not in self._domains_told and len(self._domains_told) < DOMAINS_TOLD:
+            self._domains_told.add(domain)
+            self._recorder.record(DomainUnknown.of(message, self.interface, str(frame.source)))
 
     def _take_defect(self, error: Exception) -> None:
         self.counters["defect"] += 1

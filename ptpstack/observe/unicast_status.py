@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-from ptpstack.core.unicast_contract import Contract
+from ptpstack.core.unicast_contract import Contract, ContractState
 from ptpstack.core.unicast_masters import Master
 from ptpstack.core.unicast_negotiation import Negotiation
 from ptpstack.core.unicast_service import UnicastService
@@ -36,10 +36,14 @@ def _master(master: Master, now: MonotonicTime) -> dict[str, Any]:
 
 
 def _contract(contract: Contract, now: MonotonicTime) -> dict[str, Any]:
-    granted = contract.expires is not None
+    granted, timer = contract.expires is not None, contract.timer
+    asks = contract.state in (ContractState.REQUESTED, ContractState.WAITING)
     return {
         "state": contract.state.value,
         "logInterMessagePeriod": contract.log_interval if granted else None,
+        "unanswered": contract.unanswered,
+        "lacking": contract.lacking,
+        "nextTry_s": round(interval_to_seconds(timer - now), 1) if asks and timer is not None else None,
         "left_s": round(interval_to_seconds(contract.expires - now), 1) if contract.expires is not None else None,
         "lastHeard_s": round(interval_to_seconds(now - contract.heard), 3) if contract.heard is not None else None,
     }

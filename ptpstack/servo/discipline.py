@@ -16,6 +16,8 @@ from ptpstack.servo.interface import ClockCommand, ServoState
 from ptpstack.time import MICROSECOND, SECOND, LocalTime, TimeInterval, interval_to_ns, interval_to_seconds
 
 FREQUENCY_ESTIMATE_MARGIN = 0.001
+FITS_AGAIN = 256
+"""After so many samples whose frequency the clock could run at it is news that it cannot."""
 
 
 class ServoSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,6 +50,8 @@ class Discipline(ABC):
         self._estimated = False
         self._first_update = True
         self._clamped = False
+        self._fits_since = FITS_AGAIN
+        """Samples whose frequency the clock could run at, in a row."""
         self._stable_samples_missing = settings.servo_num_offset_values
         self.set_sync_interval(SECOND)
 
@@ -167,10 +171,12 @@ class Discipline(ABC):
 
     def _clamp(self, wanted_ppb: float, offset: TimeInterval, events: list[Event]) -> float:
         limit_ppb = self.common.max_frequency_ppb
-        was_clamped, self._clamped = self._clamped, abs(wanted_ppb) > limit_ppb
+        self._clamped = abs(wanted_ppb) > limit_ppb
         if not self._clamped:
+            self._fits_since += 1
             return wanted_ppb
-        if not was_clamped:
+        fitted, self._fits_since = self._fits_since, 0
+        if fitted >= FITS_AGAIN:
             events.append(
                 FrequencyClamped(wanted_ppb=wanted_ppb, limit_ppb=limit_ppb, offset_ns=interval_to_ns(offset))
             )

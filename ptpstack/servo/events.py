@@ -47,7 +47,7 @@ class ClockStepped(Event, frozen=True, kw_only=True):
 
 
 class FrequencyClamped(Event, frozen=True, kw_only=True):
-    """The servo wants a frequency that the clock cannot run at. Told once, until it fits again."""
+    """The servo wants a frequency that the clock cannot run at. Told once, until it has fitted for 256 samples."""
 
     severity: ClassVar[Severity] = Severity.WARNING
 

@@ -3,7 +3,8 @@
 import pytest
 
 from ptpstack.core.events import SignalFailed, SignalRestored
-from ptpstack.core.unicast_events import UnicastContractChanged
+from ptpstack.core.unicast_contract import ContractState
+from ptpstack.core.unicast_events import UnicastContractChanged, UnicastUnanswered
 from ptpstack.engine.port_state import PortState
 from ptpstack.wire.message import Flag
 from ptpstack.wire.messages import Announce, DelayReq, Signaling
@@ -73,6 +74,18 @@ def test_a_refusal_is_repeated_less_and_less_often_too() -> None:
         bench.run(1)
     assert 4 <= len(bench.requests(FIRST)) <= 9
     assert any(event.reason == "the master refuses" for event in bench.events(UnicastContractChanged))
+
+
+def test_who_never_answers_is_told_once_and_a_refusal_is_an_answer() -> None:
+    bench = ClientBench()
+    bench.grant(SECOND_MASTER, ANNOUNCE, duration_s=0)
+    for _ in range(60):
+        bench.run(1)
+        if bench.contract(SECOND_MASTER).state is ContractState.REQUESTED:
+            bench.grant(SECOND_MASTER, ANNOUNCE, duration_s=0)
+    [event] = bench.events(UnicastUnanswered)
+    assert (event.address, event.requests, event.domain_number) == (FIRST, 3, 0)
+    assert "does it serve by unicast" in str(event)
 
 
 def test_contracts_are_renewed_before_they_expire() -> None:

@@ -217,7 +217,7 @@ def test_a_port_that_is_no_master_yet_refuses() -> None:
     bench = ServiceBench(wait=False)
     assert bench.state() is PortState.LISTENING
     assert bench.ask(ANNOUNCE).duration_field == 0
-    assert bench.events(UnicastRefused)[0].reason == "this port is not a master"
+    assert bench.events(UnicastRefused)[0].reason == "this port is not a master, it is LISTENING"
 
 
 def test_a_full_service_refuses_strangers_and_keeps_its_clients() -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any, TypeVar
 
 from ptpstack.core.settings import SignalFailSettings
+from ptpstack.core.unicast_contract import Contract
+from ptpstack.core.unicast_negotiation import Negotiation
 from ptpstack.core.unicast_settings import UnicastClientSettings, UnicastMaster, UnicastServiceSettings
 from ptpstack.engine.outputs import Send
 from ptpstack.time import NANOSECOND, SECOND, PtpTime, interval_from_seconds
@@ -94,6 +96,20 @@ class ClientBench(Bench):
 
     def whole_ns(self) -> int:
         return int(self.now) // NANOSECOND * NANOSECOND
+
+    def negotiation(self) -> Negotiation:
+        """What the only port has negotiated."""
+        negotiation = self.instance.ports[1].negotiation
+        assert negotiation is not None
+        return negotiation
+
+    def contract(self, address: str, kind: MessageType = ANNOUNCE) -> Contract:
+        """The contract with the master at *address*."""
+        client = self.negotiation().client
+        assert client is not None
+        master = client.masters.at(address)
+        assert master is not None
+        return master.contracts[kind]
 
     def asked(self, kind: type[T], address: str | None = None) -> list[T]:
         """The TLVs of this kind that were sent so far, to *address* or anybody."""

@@ -6,6 +6,7 @@ from hw.sockets import InterfaceGone, Received, TransmitFailed, TransmitStamp
 from ptpstack.daemon import awaited_stamps
 from ptpstack.daemon.awaited_stamps import TRANSMIT_STAMP_TIMEOUT
 from ptpstack.daemon.events import (
+    DomainUnknown,
     InterfaceLost,
     InternalError,
     MalformedFrame,
@@ -13,6 +14,7 @@ from ptpstack.daemon.events import (
     SocketOpened,
 )
 from ptpstack.daemon.loop import monotonic_now
+from ptpstack.daemon.port_io import DOMAINS_TOLD
 from ptpstack.engine.outputs import Destination
 from ptpstack.time import MILLISECOND
 from ptpstack.wire import messages
@@ -49,7 +51,19 @@ def test_domains_and_sdo_ids_are_routed_apart_on_the_same_sockets(port: Port) ->
     assert len(port.receiver.received) == 1
     assert [len(receiver.received) for receiver in others.values()] == [1, 1]
     assert port.port_io.counters == {"other domain": 2}
+    told = port.shop.events(DomainUnknown)
+    assert [(event.domain_number, event.sdo_id, event.message) for event in told] == [
+        (9, 0, "Sync"),
+        (0, 0x200, "Sync"),
+    ]
     assert len(port.sockets) == 1
+
+
+def test_a_domain_that_nobody_is_of_is_told_once_and_a_flood_of_domains_is_not(port: Port) -> None:
+    for domain in (*range(1, 128), 1, 2, 3):
+        port.receive(encode(messages.Sync(domain_number=domain)))
+    assert [event.domain_number for event in port.shop.events(DomainUnknown)] == list(range(1, DOMAINS_TOLD + 1))
+    assert port.port_io.counters == {"other domain": 130}
 
 
 def test_two_ports_of_one_domain_on_one_interface_are_refused(port: Port) -> None:
