@@ -221,6 +221,8 @@ class UnicastService:
         expires = now + duration_s * SECOND
         grant = client.grants.get(kind)
         if grant is not None and grant.log_interval == log_interval:
+            if expires < grant.expires:  # the entry of before comes too late
+                self._push_expiry(expires, grant)
             grant.expires = expires
             return
         sequence_id = 0
@@ -230,19 +232,20 @@ class UnicastService:
         grant = Grant(*key, kind, log_interval, expires, sequence_id)
         client.grants[kind] = grant
         self.messages_per_second += _rate(kind, log_interval)
-        self._pushed += 1
-        heappush(self._expiries, (expires, self._pushed, grant))
-        if len(self._expiries) > VOID_TOLERATED + 2 * len(GRANTABLE) * len(self.clients):
-            self._drop_void_expiries()
+        self._push_expiry(expires, grant)
         if kind is MessageType.DELAY_RESP:
             self.version += 1
         else:
             self.schedule.add(grant, now)
 
-    def _drop_void_expiries(self) -> None:
-        """Forget those of grants that ended or were replaced, of which a client may make any number."""
-        self._expiries = [entry for entry in self._expiries if self._is_held(entry[2])]
-        heapify(self._expiries)
+    def _push_expiry(self, expires: MonotonicTime, grant: Grant) -> None:
+        """Look at *grant* at *expires*; forget expiries that are void, of which a client may make any number."""
+        self._pushed += 1
+        heappush(self._expiries, (expires, self._pushed, grant))
+        if len(self._expiries) > VOID_TOLERATED + 2 * len(GRANTABLE) * len(self.clients):
+            earliest = {id(grant): entry for entry in sorted(self._expiries, reverse=True) if self._is_held(entry[2])}
+            self._expiries = list(earliest.values())
+            heapify(self._expiries)
 
     def _is_held(self, grant: Grant) -> bool:
         client = self.clients.get((grant.address, grant.port_identity))

@@ -166,6 +166,15 @@ def test_a_grant_expires_and_what_was_renewed_goes_on() -> None:
     assert bench.instance.next_deadline() is None
 
 
+def test_a_grant_renewed_for_a_shorter_time_ends_with_that() -> None:
+    bench = ServiceBench()
+    bench.ask(ANNOUNCE, duration_s=100)
+    bench.ask(ANNOUNCE, duration_s=10)
+    bench.run(11)
+    assert [ended.reason for ended in bench.events(UnicastGrantEnded)] == ["it expired"]
+    assert bench.clients() == 0
+
+
 def test_a_change_of_rate_keeps_counting_the_messages() -> None:
     bench = ServiceBench()
     bench.ask(SYNC, log=0)
@@ -271,6 +280,8 @@ def test_a_client_that_changes_its_mind_for_ever_costs_no_memory() -> None:
         bench.receive(signaling(FIRST_PORT, *wishes), address=HERE)
         bench.run(1.01)
         assert bench.ask(SYNC, log=number % 2).duration_field == 60
+        for other in range(40):
+            bench.ask(SYNC, log=number % 2, duration_s=500 - 100 * (other % 2))
         bench.run(1.01)
     negotiation = bench.instance.ports[1].negotiation
     assert negotiation is not None
