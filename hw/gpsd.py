@@ -11,6 +11,7 @@ import json
 import re
 import socket
 from dataclasses import dataclass
+from typing import Annotated, TypeAlias
 
 import msgspec
 
@@ -51,19 +52,23 @@ class _Report(msgspec.Struct, rename={"report": "class"}):
     report: str
 
 
+_Seconds: TypeAlias = Annotated[int, msgspec.Meta(ge=0, lt=1 << 34)]  # till the year 2514
+_Nanoseconds: TypeAlias = Annotated[int, msgspec.Meta(ge=0, lt=_SECOND_NS)]
+
+
 class _Pulse(msgspec.Struct):
-    real_sec: int
-    real_nsec: int
-    clock_sec: int | None = None
-    clock_nsec: int | None = None
-    precision: int | None = None
-    qErr: int = 0  # noqa: N815 (gpsd's name)
+    real_sec: _Seconds
+    real_nsec: _Nanoseconds
+    clock_sec: _Seconds | None = None
+    clock_nsec: _Nanoseconds | None = None
+    precision: Annotated[int, msgspec.Meta(ge=-128, le=127)] | None = None
+    qErr: Annotated[int, msgspec.Meta(ge=-(1 << 31), lt=1 << 31)] = 0  # noqa: N815 (gpsd's name)
 
 
 class _Position(msgspec.Struct):
     mode: int
     time: str | None = None
-    leapseconds: int | None = None
+    leapseconds: Annotated[int, msgspec.Meta(ge=0, le=255)] | None = None
 
 
 def decode_gpsd(line: bytes) -> GpsdReport | None:

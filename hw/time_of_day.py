@@ -23,6 +23,8 @@ USUAL_DELAY = SECOND // 2
 
 _MARGIN = SECOND // 50
 _NOT_BEFORE_S = 1_735_689_600  # 2025-01-01: this program did not exist
+_NOT_FROM_S = 1 << 34
+"""Seconds since 1970 that no source means: the year 2514."""
 _DAY_S = 86_400
 _FIRST_RETRY, _LAST_RETRY = SECOND, 60 * SECOND
 
@@ -108,10 +110,12 @@ class SecondCounter:
     def state(self, second: UtcSecond, heard: MonotonicTime, *, delay: TimeInterval, rank: int = 0) -> None:
         """Take a statement heard *delay* after its pulse; one of lower *rank* counts only when the better are stale.
 
-        Statements within a second, as receivers make at 5 Hz, are left out.
+        Statements within a second, as receivers make at 5 Hz, are left out, and those of a time too far ahead.
         """
         last = self._last
-        if second.fraction or (last and rank < last.rank and heard - last.heard < STALE_AFTER):
+        if second.fraction or second.utc_s >= _NOT_FROM_S:
+            return
+        if last and rank < last.rank and heard - last.heard < STALE_AFTER:
             return
         statement = _Statement(second, heard - delay, heard, rank)
         self._agreed = last is not None and _count(last, statement.pulse)[0] == second.utc_s

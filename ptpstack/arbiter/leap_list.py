@@ -23,7 +23,7 @@ DAY_S = 86_400
 FIRST_TAI_OFFSET_S = 10
 """TAI - UTC from 1972-01-01, when leap seconds began."""
 
-_ENTRY = re.compile(r"(\d+)\s+(\d+)\b")
+_ENTRY = re.compile(r"(\d{1,11})\s+(\d{1,4})\b")
 _LEAP = re.compile(r"Leap\s+(\d{4})\s+([A-Z][a-z]{2})\s+(\d{1,2})\s+23:59:(59|60)\s+([+-])\s+S\b")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _HASH_WORDS = 5
@@ -84,9 +84,9 @@ def _of_zic(text: str) -> list[tuple[int, int]]:
 
 
 def _expires_s(text: str) -> int:
-    if match := re.search(r"^#@\s*(\d+)", text, re.MULTILINE):
+    if match := re.search(r"^#@\s*(\d{1,11})\b", text, re.MULTILINE):
         return int(match[1]) - NTP_TO_UNIX_S
-    if match := re.search(r"^#expires\s+(\d+)", text, re.MULTILINE):
+    if match := re.search(r"^#expires\s+(\d{1,11})\b", text, re.MULTILINE):
         return int(match[1])
     raise WireError("it does not say when it expires")
 

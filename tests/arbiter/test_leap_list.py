@@ -56,6 +56,8 @@ def test_a_second_that_is_left_out() -> None:
     ("change", "why"),
     [
         ((r"^#@.*$", ""), "when it expires"),
+        ((r"^#@.*$", "#@\t" + "9" * 12), "when it expires"),
+        ((r"^#@.*$", "#@\t" + "9" * 5000), "when it expires"),
         ((r"^2287785600\t11", "2287785600\t12"), "one by one"),
         ((r"^2287785600", "2287785"), "one by one"),
         ((r"^22.*$", "#"), "no leap seconds"),

@@ -117,6 +117,12 @@ def test_a_date_before_this_program_is_a_receiver_s_rollover() -> None:
     )
 
 
+def test_a_date_beyond_all_calendars_is_left_out() -> None:
+    last = 253_402_300_799  # 9999-12-31T23:59:59Z
+    counter = counter_that_heard((last, SECOND), (last + 1, 2 * SECOND))
+    assert counter.second_of(2_700 * MILLISECOND).doubt == "no time of day yet"
+
+
 def test_statements_within_a_second_are_left_out() -> None:
     counter = two_statements()
     counter.state(UtcSecond(T + 1, fraction=0.2), 11_500 * MILLISECOND, delay=HALF)

@@ -101,6 +101,10 @@ def test_a_report_is_decoded(line: bytes, said: GpsdReport | None) -> None:
         pytest.param(b'{"class":"PPS","real_sec":1}', id="half a pulse"),
         pytest.param(b'{"class":"PPS","real_sec":1.5,"real_nsec":0}', id="a fraction"),
         pytest.param(b'{"class":"PPS","real_sec":"1","real_nsec":0}', id="a text"),
+        pytest.param(b'{"class":"PPS","real_sec":1,"real_nsec":1' + b"0" * 400 + b"}", id="more than a float holds"),
+        pytest.param(b'{"class":"PPS","real_sec":1000000000000000,"real_nsec":0}', id="after the end of calendars"),
+        pytest.param(b'{"class":"PPS","real_sec":-1,"real_nsec":0}', id="before 1970"),
+        pytest.param(b'{"class":"TPV","mode":3,"leapseconds":99999}', id="no such number of leap seconds"),
         pytest.param(b'\xff{"class":"PPS"}', id="no text at all"),
     ],
 )
