@@ -20,12 +20,15 @@ from ntp import child
 from ptpstack.daemon.loop import Loop, monotonic_now
 from ptpstack.events import Event, Severity
 from ptpstack.observe.recorder import Recorder
-from ptpstack.time import SECOND, MonotonicTime, TimeInterval, interval_to_seconds
+from ptpstack.time import MILLISECOND, SECOND, MonotonicTime, TimeInterval, interval_to_seconds
 
 FIRST_BACK_OFF: TimeInterval = SECOND // 2
 LONGEST_BACK_OFF: TimeInterval = 60 * SECOND
 LIVED: TimeInterval = 60 * SECOND
 """A process that lived so long is started again as if it were the first time."""
+
+GRACE, LOOK_EVERY = 200 * MILLISECOND, 5 * MILLISECOND
+"""A process that has closed its stdout and does not end in so long is killed; how often it is looked at."""
 
 _MOST_OCTETS = 1 << 20
 
@@ -70,6 +73,8 @@ class ChildProcess:
         self._names = {known.encode(): name.encode() for known, name in (names or {}).items()}
         self._loop, self._recorder = loop, recorder
         self._timer = loop.timer(self.start)
+        self._burial = loop.timer(self._bury)
+        self._kill_at = MonotonicTime(0)
         self._process: subprocess.Popen[bytes] | None = None
         self._rest = b""
         self._begun = MonotonicTime(0)
@@ -108,12 +113,14 @@ class ChildProcess:
     def stop(self) -> None:
         """End it, at once if it does not do so in good time."""
         self._timer.close()
+        self._burial.close()
         process, self._process = self._process, None
         if process is None:
             return
         assert process.stdin is not None
         assert process.stdout is not None
-        self._loop.unwatch(process.stdout.fileno())
+        if not process.stdout.closed:
+            self._loop.unwatch(process.stdout.fileno())
         with contextlib.suppress(OSError):
             process.stdin.close()
         try:
@@ -130,7 +137,7 @@ class ChildProcess:
         with contextlib.suppress(BlockingIOError):
             octets = os.read(self._process.stdout.fileno(), 1 << 16)
             if not octets:
-                self._bury()
+                self._hang_up()
                 return
         *lines, self._rest = (self._rest + octets).split(b"\n")
         if len(self._rest) > _MOST_OCTETS:
@@ -150,20 +157,29 @@ class ChildProcess:
         elif "event" not in said:
             self.take(said)
 
-    def _bury(self) -> None:
+    def _hang_up(self) -> None:
+        """Take that it says no more: it ended, or is about to."""
         assert self._process is not None
-        process, self._process = self._process, None
-        assert process.stdin is not None
-        assert process.stdout is not None
-        self._loop.unwatch(process.stdout.fileno())
-        process.stdout.close()
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._loop.unwatch(self._process.stdout.fileno())
+        self._process.stdout.close()
         with contextlib.suppress(OSError):
-            process.stdin.close()
-        try:
-            code = process.wait(timeout=0.2)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            code = process.wait()
+            self._process.stdin.close()
+        self._kill_at = monotonic_now() + GRACE
+        self._bury()
+
+    def _bury(self) -> None:
+        """Start it again when it has ended, for which nothing here waits."""
+        assert self._process is not None
+        code = self._process.poll()
+        if code is None:
+            now = monotonic_now()
+            if now >= self._kill_at:
+                self._process.kill()
+            self._burial.set(now + LOOK_EVERY)
+            return
+        self._process = None
         self._try_again(f"signal {signal.Signals(-code).name}" if code < 0 else f"code {code}")
 
     def _try_again(self, why: str) -> None:

@@ -46,10 +46,6 @@ DEFECTS_MAX, DEFECTS_WITHIN = 10, 10 * SECOND
 EXIT_OK, EXIT_FAILED = 0, 1
 
 
-def _not_saved(error: OSError) -> Unavailable:
-    return Unavailable(what="the time for the next start", why=f"it cannot be kept: {error.strerror}")
-
-
 def utc_now() -> UtcTime:
     """Return CLOCK_REALTIME, for the stamps of events."""
     return UtcTime(time.time_ns() * NANOSECOND)
@@ -233,19 +229,17 @@ class Supervisor:
         assert self.plant.trust is not None
         locked, lost = state is ClockState.LOCKED, state in (ClockState.ACQUIRING, ClockState.FREE_RUNNING)
         by = self.plant.clocks[SYSTEM].arbiter.writer or ""
-        try:
-            events = self.plant.trust.clock_became(locked=locked, lost=lost, by=by)
-        except OSError as error:
-            events = [_not_saved(error)]
-        for event in events:
+        for event in self.plant.trust.clock_became(locked=locked, lost=lost, by=by):
             self.recorder.record(event)
+            self._save_time()
 
     def _save_time(self) -> None:
         assert self.plant.trust is not None
         try:
             self.plant.trust.save()
         except OSError as error:
-            self.recorder.record(_not_saved(error))
+            why = f"it cannot be kept: {error.strerror}"
+            self.recorder.record(Unavailable(what="the time for the next start", why=why))
 
     def _on_wake(self) -> None:
         for driver in self.plant.clocks.values():

@@ -91,6 +91,8 @@ class TimeSink:
     def stop(self) -> None:
         """Tell no more."""
         self._timer.close()
+        if self._take in self._driver.on_sample:
+            self._driver.on_sample.remove(self._take)
         if self._writer is not None:
             self._writer.close()
             self._writer = None

@@ -161,6 +161,16 @@ def test_what_nobody_knows_any_more_is_not_trusted_and_may_be_again(tmp_path: Pa
     assert "times in the log" not in str(again)
 
 
+def test_that_the_time_is_trusted_is_told_also_where_it_cannot_be_kept(tmp_path: Path) -> None:
+    machine = Machine(tmp_path)
+    (tmp_path / "state").write_text("no folder")
+    trust = machine.started()
+    (trusted,) = trust.clock_became(locked=True, lost=False, by="ntp")
+    assert isinstance(trusted, TimeTrusted)
+    with pytest.raises(OSError, match="state"):
+        trust.save()
+
+
 def test_a_restart_begins_where_the_time_was_last_known(tmp_path: Path) -> None:
     machine = Machine(tmp_path)
     trust = machine.started()
