@@ -134,8 +134,15 @@ class ClockFilter:
             self.var_phase += dt * (2.0 * pf + dt * (ff + grown / 3.0) + self.white_fm)
             self.cov_phase_frequency = pf + dt * (ff + grown / 2.0)
             self.var_frequency = ff + grown
+        if self.var_phase < 0.0 or self.var_frequency < 0.0:
+            self._begin_unsure()
         self.predicted_var_phase, self.predicted_cov_phase_frequency = self.var_phase, self.cov_phase_frequency
         self.predicted_cov_phase_drift = self.cov_phase_drift
+
+    def _begin_unsure(self) -> None:
+        """Do without the covariances: one was so large that the rounding of it is all that is left, below 0."""
+        self.var_phase, self.var_frequency, self.var_drift = 1.0, abs(self.var_frequency), abs(self.var_drift)
+        self.cov_phase_frequency = self.cov_phase_drift = self.cov_frequency_drift = 0.0
 
     def _predict_with_drift(self, dt: float) -> None:
         half = dt * dt / 2.0
