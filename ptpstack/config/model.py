@@ -1,7 +1,7 @@
 """The one typed model of the configuration: every table, whose keys have their type, range, default and meaning.
 
 TOML is converted into these structs, and ``ptpstack check --schema`` and docs/config.md are made from them.
-``UNSET`` means that the profile, or else the standard, decides (``resolve.fill``).
+``UNSET`` means that the profile, or else the standard, decides (``fill``).
 What does not live here: the keys of each table (``*_table``), reading files and saying what is wrong (``load``),
 rules between keys (``rules``).
 """
