@@ -14,8 +14,9 @@ What lives here: sealing, opening, keeping up with the master key. What does not
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from struct import Struct
 from typing import Final
 
 from cryptography.exceptions import InvalidTag
@@ -29,7 +30,7 @@ LANE_OCTETS = 1
 KEY_ID_OCTETS = PERIOD_ID_OCTETS + LANE_OCTETS
 NONCE_OCTETS = 12
 _NONCE_END = KEY_ID_OCTETS + NONCE_OCTETS
-_RANDOM_OCTETS = LANE_OCTETS + NONCE_OCTETS
+_LANE_AND_NONCE = Struct(f"{LANE_OCTETS}s{NONCE_OCTETS}s")
 ALGORITHM_OF: Final = {2 * octets: algorithm for algorithm, octets in KEY_OCTETS.items()}
 """What the client's keys in a cookie are for, by how long both are together."""
 
@@ -90,14 +91,18 @@ class CookieJar:
 
     def seal(self, keys: SessionKeys) -> bytes:
         """Return a new cookie for *keys*; no two are alike."""
-        return self.seal_secrets(keys.c2s + keys.s2c)
+        return self.seal_all([keys.c2s + keys.s2c])[0]
 
-    def seal_secrets(self, secrets: bytes) -> bytes:
-        """Return a new cookie for the keys *secrets*, one behind the other."""
-        lane_and_nonce = self._random_octets(_RANDOM_OCTETS)
-        head = self._sealing_id + lane_and_nonce
-        cipher = self._ciphers.get(head[:KEY_ID_OCTETS]) or self._cipher(head[:KEY_ID_OCTETS])
-        return head + cipher.encrypt(lane_and_nonce[LANE_OCTETS:], secrets, None)
+    def seal_all(self, all_secrets: Sequence[bytes]) -> list[bytes]:
+        """Return a new cookie for each of *all_secrets*, the keys of a client one behind the other."""
+        lanes_and_nonces = _LANE_AND_NONCE.iter_unpack(self._random_octets(_LANE_AND_NONCE.size * len(all_secrets)))
+        ciphers, period_id = self._ciphers, self._sealing_id
+        cookies = []
+        for secrets, (lane, nonce) in zip(all_secrets, lanes_and_nonces, strict=True):
+            key_id = period_id + lane
+            cipher = ciphers.get(key_id) or self._cipher(key_id)
+            cookies.append(key_id + nonce + cipher.encrypt(nonce, secrets, None))
+        return cookies
 
     def open(self, cookie: bytes) -> SessionKeys:
         """Return what *cookie* holds. Raises ``AuthenticationError``: forged, or its key is forgotten."""

@@ -22,15 +22,22 @@ _BIGGEST_LESSON_NS = 2_000.0
 _BEGINNING = 32
 """The first lessons may be bigger."""
 
+_SEALING_OVERHEAD = 4
+"""What is done once for all that are sealed at once takes about as long as sealing so many."""
+
 _MOST_NS = 500_000.0
 _REACH = 6.0
 """A lesson about one place holds for its neighbours too, less with distance: this many places to 1/e."""
 
 
 class Departures:
-    """The delay of each place, begun with *lead_ns* and *spacing_ns* from one to the next."""
+    """The delay of each place, begun with *lead_ns* and *spacing_ns* from one to the next.
 
-    def __init__(self, lead_ns: float = 8_000.0, spacing_ns: float = 3_000.0) -> None:
+    Where replies are sealed before the first of them is sent, the time for that, *sealing_ns* each to begin with, is
+    learnt apart, by how many they are: it is known of every chunk, without a stamp.
+    """
+
+    def __init__(self, lead_ns: float = 8_000.0, spacing_ns: float = 3_000.0, sealing_ns: float = 0.0) -> None:
         self.delays_ns = lead_ns + spacing_ns * np.arange(CHUNK)
         self.error_ns = 0.0
         """Mean of the last errors, without sign."""
@@ -39,15 +46,25 @@ class Departures:
         self._weights = np.exp(-distances / _REACH) * _LEARNING_RATE
         self._ramp: npt.NDArray[np.uint64] = np.empty(CHUNK, np.uint64)
         self._make_ramp()
+        self._sealing_ns = [sealing_ns * (count + _SEALING_OVERHEAD) for count in range(CHUNK + 1)]
 
     def after_ns(self, place: int) -> int:
         """Return how long after the clock was read the reply at *place* of a chunk is expected to leave."""
         return self._delays[place]
 
-    def write(self, first: int, out: npt.NDArray[np.uint64]) -> None:
-        """Write transmit timestamps to *out*, most significant octet first; *first* is that of the first."""
-        times = self._ramp[: len(out)] + np.uint64(first)
-        out[:] = times.byteswap(inplace=True)
+    def sealing_ns(self, count: int) -> int:
+        """Return how long it takes until *count* replies are sealed."""
+        return int(self._sealing_ns[count])
+
+    def sealed(self, count: int, took_ns: int) -> None:
+        """Take that it took so long to seal *count* replies; one that was put off meanwhile says little."""
+        expected_ns = self._sealing_ns[count]
+        self._sealing_ns[count] += (min(took_ns, 2 * expected_ns) - expected_ns) * _LEARNING_RATE
+
+    def times(self, first: int, count: int) -> npt.NDArray[np.uint64]:
+        """Return the transmit timestamps of *count* replies, most significant octet first; *first* is the first's."""
+        times: npt.NDArray[np.uint64] = self._ramp[:count] + np.uint64(first)
+        return times.byteswap(inplace=True)
 
     def learn(self, place: int, late_ns: float) -> None:
         """Take that the reply at *place* left *late_ns* later than was expected."""

@@ -9,27 +9,30 @@ from __future__ import annotations
 import socket
 import time
 from collections.abc import Sequence
-from typing import Final, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from hw.timestamping import Timestamping
 from ntp.server.counters import Count, Counters
-from ntp.server.datagrams import ROWS, Datagrams
+from ntp.server.datagrams import ROWS, Datagrams, Rows, span
 from ntp.server.departures import CHUNK, Departures
-from ntp.server.fixed_point import MASK, timestamp, units
+from ntp.server.fixed_point import timestamp
 from ntp.server.interleaved import Awaited, Interleaved
 from ntp.server.policy import Policy, Verdict, Verdicts
-from ntp.server.replies import HEADER_OCTETS, Replies
-from ntp.server.special import Prepared, Special, kiss
+from ntp.server.replies import HEADER_OCTETS, OneByOne, Replies
+from ntp.server.special import Prepared, Sealing, Special, kiss
 from ntp.server.time_state import Heading, TimeReader
 from ntp.server.transmit_stamps import TransmitStamps
 
 FEW = 5
 """Up to so many requests are answered one after the other: arrays would cost more."""
 
-SEALED_AT_ONCE = 16
+SEALED_AT_ONCE = 32
+"""Replies whose sealing is all foretold from one reading of the clock: the more, the cheaper and the less exactly."""
+
+SLOWLY_SEALED_AT_ONCE = 4
 INTERLEAVED_AT_ONCE = 32
 """Of a batch, so many are answered in interleaved mode at most, the others in basic mode: each one takes its time."""
 
@@ -39,14 +42,20 @@ STEP_NS = 1_000_000
 _TRIES = 4
 _COUNTED: Final = {Verdict.DENIED: Count.DENIED, Verdict.LIMITED: Count.LIMITED}
 _MAY_INTERLEAVE: Final = (Count.NTS, Count.AUTHENTICATED, Count.ANSWERED)
-_SPACING_NS = 3_000
-"""From one sealed reply to the next in the kernel."""
 
-Rows = npt.NDArray[np.intp]
 Asked: TypeAlias = dict[int, tuple[int, int]]
 """Origin and receive timestamp of the requests that may be of clients in interleaved mode, by row."""
 
 _EVERY: Rows = np.arange(ROWS)
+
+
+class _Way(NamedTuple):
+    """How replies of one kind are sent: so many at once, and when those leave."""
+
+    at_once: int
+    first: Departures
+    """Of the first chunk of a batch, for which the processor has to warm up."""
+    later: Departures
 
 
 class Endpoint:
@@ -69,12 +78,9 @@ class Endpoint:
         self._policy, self._special, self._reader, self._counters = policy, special, reader, counters
         self._replies = Replies(datagrams, time.time_ns, hardware=stamping is Timestamping.HARDWARE)
         self._transmit: npt.NDArray[np.uint64] = datagrams.replies.view(np.uint64)[:, 5]
-        self._first, self._later = Departures(), Departures()
-        """Of the first chunk of a batch, for which the processor has to warm up, and of the others."""
-
-        self._sealed = Departures(15_000.0, 8_000.0)
-        """Of what is sealed, by how many are to be sealed after it before all are sent."""
-
+        self._plain = _Way(CHUNK, Departures(), Departures())
+        self._sealed = _Way(SEALED_AT_ONCE, Departures(sealing_ns=2_000.0), Departures(sealing_ns=2_000.0))
+        self._slowly_sealed = _Way(SLOWLY_SEALED_AT_ONCE, *[Departures(sealing_ns=10_000.0)] * 2)
         self._interleaved = Interleaved()
         self._stamps = TransmitStamps(sock, datagrams, self._interleaved, counters, stamping)
         self._kiss_poll = kiss_poll
@@ -139,8 +145,7 @@ class Endpoint:
                 asked[row] = stamps
         self._rows.forget_interfaces(count)
         if plain:
-            whole = plain[-1] - plain[0] + 1 == len(plain)
-            self._send_plain(np.array(plain, np.intp), plain[0] if whole else None, asked)
+            self._send(self._plain, np.array(plain, np.intp), asked)
         self._serve_special(special, kissed, asked)
 
     # -- many --------------------------------------------------------------------------------------------------
@@ -167,7 +172,7 @@ class Endpoint:
             asked[row] = origin, receive
         rows = _EVERY[:count] if whole else np.flatnonzero(plain)
         if len(rows):
-            self._send_plain(rows, 0 if whole else None, asked)
+            self._send(self._plain, rows, asked)
         self._serve_special(special, kissed, asked)
 
     def _count_verdicts(self, verdicts: Verdicts) -> Sequence[int]:
@@ -177,35 +182,72 @@ class Endpoint:
         kissed: list[int] = np.flatnonzero(verdicts == Verdict.KISS).tolist()
         return kissed
 
-    # -- sending plain replies ---------------------------------------------------------------------------------
+    # -- what is more than a header ----------------------------------------------------------------------------
 
-    def _send_plain(self, rows: Rows, first_row: int | None, asked: Asked) -> None:
-        """Send the replies of *rows*, which are those from *first_row* on without a gap if that is given."""
+    def _serve_special(self, special: Sequence[int], kissed: Sequence[int], asked: Asked) -> None:
+        """Answer what is more than a header, and tell those of *kissed* to ask less often.
+
+        The headers of the replies are there already.
+        """
+        if special:
+            sealings, special = self._special.usual(self._rows, np.array(special, np.intp))
+            for sealing in sealings:
+                self._send_sealed(self._sealed, sealing, asked)
+        prepared: dict[Count, list[tuple[int, Prepared]]] = {}
+        for row in kissed:
+            reply = self._replies.refusal(row) or Prepared(self._kiss, Count.KISSES)
+            self._sort(row, reply, prepared)
+        for row in special:
+            self._sort(row, self._replies.prepared(row, self._special), prepared)
+        for counts, ready in prepared.items():
+            self._send_sealed(self._slowly_sealed, OneByOne(self._replies, ready, counts), asked)
+
+    def _sort(self, row: int, reply: Prepared | Count, prepared: dict[Count, list[tuple[int, Prepared]]]) -> None:
+        """Put the reply to *row* to those that are counted as the same; count a request that gets none."""
+        if isinstance(reply, Count):
+            self._counters.add(reply)
+        else:
+            prepared.setdefault(reply.counts, []).append((row, reply))
+
+    def _kiss(self, header: bytes) -> bytes:
+        return kiss(header, b"RATE", self._kiss_poll)
+
+    def _send_sealed(self, way: _Way, sealing: Sealing, asked: Asked) -> None:
+        rows = sealing.rows
+        if not len(rows):
+            return
+        self._send(way, rows, asked if sealing.counts in _MAY_INTERLEAVE else {}, sealing=sealing)
+        self._rows.reply_lengths[rows] = HEADER_OCTETS
+        if sealing.counts is not Count.ANSWERED:
+            self._counters.add(sealing.counts, len(rows))
+
+    # -- sending -----------------------------------------------------------------------------------------------
+
+    def _send(self, way: _Way, rows: Rows, asked: Asked, sealing: Sealing | None = None) -> None:
+        """Send the replies of *rows*; with *sealing* they are sealed before, when their headers are complete."""
         line, count = self._heading.state.realtime, len(rows)
         refused = 0
         lesson = self._stamps.lesson(count)
-        for first in range(0, count, CHUNK):
-            end = min(first + CHUNK, count)
-            departures = self._later if first else self._first
-            marked = self._mark(rows[first:end], asked, lesson - first) if asked or lesson >= 0 else ()
+        for first in range(0, count, way.at_once):
+            chunk = rows[first : first + way.at_once]
+            end = first + len(chunk)
+            departures = way.later if first else way.first
+            marked = self._mark(chunk, asked, lesson - first) if asked or lesson >= 0 else ()
             now_ns = time.time_ns()  # from here on every step is part of the delay that is learnt
-            leaves = timestamp(line.at(now_ns + departures.after_ns(0)))
-            if end - first == 1:
-                self._replies.set_transmit(int(rows[first]), leaves)
-            elif first_row is not None:
-                departures.write(leaves, self._transmit[first_row + first : first_row + end])
+            begun_ns = now_ns + (departures.sealing_ns(len(chunk)) if sealing else 0)
+            leaves = timestamp(line.at(begun_ns + departures.after_ns(0)))
+            if len(chunk) == 1:
+                self._replies.set_transmit(int(chunk[0]), leaves)
             else:
-                times = np.empty(end - first, np.uint64)
-                departures.write(leaves, times)
-                self._transmit[rows[first:end]] = times
+                self._transmit[span(chunk)] = departures.times(leaves, len(chunk))
             if asked:
-                self._answer_interleaved(rows[first:end].tolist(), asked)
-            if first_row is not None:
-                refused_now = self._rows.send(self._fd, first_row + first, first_row + end)
-            else:
-                refused_now = self._rows.send_rows(self._fd, rows[first:end])
+                self._answer_interleaved(chunk.tolist(), asked)
+            if sealing:
+                sealing.seal(first, end)
+                departures.sealed(len(chunk), time.time_ns() - now_ns)
+            refused_now = self._rows.send(self._fd, chunk)
             awaited = [
-                (key, Awaited(stamp, departures, place, line.at(now_ns + departures.after_ns(place))))
+                (key, Awaited(stamp, departures, place, line.at(begun_ns + departures.after_ns(place))))
                 for key, place, stamp in marked
             ]
             self._stamps.sent(awaited, refused_now)
@@ -238,59 +280,3 @@ class Endpoint:
             self._replies.set_origin(row, receive)
             self._counters.add(Count.INTERLEAVED)
         return left
-
-    # -- sending sealed replies --------------------------------------------------------------------------------
-
-    def _serve_special(self, special: Sequence[int], kissed: Sequence[int], asked: Asked) -> None:
-        """Answer what is more than a header, and tell those of *kissed* to ask less often.
-
-        The headers of the replies are there already.
-        """
-        ready: list[tuple[int, Prepared]] = []
-        for row in kissed:
-            if refusal := self._replies.refusal(row):
-                self._counters.add(refusal)
-            else:
-                ready.append((row, Prepared(self._kiss, Count.KISSES)))
-        for row in special:
-            prepared = self._replies.prepared(row, self._special)
-            if isinstance(prepared, Count):
-                self._counters.add(prepared)
-            else:
-                ready.append((row, prepared))
-            if len(ready) >= SEALED_AT_ONCE:
-                self._seal(ready[:SEALED_AT_ONCE], asked)
-                del ready[:SEALED_AT_ONCE]
-        for first in range(0, len(ready), SEALED_AT_ONCE):
-            self._seal(ready[first : first + SEALED_AT_ONCE], asked)
-
-    def _kiss(self, header: bytes) -> bytes:
-        return kiss(header, b"RATE", self._kiss_poll)
-
-    def _seal(self, ready: Sequence[tuple[int, Prepared]], asked: Asked) -> None:
-        """Seal and send replies; those sealed first wait for the others, which their timestamps allow for."""
-        replies, departures, last = self._replies, self._sealed, len(ready) - 1
-        lesson = self._stamps.lesson(len(ready))
-        awaited: list[tuple[int, Awaited]] = []
-        begun_ns = time.time_ns()
-        served_ns = self._heading.state.realtime.at(begun_ns)
-        begun = timestamp(served_ns)
-        for place, (row, (seal, counts)) in enumerate(ready):
-            later_ns = time.time_ns() - begun_ns + departures.after_ns(last - place) + place * _SPACING_NS
-            transmit = begun + units(later_ns) & MASK
-            interleaves = row in asked and counts in _MAY_INTERLEAVE
-            if interleaves or place == lesson:
-                stamp = replies.receive_timestamp(row) if interleaves else 0
-                expected = Awaited(stamp, departures, last - place, served_ns + later_ns)
-                awaited.append((self._stamps.mark(row), expected))
-            if interleaves and (left := self._left_before(row, asked)) is not None:
-                transmit = left
-            replies.put(row, seal(replies.header(row, transmit)))
-            if counts is not Count.ANSWERED:
-                self._counters.add(counts)
-        rows = np.array([row for row, _ in ready], np.intp)
-        refused = self._rows.send_rows(self._fd, rows)
-        self._stamps.sent(awaited, refused)
-        self._rows.reply_lengths[rows] = HEADER_OCTETS
-        self._counters.add(Count.ANSWERED, len(ready) - refused)
-        self._counters.add(Count.NOT_SENT, refused)

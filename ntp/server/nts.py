@@ -11,117 +11,30 @@ from __future__ import annotations
 import os
 import random
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from struct import Struct
-from typing import Final, NamedTuple
+from typing import NamedTuple, TypeAlias
 
-from ntp.nts.aead import NONCE_OCTETS, TAG_OCTETS, Aead, Algorithm
-from ntp.nts.cookies import ALGORITHM_OF, KEY_ID_OCTETS, CookieJar, cookie_octets
-from ntp.nts.cookies import NONCE_OCTETS as COOKIE_NONCE_OCTETS
+import numpy as np
+
+from ntp.nts.aead import NONCE_OCTETS, Aead
+from ntp.nts.cookies import ALGORITHM_OF, CookieJar
 from ntp.nts.errors import AuthenticationError
-from ntp.nts.fields import MOST_COOKIES, UNIQUE_IDENTIFIER_OCTETS
 from ntp.nts.key_keeper import KeyKeeper
 from ntp.nts.server_side import ServerSide, UnverifiedRequest
 from ntp.server.counters import Count
+from ntp.server.datagrams import LENGTH, Datagrams, Rows, span
+from ntp.server.nts_layouts import IDENTIFIER_END, Layout, layouts
 from ntp.server.settings import NtsSettings
-from ntp.server.special import Octets, Prepared, Seal, kiss
-from ntp.wire.extension_field import FRAME, FieldType
+from ntp.server.special import IS_REQUEST, Prepared, Sealing, kiss
 from ntp.wire.packet import HEADER
 from ptpstack.errors import ConfigError
 
-_AUTHENTICATOR = Struct(">HHHH")
-_COOKIE_LENGTH_AT: Final = HEADER.size + FRAME.size + UNIQUE_IDENTIFIER_OCTETS + 3
-"""The lower octet of the cookie field's length: after the identifier's field, in the usual request."""
-
-_IDENTIFIER_END: Final = HEADER.size + FRAME.size + UNIQUE_IDENTIFIER_OCTETS
-_IDENTIFIER_HEAD: Final = FRAME.pack(FieldType.NTS_UNIQUE_IDENTIFIER, FRAME.size + UNIQUE_IDENTIFIER_OCTETS)
-_LEAST_FIELD = 16
 _MOST_SESSIONS = 2048
 """Clients whose ciphers are kept ready (7 kB each in OpenSSL): making them takes longer than answering."""
 
+_LEAST_FIELD = 16
 _POOL_OCTETS = 4096
-
-
-@dataclass(frozen=True, slots=True)
-class Layout:
-    """A usual request for *algorithm* that asks for so many cookies: where its parts are, and what stands between."""
-
-    algorithm: Algorithm
-    cookies: int
-
-    @property
-    def octets(self) -> int:
-        """How long the request is."""
-        return self.proof_at + self.proof_octets
-
-    @property
-    def proof_at(self) -> int:
-        """Where the proof begins: it covers all before."""
-        return _IDENTIFIER_END + self.cookies * self._cookie_field_octets
-
-    @property
-    def heads(self) -> tuple[bytes, ...]:
-        """What begins each field, and for the proof says the lengths of its parts."""
-        cookie = FRAME.pack(FieldType.NTS_COOKIE, self._cookie_field_octets)
-        placeholder = FRAME.pack(FieldType.NTS_COOKIE_PLACEHOLDER, self._cookie_field_octets)
-        return _IDENTIFIER_HEAD, cookie, *[placeholder] * (self.cookies - 1), self._proof_head(TAG_OCTETS)
-
-    @property
-    def parts(self) -> Struct:
-        """Heads of identifier and cookie; key, nonce and secret of the cookie; other heads, the proof's nonce, tag."""
-        sealed = self._cookie_field_octets - FRAME.size - KEY_ID_OCTETS - COOKIE_NONCE_OCTETS
-        cookie = f"4s{KEY_ID_OCTETS}s{COOKIE_NONCE_OCTETS}s{sealed}s"
-        placeholders = f"4s{cookie_octets(self.algorithm)}x" * (self.cookies - 1)
-        proof = f"{_AUTHENTICATOR.size}s{NONCE_OCTETS[self.algorithm]}s{TAG_OCTETS}s"
-        return Struct(f">{HEADER.size}x4s{UNIQUE_IDENTIFIER_OCTETS}x{cookie}{placeholders}{proof}")
-
-    @property
-    def reply_heads(self) -> tuple[bytes, bytes]:
-        """What begins a cookie in the reply, and the reply's proof."""
-        return self.heads[1], self._proof_head(self.cookies * self._cookie_field_octets + TAG_OCTETS)
-
-    @property
-    def _cookie_field_octets(self) -> int:
-        return FRAME.size + cookie_octets(self.algorithm)
-
-    @property
-    def proof_octets(self) -> int:
-        """How long the proof is, of which nothing is encrypted."""
-        return _AUTHENTICATOR.size + NONCE_OCTETS[self.algorithm] + TAG_OCTETS
-
-    def _proof_head(self, sealed_octets: int) -> bytes:
-        nonce_octets = NONCE_OCTETS[self.algorithm]
-        octets = _AUTHENTICATOR.size + nonce_octets + sealed_octets
-        return _AUTHENTICATOR.pack(FieldType.NTS_AUTHENTICATOR, octets, nonce_octets, sealed_octets)
-
-
-def layouts() -> Iterator[Layout]:
-    """Yield those of the usual requests."""
-    for algorithm in Algorithm:
-        for cookies in range(1, MOST_COOKIES + 1):
-            yield Layout(algorithm, cookies)
-
-
-class _Form(NamedTuple):
-    """A layout computed once: what reads a request, and what stands in its reply."""
-
-    unpack: Callable[[Octets, int], tuple[bytes, ...]]
-    heads: tuple[bytes, ...]
-    proof_at: int
-    cookies: int
-    nonce_octets: int
-    cookie_head: bytes
-    proof_head: bytes
-
-    @classmethod
-    def of(cls, layout: Layout) -> _Form:
-        """Return that of *layout*."""
-        nonce_octets = NONCE_OCTETS[layout.algorithm]
-        return cls(
-            layout.parts.unpack_from, layout.heads, layout.proof_at, layout.cookies, nonce_octets, *layout.reply_heads
-        )
 
 
 class _Session(NamedTuple):
@@ -141,7 +54,7 @@ class RandomPool:
         """Return *count* octets that were never given before."""
         end = self._at + count
         if end > len(self._pool):
-            self._pool, self._at, end = os.urandom(_POOL_OCTETS), 0, count
+            self._pool, self._at, end = os.urandom(max(_POOL_OCTETS, count)), 0, count
         found = self._pool[self._at : end]
         self._at = end
         return found
@@ -176,6 +89,37 @@ class Sessions:
         return session
 
 
+_Secret: TypeAlias = tuple[Aead, bytes, bytes]
+"""Of one reply what seals it, the nonce for that, and the cookies in it."""
+
+
+class _Usual:
+    """The replies to authentic requests of one *layout* in *rows* of *datagrams*, complete but for header and proof."""
+
+    counts = Count.NTS
+
+    def __init__(self, layout: Layout, datagrams: Datagrams, rows: Rows, secrets: list[_Secret]) -> None:
+        self.rows = rows
+        self._layout, self._datagrams, self._secrets = layout, datagrams, secrets
+        if not len(rows):
+            return
+        where = span(rows)
+        datagrams.replies[where, HEADER.size : IDENTIFIER_END] = datagrams.requests[where, HEADER.size : IDENTIFIER_END]
+        datagrams.reply_lengths[where] = layout.octets
+
+    def seal(self, first: int, end: int) -> None:
+        """Prove the replies from the place *first* to before *end*, whose headers are complete."""
+        where, head = span(self.rows[first:end]), self._layout.reply_proof_head
+        covered = self._datagrams.replies[where, :IDENTIFIER_END].tobytes()
+        places = range(0, len(covered), IDENTIFIER_END)
+        proofs = [
+            head + nonce + cipher.seal(nonce, cookies, covered[at : at + IDENTIFIER_END])
+            for at, (cipher, nonce, cookies) in zip(places, self._secrets[first:end], strict=True)
+        ]
+        written = np.frombuffer(b"".join(proofs), np.uint8).reshape(len(proofs), -1)
+        self._datagrams.replies[where, IDENTIFIER_END : self._layout.octets] = written
+
+
 class NtsRequests:
     """Opens requests and seals replies with the cookies of *jar*."""
 
@@ -184,45 +128,66 @@ class NtsRequests:
         self._random_octets = random_octets
         self._server = ServerSide(jar, random_octets)
         self._sessions = Sessions()
-        self._forms = {(layout.octets, layout.heads[1][3]): _Form.of(layout) for layout in layouts()}
-        """By the length of the request and the lower octet of that of its cookie field."""
+        self._layouts: dict[int, list[Layout]] = {}
+        """By the length of the request; those that share one differ in their heads."""
+        for layout in layouts():
+            self._layouts.setdefault(layout.octets, []).append(layout)
 
-    def usual(self, octets: Octets, at: int, length: int) -> Prepared | None:
-        """Return the reply to be to the request at *at*, if it is of the usual form and authentic; None: to any other.
+    def usual(self, datagrams: Datagrams, rows: Rows) -> tuple[list[Sealing], list[int]]:
+        """Return what seals the replies to those of *rows* that are usual and authentic, and the other rows."""
+        lengths = datagrams.headers[span(rows), LENGTH]
+        found = {*lengths.tolist()}
+        sealings: list[Sealing] = []
+        others: list[int] = []
+        for length in found:
+            left = rows if len(found) == 1 else rows[lengths == length]
+            for layout in self._layouts.get(length, ()):
+                if len(left):
+                    usual, left = self._open(layout, datagrams, left)
+                    sealings.append(usual)
+            others += left.tolist()
+        return sealings, sorted(others)
 
-        Its first octet is for the caller to judge.
-        """
-        if length <= _COOKIE_LENGTH_AT:
-            return None
-        form = self._forms.get((length, octets[at + _COOKIE_LENGTH_AT]))
-        if form is None:
-            return None
-        identifier_head, cookie_head, key_id, cookie_nonce, sealed, *others, nonce, tag = form.unpack(octets, at)
-        if (identifier_head, cookie_head, *others) != form.heads:
-            return None
-        try:
-            secrets = self._jar.open_secrets(key_id, cookie_nonce, sealed)
-            session = self._sessions.get(secrets) or self._sessions.add(secrets)
-            session.c2s.open(nonce, tag, octets[at : at + form.proof_at])
-        except AuthenticationError:
-            return None
-        identifier = bytes(octets[at + HEADER.size : at + _IDENTIFIER_END])
-        return Prepared(self._reply(form, identifier, secrets, session.s2c), Count.NTS)
+    def _open(self, layout: Layout, datagrams: Datagrams, rows: Rows) -> tuple[_Usual, Rows]:
+        """Return the replies to be to those of *rows* that are of *layout* and authentic, and the other rows."""
+        requests = datagrams.requests[span(rows), : layout.octets]
+        at, heads = layout.heads
+        fit = (requests.view(np.uint32).take(at, axis=1) == heads).all(axis=1).tolist()
+        octets = requests.tobytes()
+        open_secrets, sessions = self._jar.open_secrets, self._sessions
+        known: list[bytes] = []
+        ciphers: list[Aead] = []
+        refused: list[int] = []
+        cookies, proofs = layout.cookie_parts.iter_unpack(octets), layout.proof_parts.iter_unpack(octets)
+        for place, (fits, cookie, (covered, nonce, tag)) in enumerate(zip(fit, cookies, proofs, strict=True)):
+            if not fits or not IS_REQUEST[covered[0]]:
+                refused.append(place)
+                continue
+            try:
+                secrets = open_secrets(*cookie)
+                session = sessions.get(secrets) or sessions.add(secrets)
+                session.c2s.open(nonce, tag, covered)
+            except AuthenticationError:
+                refused.append(place)
+                continue
+            known.append(secrets)
+            ciphers.append(session.s2c)
+        answered = np.delete(rows, refused) if refused else rows
+        secret = zip(ciphers, self._nonces(layout, len(known)), self._cookie_fields(layout, known), strict=True)
+        return _Usual(layout, datagrams, answered, list(secret)), rows[refused]
 
-    def _reply(self, form: _Form, identifier: bytes, secrets: bytes, s2c: Aead) -> Seal:
-        """Return what seals the reply: everything but the proof over the header is made before its time is taken."""
-        seal_secrets, head = self._jar.seal_secrets, form.cookie_head
-        plaintext = head + seal_secrets(secrets)
-        for _ in range(form.cookies - 1):
-            plaintext += head + seal_secrets(secrets)
-        nonce = self._random_octets(form.nonce_octets)
-        proof = form.proof_head + nonce
+    def _nonces(self, layout: Layout, count: int) -> list[bytes]:
+        size = NONCE_OCTETS[layout.algorithm]
+        octets = self._random_octets(size * count)
+        return [octets[at : at + size] for at in range(0, len(octets), size)]
 
-        def seal(header: bytes) -> bytes:
-            covered = header + identifier
-            return covered + proof + s2c.seal(nonce, plaintext, covered)
-
-        return seal
+    def _cookie_fields(self, layout: Layout, all_secrets: Sequence[bytes]) -> list[bytes]:
+        """Return for each client's keys the fields of as many new cookies as its request has room for."""
+        head, count = layout.cookie_head, layout.cookies
+        cookies = self._jar.seal_all([secrets for secrets in all_secrets for _ in range(count)])
+        if count == 1:
+            return [head + cookie for cookie in cookies]
+        return [head + head.join(cookies[at : at + count]) for at in range(0, len(cookies), count)]
 
     def by_the_book(self, request: bytes) -> Prepared | None:
         """Return the reply to be, None where *request* has nothing of NTS. Raises ``WireError``."""
@@ -261,9 +226,9 @@ class NtsResponder:
             return  # the server of NTS-KE makes it, and tells what is wrong with it
         self._requests = NtsRequests(self._keeper.jar, pool.octets)
 
-    def usual(self, octets: Octets, at: int, length: int) -> Prepared | None:
-        """Return the reply to be to a request of the usual form; None: to any other."""
-        return self._requests.usual(octets, at, length) if self._requests is not None else None
+    def usual(self, datagrams: Datagrams, rows: Rows) -> tuple[list[Sealing], list[int]]:
+        """Return what seals the replies to those of *rows* that are usual and authentic, and the other rows."""
+        return self._requests.usual(datagrams, rows) if self._requests is not None else ([], rows.tolist())
 
     def by_the_book(self, request: bytes) -> Prepared | None:
         """Return the reply to be, None where *request* has nothing of NTS. Raises ``WireError``."""

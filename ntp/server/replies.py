@@ -10,7 +10,7 @@ from __future__ import annotations
 import socket
 import struct
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import numpy as np
@@ -19,7 +19,7 @@ import numpy.typing as npt
 from ntp.server.counters import Count
 from ntp.server.datagrams import CONTROL_ROW, FLAGS, LENGTH, ROW_OCTETS, STAMP_AT, WORDS, Datagrams, Words
 from ntp.server.fixed_point import timestamp, timestamps
-from ntp.server.special import IS_REQUEST, Prepared, Special
+from ntp.server.special import IS_REQUEST, Prepared, Seal, Special
 from ntp.server.time_state import Heading, Line
 
 HEADER_OCTETS: Final = 48
@@ -177,7 +177,8 @@ class Replies:
         words, at = self._rows.header_words, row * WORDS
         if words[at + FLAGS] & _CUT:
             return Count.MALFORMED
-        return special.prepare_at(self._request_octets, row * ROW_OCTETS, words[at + LENGTH])
+        begin = row * ROW_OCTETS
+        return special.prepare(bytes(self._request_octets[begin : begin + words[at + LENGTH]]))
 
     def refusal(self, row: int) -> Count | None:
         """Return as what *row* is counted if it is no request, so that not even a kiss-o'-death is due; None: it is."""
@@ -185,17 +186,28 @@ class Replies:
             return Count.MALFORMED
         return None if IS_REQUEST[self._request_octets[row * ROW_OCTETS]] else Count.NOT_A_REQUEST
 
-    def header(self, row: int, transmit: int) -> bytes:
-        """Return the 48 octets of the reply in *row*, with that transmit timestamp."""
+    def seal(self, row: int, seal: Seal) -> None:
+        """Make of the header in *row*, which is complete, the reply by *seal*."""
         at = row * ROW_OCTETS
-        return bytes(self._reply_octets[at : at + _TRANSMIT_AT]) + transmit.to_bytes(8, "big")
-
-    def put(self, row: int, octets: bytes) -> None:
-        """Make *octets* the reply of *row*; the caller sets its length back when it was sent."""
-        length, at = len(octets), row * ROW_OCTETS
+        octets = seal(bytes(self._reply_octets[at : at + HEADER_OCTETS]))
+        length = len(octets)
         assert length <= self._rows.header_words[row * WORDS + LENGTH], "a reply is never longer than its request"
         self._reply_octets[at : at + length] = octets
         self._rows.reply_lengths[row] = length
+
+
+class OneByOne:
+    """Replies that were prepared one by one, each with its row, to be sealed in their place by *replies*."""
+
+    def __init__(self, replies: Replies, prepared: Sequence[tuple[int, Prepared]], counts: Count) -> None:
+        self.rows = np.array([row for row, _ in prepared], np.intp)
+        self.counts = counts
+        self._replies, self._prepared = replies, prepared
+
+    def seal(self, first: int, end: int) -> None:
+        """Make the replies from the place *first* to before *end*."""
+        for row, (seal, _) in self._prepared[first:end]:
+            self._replies.seal(row, seal)
 
 
 def _served(

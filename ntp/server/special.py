@@ -1,20 +1,21 @@
 """Requests that are more than a header: with a digest, with NTS, with fields that nobody here knows; and refusals.
 
-Each is read first; its reply is sealed last, when its transmit timestamp is known. Sans-I/O. What does not live here:
-plain requests (``replies``), and when a reply leaves (``endpoint``).
+Each is read first; its reply is sealed last, when its transmit timestamp is known: those of the usual NTS requests many
+at once (``Sealing``), others one by one (``Prepared``). Sans-I/O. What does not live here: plain requests
+(``replies``), and when a reply leaves (``endpoint``).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Final, NamedTuple, Protocol, TypeAlias
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final, NamedTuple, Protocol
 
 from ntp.keys import Key
 from ntp.server.counters import Count
+from ntp.server.datagrams import Datagrams, Rows
 from ntp.wire.packet import HEADER, KEY_ID, Leap, Mode, Packet, decode
 from ptpstack.errors import WireError
 
-Octets: TypeAlias = bytes | memoryview
 Seal = Callable[[bytes], bytes]
 """From the header of a reply, stamps and all, to its octets."""
 
@@ -30,11 +31,26 @@ class Prepared(NamedTuple):
     counts: Count
 
 
+class Sealing(Protocol):
+    """Replies to *rows* that are more than a header, to be made in their place once the headers are complete."""
+
+    @property
+    def rows(self) -> Rows:
+        """The rows that are answered, in their order."""
+
+    @property
+    def counts(self) -> Count:
+        """What each of them is counted as."""
+
+    def seal(self, first: int, end: int) -> None:
+        """Make the replies of ``rows[first:end]``, and their lengths."""
+
+
 class Nts(Protocol):
     """What answers requests with NTS fields."""
 
-    def usual(self, octets: Octets, at: int, length: int) -> Prepared | None:
-        """Return the reply to be to the request at *at*, if it is of the usual form and authentic; None: to others."""
+    def usual(self, datagrams: Datagrams, rows: Rows) -> tuple[Sequence[Sealing], list[int]]:
+        """Return the replies to be to those of *rows* that are of the usual form and authentic, and the other rows."""
 
     def by_the_book(self, request: bytes) -> Prepared | None:
         """Return the reply to be to any request, None where it has nothing of NTS. Raises ``WireError``."""
@@ -47,15 +63,9 @@ class Special:
         self._keys = keys
         self._nts = nts
 
-    def prepare_at(self, octets: Octets, at: int, length: int) -> Prepared | Count:
-        """Return the reply to be to the request of *length* at *at*, or as what it is counted, which gets none."""
-        if (
-            self._nts is not None
-            and IS_REQUEST[octets[at]]
-            and (usual := self._nts.usual(octets, at, length)) is not None
-        ):
-            return usual
-        return self.prepare(bytes(octets[at : at + length]))
+    def usual(self, datagrams: Datagrams, rows: Rows) -> tuple[Sequence[Sealing], list[int]]:
+        """Return the replies to be to those of *rows* that many can be prepared of at once, and the other rows."""
+        return self._nts.usual(datagrams, rows) if self._nts is not None else ((), rows.tolist())
 
     def prepare(self, request: bytes) -> Prepared | Count:
         """Return the reply to be, or as what *request* is counted, by the standard's words."""

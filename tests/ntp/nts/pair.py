@@ -64,8 +64,8 @@ def reply_header(request: bytes, **fields: object) -> bytes:
 class Pair:
     """Both sides; ``exchange`` lets one request and its reply pass."""
 
-    def __init__(self, algorithm: Algorithm = SIV_256, cookies: int = 8) -> None:
-        self.jar = new_jar()
+    def __init__(self, algorithm: Algorithm = SIV_256, cookies: int = 8, jar: CookieJar | None = None) -> None:
+        self.jar = jar or new_jar()
         self.server = ServerSide(self.jar, os.urandom)
         self.client = NtsAuthenticator(
             "ntp.test", random_octets=os.urandom, random=random.Random(7).random, algorithms=PREFERRED

@@ -97,11 +97,21 @@ def test_departures_are_learnt_at_each_place_though_some_are_put_off(first_us: f
 
 
 def test_transmit_timestamps_of_a_chunk_are_what_is_expected_of_each_place() -> None:
-    departures, out = Departures(), np.zeros(7, np.uint64)
+    departures = Departures()
     first = 0xE900_0000_FFFF_FF00
-    departures.write(first, out)
-    times = [int.from_bytes(word.tobytes(), "big") for word in out]
+    times = [int.from_bytes(word.tobytes(), "big") for word in departures.times(first, 7)]
     expected = [
         first + (departures.after_ns(place) - departures.after_ns(0)) * (1 << 32) // 10**9 for place in range(7)
     ]
     assert times == pytest.approx(expected, abs=10)
+
+
+def test_how_long_sealing_takes_is_learnt_by_how_many_are_sealed() -> None:
+    departures = Departures(sealing_ns=2_000.0)
+    assert departures.sealing_ns(30) > departures.sealing_ns(3) > 0
+    for number in range(100):
+        departures.sealed(3, 7_000)
+        departures.sealed(30, 10**9 if number % 20 == 0 else 50_000)  # now and then it is put off
+    assert departures.sealing_ns(3) == pytest.approx(7_000, abs=100)
+    assert departures.sealing_ns(30) == pytest.approx(50_000, rel=0.1)
+    assert Departures().sealing_ns(30) == 0
