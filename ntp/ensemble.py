@@ -13,18 +13,15 @@ from ntp.candidate import Candidate, Policy, SourceClass
 from ntp.client.outputs import Output
 from ntp.client.poll import Poll
 from ntp.client.sample import Sample
-from ntp.client.samples import JUMP, Estimate, Samples
+from ntp.client.samples import Estimate, Samples
 from ntp.combination import Combined
+from ntp.jumps import ClockFoundElsewhere, Jumps
 from ntp.orphans import Orphans
 from ntp.selection import Selection, Verdict, select
 from ntp.selection_reasons import Reason
 from ntp.wire.packet import Leap
 from ptpstack.events import Event, Severity
-from ptpstack.time import MonotonicTime, TimeInterval, UtcTime, interval_to_seconds
-
-SEVERAL = 2
-AGREEING = frozenset({Reason.MUCH_FARTHER, Reason.OTHERS_PREFERRED})
-"""Why a source is not used that agrees with those that are."""
+from ptpstack.time import MonotonicTime, TimeInterval, UtcTime
 
 
 class Member(Protocol):
@@ -88,21 +85,6 @@ class SourceJudged(Event, frozen=True, kw_only=True):
         return f"NTP source {self.source}: {self.text}"
 
 
-class ClockFoundElsewhere(Event, frozen=True, kw_only=True):
-    """Several sources at once say that the local clock is far from where it was: this machine stood still, or was set.
-
-    A virtual machine that was paused knows it by nothing else.
-    """
-
-    severity: ClassVar[Severity] = Severity.WARNING
-
-    moved_s: float
-    sources: int
-
-    def __str__(self) -> str:
-        return f"{self.sources} NTP sources agree that the clock jumped by {self.moved_s:+.3f} s: it is acquired anew"
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceOptions:
     """What an operator wants of one source beside its samples."""
@@ -133,8 +115,7 @@ class Ensemble:
         self._sampled: dict[str, tuple[Sample | None, TimeInterval]] = {}
         self._best: str | None = None
         self._combined_at: MonotonicTime | None = None
-        self._last: tuple[Combined, int] | None = None
-        """What was combined last, and how many agreed on it."""
+        self._jumps = Jumps()
 
     def add(self, name: str, member: Member, options: SourceOptions) -> None:
         """Take *member* in, under a *name* that no other has."""
@@ -167,17 +148,20 @@ class Ensemble:
 
     def select(self, local: UtcTime, now: MonotonicTime, without: str | None = None) -> Selection:
         """Judge all sources, or all but one, as of now."""
-        candidates = [self._candidate(name, local, now) for name in self.members if name != without]
-        return select(candidates, self.policy, self._best, self.orphans)
+        candidates = self._candidates(local, now, without)
+        return self._jumps.withhold(select(candidates, self.policy, self._best, self.orphans))
 
-    def judge(self, local: UtcTime, now: MonotonicTime) -> tuple[Selection, list[Event]]:
-        """Judge all sources, and tell whose verdict is another one than before."""
+    def judge(self, local: UtcTime, now: MonotonicTime, *, keeps_clock: bool = True) -> tuple[Selection, list[Event]]:
+        """Judge all sources, and tell whose verdict is another one than before.
+
+        *keeps_clock*: nothing but these sources keeps the clock, so that even one of them may tell that it jumped.
+        """
+        found = self._look_for_jump(local, now, keeps_clock=keeps_clock)
         selection = self.select(local, now)
         self._best = selection.combined.best if selection.combined else None
         if selection.combined is not None:
             self.follows_orphan = selection.follows_orphan
-        jump = self._jump(selection)
-        return selection, [*jump, *(event for verdict in selection.verdicts if (event := self._news(verdict)))]
+        return selection, [*found, *(event for verdict in selection.verdicts if (event := self._news(verdict)))]
 
     def is_due(self, combined: Combined, source: str, now: MonotonicTime) -> bool:
         """Tell whether what is *combined* after a sample of *source* should be followed: once an interval of the best.
@@ -194,38 +178,38 @@ class Ensemble:
 
     def begin_anew(self, now: MonotonicTime) -> None:
         """Forget what was measured, and measure again soon: nobody knows where the local clock is."""
-        self._combined_at = self._last = None
+        self._combined_at = None
+        self._jumps.forget()
         for member in self.members.values():
             member.begin_anew(now)
 
     def clock_stepped(self, delta: TimeInterval) -> None:
         """Take in that the local clock was moved by *delta*."""
-        self._last = None
+        self._jumps.forget()
         for member in self.members.values():
             member.clock_stepped(delta)
 
     def frequency_changed(self, change_ppb: float, local: UtcTime) -> None:
         """Take in that the local clock runs *change_ppb* faster from *local* on."""
+        self._jumps.frequency_changed(change_ppb)
         for member in self.members.values():
             member.frequency_changed(change_ppb, local)
 
-    def _jump(self, selection: Selection) -> list[Event]:
-        """Tell when sources that agreed before agree on something else now; one alone may have jumped itself.
+    def _look_for_jump(self, local: UtcTime, now: MonotonicTime, *, keeps_clock: bool) -> list[ClockFoundElsewhere]:
+        """Tell that the clock jumped, by what the sources say; one that is alone in saying so is asked again soon."""
+        selection = select(self._candidates(local, now), self.policy, self._best, self.orphans)
+        if selection.combined is None:
+            return []
+        doubt, best = self._jumps.doubt, selection.combined.best
+        is_server = self._options[best].source_class is SourceClass.NETWORK
+        samples = len(self.members[best].samples)
+        found = self._jumps.look(selection, samples, now, one_suffices=keeps_clock and is_server)
+        if doubt is None and self._jumps.doubt is not None:
+            self.members[best].begin_anew(now)
+        return [found] if found else []
 
-        One that agrees and is not used, because another is much nearer, counts as well.
-        """
-        combined = selection.combined
-        if combined is None:
-            return []
-        agreeing = sum(verdict.used or verdict.reason in AGREEING for verdict in selection.verdicts)
-        before, self._last = self._last, (combined, agreeing)
-        if before is None or min(agreeing, before[1]) < SEVERAL:
-            return []
-        last, _ = before
-        moved = combined.offset - last.offset
-        if abs(moved) <= combined.bound + last.bound + JUMP:
-            return []
-        return [ClockFoundElsewhere(moved_s=round(interval_to_seconds(moved), 3), sources=agreeing)]
+    def _candidates(self, local: UtcTime, now: MonotonicTime, without: str | None = None) -> list[Candidate]:
+        return [self._candidate(name, local, now) for name in self.members if name != without]
 
     def _news(self, verdict: Verdict) -> SourceJudged | None:
         """Return what to tell; that one which agrees is near enough now and then is not worth it."""

@@ -29,6 +29,7 @@ class Reason(Enum):
     FALSETICKER = ("x", False, "not used, a falseticker: it says {}, the majority {}")
     TOO_FEW = ("w", False, "waits: {} sources agree, min_sources is {}")
     REQUIRED_MISSING = ("W", False, "waits: none of the required sources agrees ({})")
+    DOUBTED = ("J", False, "not used yet: it is alone in saying that the clock jumped by {}; {} of {} samples say so")
     OTHERS_PREFERRED = ("P", False, "agrees, not used: {} is preferred")
     ORPHAN_LEADER = ("*", True, "used: nothing else counts, and it leads the orphans; the local clock is {} ahead")
     MUCH_FARTHER = ("-", False, "agrees, not used: it may be wrong by {}, {} by {} only")
@@ -46,9 +47,11 @@ def where(candidate: Candidate) -> str:
 
 
 def seconds(interval: TimeInterval, sign: str = "") -> str:
-    """Return *interval* for people: three digits and the unit that suits them."""
+    """Return *interval* for people: three digits and the unit that suits them; whole seconds from 1000 on."""
     value = interval_to_seconds(interval)
+    if abs(value) >= 999.5:
+        return f"{value:{sign}.0f} s"
     for unit, size in (("s", 1.0), ("ms", 1e-3), ("us", 1e-6)):
-        if abs(value) >= size:
+        if abs(value) >= 0.9995 * size:
             return f"{value / size:{sign}.3g} {unit}"
     return f"{value / 1e-9:{sign}.3g} ns"

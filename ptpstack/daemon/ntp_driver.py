@@ -14,7 +14,8 @@ from ntp.client.association import Association
 from ntp.client.outputs import Output, Send
 from ntp.client.sample import Sample
 from ntp.client.settings import AssociationSettings
-from ntp.ensemble import ClockFoundElsewhere, Ensemble
+from ntp.ensemble import Ensemble
+from ntp.jumps import ClockFoundElsewhere
 from ntp.resolver import Resolved
 from ntp.selection import Selection
 from ntp.transport import Address, ClientSocket
@@ -312,7 +313,8 @@ class NtpDriver:
 
     def _judge(self, now: MonotonicTime) -> Selection | None:
         try:
-            selection, events = self.ensemble.judge(self._utc(self._driver.clock.time()), now)
+            keeps_clock = self._driver.arbiter.writer in (None, self.name)
+            selection, events = self.ensemble.judge(self._utc(self._driver.clock.time()), now, keeps_clock=keeps_clock)
         except HardwareError as error:
             self._failed(error)
             return None

@@ -6,7 +6,7 @@ import itertools
 
 from ntp.candidate import Policy
 from ntp.client.sample import Sample
-from ntp.ensemble import ClockFoundElsewhere, Ensemble, SourceJudged, SourceOptions
+from ntp.ensemble import Ensemble, SourceJudged, SourceOptions
 from ntp.selection_reasons import Reason
 from ptpstack.time import SECOND
 
@@ -94,26 +94,3 @@ def test_a_source_that_was_removed_is_asked_no_more() -> None:
     ensemble.remove("a")
     assert ensemble.next_deadline() is None
     assert ensemble.select(world.local(), world.now).verdicts == ()
-
-
-def test_a_jump_is_told_though_one_of_those_that_agree_is_much_farther() -> None:
-    """A machine that stood still: its servers are found ahead one after the other."""
-    world = world_of(Server("a", **LAN), Server("b", root_dispersion=66 * 50, **LAN), Server("c", **LAN), poll=0)
-    ensemble = ensemble_of(world)
-    found: list[ClockFoundElsewhere] = []
-
-    def look(seconds: float) -> None:
-        for _ in range(round(seconds * 10)):
-            world.run(0.1)
-            _, events = ensemble.judge(world.local(), world.now)
-            found.extend(event for event in events if isinstance(event, ClockFoundElsewhere))
-
-    look(60)
-    reasons = {verdict.name: verdict.reason for verdict in ensemble.select(world.local(), world.now).verdicts}
-    for name in "bac":  # the one that is not used first
-        world.servers[name].offset = 20 * SECOND
-        look(3)
-    assert reasons["b"] is Reason.MUCH_FARTHER
-    (event,) = found
-    assert event.sources == 2
-    assert abs(event.moved_s + 20) < 0.1

@@ -233,7 +233,14 @@ def test_the_majority_hull_is_what_trying_every_point_gives(pairs: list[tuple[in
 
 @pytest.mark.parametrize(
     ("interval", "text"),
-    [(SECOND, "1 s"), (1500 * MILLISECOND, "1.5 s"), (MILLISECOND // 4, "250 us"), (-65536, "-1 ns")],
+    [
+        (SECOND, "1 s"),
+        (1500 * MILLISECOND, "1.5 s"),
+        (MILLISECOND // 4, "250 us"),
+        (-65536, "-1 ns"),
+        (SECOND - 1, "1 s"),
+        (34488372 * SECOND, "34488372 s"),
+    ],
 )
 def test_intervals_for_people(interval: int, text: str) -> None:
     assert seconds(interval) == text

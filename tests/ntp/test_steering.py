@@ -8,6 +8,7 @@ from ntp.accuracy import plan
 from ntp.candidate import Policy
 from ntp.client.sample import Sample
 from ntp.ensemble import Ensemble, SourceOptions
+from ntp.jumps import ClockFoundElsewhere
 from ptpstack.config.servo_settings import servo_settings
 from ptpstack.config.servo_table import Servo as ServoTable
 from ptpstack.servo.interface import ServoState
@@ -30,6 +31,7 @@ class SteeredWorld(World):
         servo = make_servo("auto", settings, 0.0, packet_selection=False)
         self.start()
         errors: list[float] = []
+        self.steps: list[TimeInterval] = []
         log_interval: int | None = None
         taken = 0
         commanded = 0.0
@@ -37,7 +39,11 @@ class SteeredWorld(World):
             self.run(0.1)
             new, taken = self.outputs[taken:], len(self.outputs)
             for name, output in new:
-                combined = ensemble.judge(self.local(), self.now)[0].combined
+                selection, events = ensemble.judge(self.local(), self.now)
+                combined = selection.combined
+                self.rearm()
+                if any(isinstance(event, ClockFoundElsewhere) for event in events):
+                    servo.reset(clock_moved=True)
                 if not isinstance(output, Sample) or combined is None or not ensemble.is_due(combined, name, self.now):
                     continue
                 exponent = ensemble.members[combined.best].poll.exponent
@@ -46,10 +52,14 @@ class SteeredWorld(World):
                     servo.set_sync_interval(interval_from_log2_seconds(exponent))
                 command = servo.sample(combined.offset, LocalTime(int(self.local())))
                 if command.state is not ServoState.UNLOCKED:
-                    self.set_frequency(command.frequency_ppb - commanded)
+                    local = self.local()
+                    self.clock.frequency_ppb += command.frequency_ppb - commanded
+                    ensemble.frequency_changed(command.frequency_ppb - commanded, local)
                     commanded = command.frequency_ppb
                     if command.step:
-                        self.step_clock(command.step)
+                        self.clock.offset += command.step
+                        ensemble.clock_stepped(command.step)
+                        self.steps.append(command.step)
             self.local()
             if tick % 100 == 0 and tick > warm_up_s * 10:
                 errors.append(us(self.clock.offset))
@@ -82,3 +92,17 @@ def test_the_accuracy_asked_for_is_kept(servers: list[Server], accuracy: TimeInt
     errors = steered(servers, accuracy).follow(hours=3, warm_up_s=3600)
     assert max(map(abs, errors)) < us(accuracy)
     assert rms(errors) < us(accuracy) / 4
+
+
+def test_a_machine_that_stood_still_is_set_right_by_its_only_server_with_one_step() -> None:
+    """The last of 15 minutes shows it right again, whatever the interval between requests was by then."""
+    world = steered([Server("a", **LAN)], MILLISECOND)
+
+    def stand_still() -> None:
+        world.clock.advance(world.elapsed)
+        world.clock.offset -= 37 * SECOND
+
+    world.at(1800 * SECOND, stand_still)
+    errors = world.follow(hours=0.75, warm_up_s=2640)
+    assert [round(step / SECOND) for step in world.steps] == [-3, 37]
+    assert max(map(abs, errors)) < us(MILLISECOND)

@@ -207,6 +207,11 @@ class World:
         outputs = self.associations[name].receive(octets, self.local(), self._stamps, self.now)
         self.carry_out(name, outputs)
 
+    def rearm(self) -> None:
+        """Call the associations when they want it now, should something else have changed their minds."""
+        for name in self.associations:
+            self._arm(name)
+
     def _arm(self, name: str) -> None:
         deadline = self.associations[name].next_deadline()
         if deadline is None or self._armed.get(name) == int(deadline):

@@ -16,9 +16,11 @@ from ntp.candidate import Policy
 from ntp.client.events import SourceReachable
 from ntp.client.sample import StampSource
 from ntp.client.settings import AssociationSettings
-from ntp.ensemble import ClockFoundElsewhere, Ensemble, SourceJudged
+from ntp.ensemble import Ensemble, SourceJudged
+from ntp.jumps import CONFIRMING, ClockFoundElsewhere
 from ntp.resolver import Resolver
 from ntp.transport import Address, ClientSocket
+from ptpstack.arbiter.clock_arbiter import ClockArbiter
 from ptpstack.config.ntp_table import NtpSource
 from ptpstack.daemon.events import ClockFailed
 from ptpstack.daemon.kept_state import KeptState
@@ -101,12 +103,15 @@ class FakeClockDriver:
         self.leap_seconds = LeapSeconds(())
         self.kept = KeptState(StateStore(""))
         self.moved: list[TimeInterval] = []
+        self.taken_when_moved: list[list[Measurement]] = []
+        self.arbiter = ClockArbiter(clock.name, ["ntp"])
 
     def local_time(self, stamp_ns: int) -> LocalTime:
         return self.clock.local_time(stamp_ns)
 
     def moved_by_others(self, delta: TimeInterval) -> None:
         self.moved.append(delta)
+        self.taken_when_moved.append([*self.taken])
 
     def take(self, user: NtpDriver, measurement: Measurement) -> None:
         assert user.name == "ntp"
@@ -323,14 +328,33 @@ def test_a_machine_that_stood_still_is_told_by_several_servers_and_acquired_anew
     assert interval_to_ns(bench.clock_driver.taken[-1].offset_from_master) == pytest.approx(-59.995e9, abs=3e6)
 
 
-def test_one_server_that_jumps_is_not_taken_for_this_machine(server: LoopbackServer) -> None:
+def test_a_lone_server_that_says_so_several_times_is_believed_and_not_before(server: LoopbackServer) -> None:
     bench = Bench(server.address)
     bench.ntp.start()
     bench.run_until(lambda: len(bench.clock_driver.taken) >= 6)
     server.server.offset += 60 * SECOND
-    bench.run_until(lambda: bench.source_dict()["offset_ns"] < -50e9)
+    bench.run_until(lambda: bench.clock_driver.moved)
+    (event,) = bench.events(ClockFoundElsewhere)
+    followed = bench.clock_driver.taken_when_moved[0]
+    taken = len(bench.clock_driver.taken)
+    bench.run_until(lambda: len(bench.clock_driver.taken) >= taken + 2)
     bench.ntp.stop()
-    assert bench.clock_driver.moved == []
+    assert (event.sources, event.samples) == (1, CONFIRMING)
+    assert all(abs(interval_to_ns(measurement.offset_from_master)) < 1e9 for measurement in followed)
+    assert interval_to_ns(bench.clock_driver.taken[-1].offset_from_master) == pytest.approx(-59.995e9, abs=3e6)
+    assert "DOUBTED" in [judged.reason for judged in bench.events(SourceJudged)]
+
+
+def test_a_lone_server_tells_nothing_of_a_clock_that_another_keeps(server: LoopbackServer) -> None:
+    """It may have jumped itself: PTP, which steers, sees no such thing."""
+    bench = Bench(server.address)
+    bench.clock_driver.arbiter.writer = "main"
+    bench.ntp.start()
+    bench.run_until(lambda: len(bench.clock_driver.taken) >= 6)
+    server.server.offset += 60 * SECOND
+    bench.run_until(lambda: (bench.source_dict()["offset_ns"] or 0) < -50e9)
+    bench.ntp.stop()
+    assert bench.clock_driver.moved == bench.events(ClockFoundElsewhere) == []
 
 
 def test_a_restart_begins_with_the_samples_of_before(server: LoopbackServer, tmp_path: Path) -> None:

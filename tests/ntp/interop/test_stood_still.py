@@ -1,4 +1,4 @@
-"""A machine that stood still, as a virtual one that was paused: all servers are ahead at once, nothing else tells."""
+"""A machine that stood still, as a virtual one that was paused, and that has one server: nothing else tells."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ pytestmark = [pytest.mark.namespaces]
 TAI_NS = 37_000_000_000
 STOOD_STILL_NS = 37_000_000_000
 """By chance what TAI - UTC is, which from other sources is an alarm."""
-HOSTS = ("10.0.0.2", "10.0.0.3", "10.0.0.4")
+HOST = "10.0.0.2"
 CONFIGURATION = f"""
 [clock.soft]
 type = "soft"
@@ -31,7 +31,12 @@ frequency_error_ppb = 5000.0
 [ntp]
 clock = "soft"
 accuracy = "1ms"
-""" + "".join(f'\n[[ntp.source]]\naddress = "{host}"\nmin_poll = 0\nmax_poll = 0\n' for host in HOSTS)
+
+[[ntp.source]]
+address = "{HOST}"
+min_poll = 0
+max_poll = 0
+"""
 
 
 @pytest.fixture
@@ -42,8 +47,7 @@ def wire() -> Iterator[tuple[Node, Node]]:
         ours, theirs = net.node("ours"), net.node("theirs")
         net.cable(ours, "eth0", theirs, "eth0")
         ours.add_address("eth0", "10.0.0.1/24")
-        for host in HOSTS:
-            theirs.add_address("eth0", f"{host}/24")
+        theirs.add_address("eth0", f"{HOST}/24")
         net.settle()
         yield ours, theirs
 
@@ -62,10 +66,9 @@ def test_it_is_acquired_anew_with_one_step_and_the_log_says_why(wire: tuple[Node
     def seen(kind: str) -> list[dict[str, object]]:
         return [event for event in daemon.events() if event["event"] == kind]
 
-    sockets = [theirs.inside(lambda: socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) for _ in HOSTS]
-    for sock, host in zip(sockets, HOSTS, strict=True):
-        sock.bind((host, 123))
-    with Responders(sockets, lambda: UtcTime((time.time_ns() + ahead_ns) * NANOSECOND)), ExitStack() as running:
+    sock = theirs.inside(lambda: socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
+    sock.bind((HOST, 123))
+    with Responders([sock], lambda: UtcTime((time.time_ns() + ahead_ns) * NANOSECOND)), ExitStack() as running:
         daemon.start()
         running.callback(daemon.stop)
         daemon.wait_until_ready()
@@ -80,8 +83,8 @@ def test_it_is_acquired_anew_with_one_step_and_the_log_says_why(wire: tuple[Node
         steps, found = seen("ClockStepped")[before:], seen("ClockFoundElsewhere")
         why = daemon.says("why")
     assert len(found) == 1
-    assert found[0]["sources"] in {2, 3}
+    assert found[0]["sources"] == 1
     assert abs(float(str(found[0]["moved_s"])) + STOOD_STILL_NS / 1e9) < 0.5
     assert len(steps) == 1
     assert abs(error) < 5e6
-    assert "NTP sources agree that the clock jumped" in why
+    assert "the only NTP source says in 4 samples in a row that the clock jumped by" in why

@@ -19,7 +19,7 @@ from tests.vm.guest.programs import Daemon
 SERVER = "127.0.0.1"
 SLEEPS_S = 5
 RTC_IS_LATE_NS = 400_000_000
-"""The true time is so much later after the sleep than the kernel takes it for: its clock of the sleep is no good one."""
+"""So much later than the kernel takes it for is the true time after the sleep, which it measures by a poor clock."""
 
 CONFIGURATION = f"""
 [ntp]
