@@ -63,6 +63,10 @@ class Resolver:
     def forget(self, name: str) -> None:
         """Nothing is kept of *name*; an answer under way still comes."""
 
+    def lacks(self, _name: str) -> str:
+        """Return nothing: why a name has no address comes with the answer."""
+        return ""
+
     def ask(self, name: str, port: int, family: FamilyName = "any") -> None:
         """Look *name* up; the answer comes later, even for what needs no looking up."""
         threading.Thread(

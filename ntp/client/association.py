@@ -46,6 +46,8 @@ STAMP_WAIT: TimeInterval = 20 * MILLISECOND
 MOST_DELAYED = 4
 """So many late replies in a row are a path that has become longer."""
 
+NO_REPLY = "no reply"
+
 _REQUEST_PRECISION = 32
 """No real precision, so that it tells nothing (2**32 s)."""
 
@@ -89,8 +91,12 @@ class Association:
         self._burst_left = 0
         self._burst_good = 0
         self._next_request: MonotonicTime | None = None
-        self.trouble = "no reply"
+        self.trouble = NO_REPLY
         """Why the last request gave no sample, should it have given none."""
+        self._strays = 0
+        """Replies to no open request, since the last sample."""
+        self._kissed = ""
+        """The last kiss, as long as no sample came."""
         self._delayed_in_a_row = 0
 
     # ---- state for others
@@ -231,7 +237,7 @@ class Association:
         self.reach = self.reach << 1 & 0xFF
         if was_reachable and not self.reachable:
             outputs.append(SourceUnreachable(source=self.settings.name, reason=self.trouble))
-            self.trouble = "no reply"
+            self.trouble = NO_REPLY
         self._burst_left = max(self._burst_left - 1, 0)
         self._next_request = now + self.poll.next_interval(burst=self._burst_left > 0)
         self.requests += 1
@@ -303,7 +309,7 @@ class Association:
         before = self.poll.exponent
         error = self.samples.prediction_error(sample)
         self.samples.add(sample)
-        self.trouble = "no reply"
+        self.trouble, self._strays, self._kissed = NO_REPLY, 0, ""
         if self._burst_left:
             self._burst_good += 1
             if self._burst_good >= BURST_ENOUGH:
@@ -313,7 +319,9 @@ class Association:
         return [sample, *self._poll_event(before)]
 
     def _obey(self, code: str, poll: int) -> list[Output]:
-        """Do what a kiss-o'-death asks (RFC 5905 7.4)."""
+        """Do what a kiss-o'-death asks (RFC 5905 7.4); one from which nothing follows is told once."""
+        before, self._kissed = self._kissed, code
+        self.trouble = f"the server sent {code}"
         effect = "nothing follows from it"
         if code == "RATE":
             self._burst_left = 0
@@ -326,12 +334,17 @@ class Association:
             self._next_request = None
             self.reach = 0
             effect = "it is not asked any more"
+        elif code == before:
+            return []
         return [KissOfDeath(source=self.settings.name, code=code, effect=effect)]
 
     def _reject(self, reason: Rejected, detail: str = "") -> list[Output]:
         self.rejected[reason] += 1
-        if reason is not Rejected.NOT_OURS:  # anybody can send those
+        if reason is not Rejected.NOT_OURS:
             self.trouble = f"the last reply was not used: {reason.value}"
+        elif self.trouble.startswith(NO_REPLY):  # anybody can send those: they hide no other trouble
+            self._strays += 1
+            self.trouble = f"{NO_REPLY} in time, but {self._strays} that answer no open request"
         if reason in packet_tests.AUTHENTICATION_FAILURES:
             return [AuthenticationFailed(source=self.settings.name, reason=reason.value)]
         return [ReplyRejected(source=self.settings.name, reason=detail or reason.value)]

@@ -113,9 +113,12 @@ class NtsAuthenticator:
         """Why nothing can be sent now; empty when it can."""
         if self.cookies:
             return ""
-        if self._under_way:
+        if self._under_way and self.last_error is None:
             return "NTS keys are being established"
-        return "it has no NTS keys" if self.last_error is None else f"it has no NTS keys: {self.last_error}"
+        if self.last_error is None:
+            return "it has no NTS keys"
+        why = f", {self.last_error.why}" if self.last_error.why else ""
+        return f"it has no NTS keys: {self.last_error.what}{why}"
 
     # ---- packets
 
@@ -225,7 +228,8 @@ class NtsAuthenticator:
         """Take in that no keys were given; old ones go on as long as they do."""
         self._under_way = False
         self.last_error = error
-        retry_s = interval_to_seconds(max(self._not_before - now, 0))
+        self._not_before = now + self._retry_interval()  # what the establishment took is no wait
+        retry_s = interval_to_seconds(self._not_before - now)
         return [KeyEstablishmentFailed(source=self.source, error=str(error), retry_s=retry_s)]
 
     def clock_is_set(self, now_s: int) -> list[Event]:

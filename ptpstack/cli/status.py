@@ -253,8 +253,8 @@ def _ntp_lines(ntp: dict[str, Any]) -> Iterator[str]:
             for name, source in ntp["sources"].items()
         ],
     )
-    for name in ntp["unresolved"]:
-        yield f"  ?  {name}: not used: its name has no address yet"
+    for name, lacks in ntp["unresolved"].items():
+        yield f"  ?  {name}: not used: {lacks}"
 
 
 def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> Iterator[str]:

@@ -338,7 +338,11 @@ class NtpDriver:
         return {
             "clock": self._driver.clock.name,
             **ensemble_dict(self.ensemble, self._details_of, local, monotonic_now()),
-            "unresolved": [source.name for source in self._sources if not source.addresses],
+            "unresolved": {
+                source.name: self.names.lacks(source.name) or source.lacks
+                for source in self._sources
+                if not source.addresses
+            },
         }
 
     def _details_of(self, name: str) -> dict[str, Any]:

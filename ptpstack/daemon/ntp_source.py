@@ -32,6 +32,9 @@ class Names(Protocol):
     def forget(self, name: str) -> None:
         """Nobody asks for *name* any more."""
 
+    def lacks(self, name: str) -> str:
+        """Return why there is no answer for *name* yet; empty: nothing is known here."""
+
     def results(self) -> list[Resolved]:
         """Return the answers that have come."""
 
@@ -99,6 +102,11 @@ class NtpSourceState:
     def name(self) -> str:
         """What the source is called."""
         return self.config.address
+
+    @property
+    def lacks(self) -> str:
+        """Why no address is asked."""
+        return f"its name has no address ({self._reason})" if self._reason else "its name is being looked up"
 
     def asked(self, now: MonotonicTime) -> None:
         """Take in that the name is being looked up."""

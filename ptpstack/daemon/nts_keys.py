@@ -180,6 +180,10 @@ class NamesAndKeys:
         else:
             self._plain.forget(name)
 
+    def lacks(self, name: str) -> str:
+        """Return why *name* has no keys yet; empty: it needs none."""
+        return self._keys[name].authenticator.lacks if name in self._keys else self._plain.lacks(name)
+
     def _connect(self, source: NtsKeys) -> None:
         source.answer, source.is_taken = self._answered, self._is_taken
 

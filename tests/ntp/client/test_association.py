@@ -253,6 +253,29 @@ def test_a_kiss_without_our_cookie_or_digest_is_not_obeyed() -> None:
     assert bench.association.state is AssociationState.ACTIVE
 
 
+def test_a_kiss_from_which_nothing_follows_is_told_once_and_is_why_there_is_no_sample() -> None:
+    bench = Bench()
+    told = [event for _ in range(5) for event in bench.receive(kiss(bench, "INIT"))]
+    assert [str(event) for event in told] == [
+        f"NTP source {bench.association.settings.name} sent INIT: nothing follows from it"
+    ]
+    assert bench.association.trouble == "the server sent INIT"
+    bench.measure()
+    assert bench.association.trouble == "no reply"
+
+
+def test_replies_that_answer_nothing_are_counted_where_no_other_comes() -> None:
+    bench = Bench()
+    for _ in range(3):
+        bench.receive(bench.reply_to(bench.request(), origin_timestamp=5))
+    assert bench.association.trouble == "no reply in time, but 3 that answer no open request"
+    bench.measure()
+    assert bench.association.trouble == "no reply"
+    bench.receive(kiss(bench, "INIT"))
+    bench.receive(bench.reply_to(bench.request(), origin_timestamp=5))
+    assert bench.association.trouble == "the server sent INIT"  # anybody can send the others
+
+
 @pytest.mark.parametrize("code", ["DENY", "RSTR"])
 def test_a_server_that_sends_us_away_is_not_asked_again(code: str) -> None:
     bench = Bench()

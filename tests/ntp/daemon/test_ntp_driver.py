@@ -195,7 +195,7 @@ def test_a_name_without_an_address_is_told_and_tried_again() -> None:
     bench.run_until(lambda: bench.lookups >= 2)
     state = bench.ntp.as_dict()
     bench.ntp.stop()
-    assert state["unresolved"] == ["ntp.example"]
+    assert state["unresolved"] == {"ntp.example": "its name has no address (no such name)"}
     assert state["offset_ns"] is None
     assert [event.reason for event in bench.events(SourceNotResolved)] == ["no such name"]
 

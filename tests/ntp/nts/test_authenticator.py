@@ -73,8 +73,9 @@ def test_a_failure_is_told_with_the_reason_and_when_the_next_try_is() -> None:
     (event,) = client.failed(ERROR, at(3))
     assert isinstance(event, KeyEstablishmentFailed)
     assert "no route" in str(event)
-    assert event.retry_s == pytest.approx(7)
-    assert "no route" in client.lacks
+    assert event.retry_s == pytest.approx(10)
+    assert client.next_exchange() == at(13)
+    assert client.lacks == "it has no NTS keys: the server was not reached, no route"
 
 
 def test_only_a_proven_reply_ends_the_back_off() -> None:

@@ -47,6 +47,9 @@ class PlainNames:
     def forget(self, name: str) -> None:
         self.asked.remove(name)
 
+    def lacks(self, _name: str) -> str:
+        return "a plain name"
+
     def results(self) -> list[Resolved]:
         return []
 
@@ -105,7 +108,10 @@ def test_a_server_that_is_not_there_is_told_and_asked_again_later() -> None:
     bed = Bed(NtpSource(address="127.0.0.1", nts=True, nts_port=1))
     begin = monotonic_now()
     bed.names.ask("127.0.0.1", 123, "any")
+    assert bed.names.lacks("127.0.0.1") == "NTS keys are being established"
     bed.run_until(lambda: bool(bed.recorder.events))
+    assert bed.names.lacks("127.0.0.1").startswith("it has no NTS keys: the server was not reached, ")
+    assert bed.names.lacks("another") == "a plain name"
     due = bed.keys.authenticator.next_exchange()
     assert due is not None
     assert begin + 10 * SECOND <= due <= monotonic_now() + 13 * SECOND
