@@ -26,6 +26,7 @@ from ptpstack.arbiter.events import ClockHeld, FrequencyRestored, OscillatorForg
 from ptpstack.arbiter.holdover import Holdover
 from ptpstack.arbiter.holdover_worth import HoldoverSettings
 from ptpstack.arbiter.learnt_frequency import LearntFrequency
+from ptpstack.arbiter.new_time import Meeting
 from ptpstack.arbiter.outputs import ClockMoved, Output, Purpose, Sampled, ServoLocked, Steer
 from ptpstack.arbiter.path_asymmetry import PathAsymmetries
 from ptpstack.arbiter.phase_writing import PhaseWriting, equivalent_ppb
@@ -85,6 +86,8 @@ class ClockDiscipline:
         self._both_ways = BothWays()
         self._joined: Joined | None = None
         self._commanded_ppb = 0.0
+        self._target_ppb = 0.0
+        """How much of it takes the clock along with the target of a re-entry."""
         self._source: tuple[str, int, PortIdentity] | None = None
         self._log_sync_interval: int | None = None
         self._followed: tuple[str, Measurement, ServoState] | None = None
@@ -168,10 +171,11 @@ class ClockDiscipline:
             # Only now, as until here the clock may have been another program's.
             outputs.append(Steer(Purpose.RESTORE, self._learnt.ppb))
         self._tell_servo_of_source(name, measurement, now)
-        if (met := self._meets_new_time(name, measurement)) is not None:
-            if self.servo_state not in LOCKED_STATES:
-                return outputs + met
-            outputs += met
+        meeting, events = self._meets_new_time(name, measurement)
+        outputs += events
+        if meeting is Meeting.DOUBTED:
+            self.commands += 1  # as below
+            return [*outputs, Sampled(measurement, steering=True, state=self.servo_state)]
         if self.samples == 1 and self._learnt.ppb is None and name not in self.asymmetries.assisted:
             outputs += sample_earlier_offset(self._servo, self.arbiter.clock, measurement)  # nobody steered until here
         self._joined = joined = self._join_both_ways(measurement)
@@ -183,41 +187,52 @@ class ClockDiscipline:
         outputs += command.events
         self._followed = name, measurement, command.state
         if command.state is ServoState.UNLOCKED:
+            if meeting is Meeting.ANOTHER and self._learnt.ppb is not None:
+                self._servo.reset()  # it wants more samples, and the clock may be slewing wildly after it already
+                outputs.append(Steer(Purpose.HOLD, self._learnt.ppb))
             return outputs + self._command_done()
-        return [*outputs, self._steer(command, measurement)]
+        return [*outputs, self._steer(command, measurement, now)]
 
-    def _steer(self, command: ClockCommand, measurement: Measurement) -> Steer:
-        if self.phase_writing is None or command.state not in LOCKED_STATES:
+    def _steer(self, command: ClockCommand, measurement: Measurement, now: MonotonicTime) -> Steer:
+        self._target_ppb = 0.0
+        if command.state not in LOCKED_STATES:
             return Steer(Purpose.FOLLOW, command.frequency_ppb, command.step)
         interval = interval_from_log2_seconds(measurement.log_sync_interval)
-        parted = self.phase_writing.part(command.frequency_ppb, self._servo.slew_ppb, interval)
+        if target_ppb := self._reentry.rate_ppb(now, interval):
+            self._target_ppb = self._servo.room_ppb(target_ppb)
+        frequency_ppb = command.frequency_ppb + self._target_ppb
+        if self.phase_writing is None:
+            return Steer(Purpose.FOLLOW, frequency_ppb)
+        parted = self.phase_writing.part(frequency_ppb, self._servo.slew_ppb, interval)
         return Steer(Purpose.FOLLOW, parted.frequency_ppb, phase=parted.phase)
 
-    def _meets_new_time(self, name: str, measurement: Measurement) -> list[Output] | None:
+    def _meets_new_time(self, name: str, measurement: Measurement) -> tuple[Meeting, list[Event]]:
         """Another timescale or grandmaster is met by a step where that is allowed, never by a slew of seconds.
 
-        Then this sample only ends what was: the clock may be slewing wildly after it already, and is held first.
+        The two measurements that tell it are the servo's first ones: how the clock ran between them is known.
         """
         new_time = self.arbiter.new_time
         if self.servo_state not in LOCKED_STATES:
             new_time.acquires(measurement)
-            return None
-        may_step, events = new_time.follow(name, measurement)
-        if not may_step:
+            return Meeting.KEPT, []
+        first = new_time.doubted
+        meeting, events = new_time.follow(name, measurement)
+        if meeting is Meeting.KEPT:
             new_time.locked(measurement)
-            return [*events] if events else None
-        self._lose_phase()
-        held = [Steer(Purpose.HOLD, self._learnt.ppb)] if self._learnt.ppb is not None else []
-        sampled = Sampled(measurement, steering=True, state=ServoState.UNLOCKED)
-        self.commands += 1
-        return [*events, *held, *self._servo_became(name, ServoState.UNLOCKED), sampled]
+        elif meeting is Meeting.ANOTHER and first is not None:
+            self._lose_phase()
+            self.servo_state = ServoState.UNLOCKED
+            self._servo.hold(self._commanded_ppb)
+            events += self._servo.sample(first.offset_from_master, first.t2).events
+        return meeting, events
 
     def _join_both_ways(self, measurement: Measurement) -> Joined | None:
         t3, t4 = measurement.t3, measurement.t4
         if t3 is None or t4 is None or self.servo_state not in LOCKED_STATES or not self._servo.joins_both_ways:
             return None
         reverse = Reverse(offset_between(t3, t4) + measurement.mean_delay, t3, t4)
-        return self._both_ways.join(measurement.offset_from_master, measurement.t2, reverse, self._servo.slew_ppb)
+        slew_ppb = self._servo.slew_ppb + self._target_ppb
+        return self._both_ways.join(measurement.offset_from_master, measurement.t2, reverse, slew_ppb)
 
     def _tell_servo_of_source(self, name: str, measurement: Measurement, now: MonotonicTime) -> None:
         """A frequency estimate needs both its samples from one master that did not step between them."""
@@ -272,7 +287,7 @@ class ClockDiscipline:
             self.prediction.stepped(command.step)
             return [ClockMoved(command.step), *self._command_done()]
         interval = interval_from_log2_seconds(self._followed[1].log_sync_interval)
-        self._learnt.add(command.frequency_ppb, interval_to_seconds(interval))
+        self._learnt.add(command.frequency_ppb - self._target_ppb, interval_to_seconds(interval))
         return self._command_done()
 
     def _command_done(self) -> list[Output]:

@@ -157,6 +157,20 @@ class TimescaleChanged(Event, frozen=True, kw_only=True):
         )
 
 
+class NewTimeDoubted(Event, frozen=True, kw_only=True):
+    """One offset looks like another time, and the clock goes on as it does until a second one agrees."""
+
+    clock: str
+    source: str
+    offset_ns: float
+
+    def __str__(self) -> str:
+        return (
+            f"{self.clock}: {self.offset_ns:+.0f} ns off {self.source} (local - master), soon after a change of "
+            "grandmaster or timescale or by as much as TAI is from UTC: counts only if the next offset agrees"
+        )
+
+
 class StepAllowedAgain(Event, frozen=True, kw_only=True):
     """Another grandmaster is followed, and ``first_step_threshold`` counts for it as for the first."""
 

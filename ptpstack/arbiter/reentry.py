@@ -2,7 +2,8 @@
 
 A servo that sees the whole offset after holdover, or with another source, would go for it as fast as it can. So it is
 shown the offset less a remainder, which begins as what was found and shrinks at a bounded rate. The servo just keeps
-the clock on a target that moves.
+the clock on a target that moves. How fast it moves is known, and is added to what the servo asks for: a servo that had
+to find out would take it for another frequency of the clock, twice.
 """
 
 from __future__ import annotations
@@ -42,9 +43,13 @@ class Reentry:
             return 0
         rate = max(SLEW_PPB * 1e-9, found / SECOND / SLEW_SECONDS)
         left = max(0, found - round(rate * (now - self._began)))
-        if not left:
-            self._remainder = 0
         return left if self._remainder > 0 else -left
+
+    def rate_ppb(self, now: MonotonicTime, interval: TimeInterval) -> float:
+        """Return how fast the target moves on average in the *interval* that begins now."""
+        if not self._remainder:
+            return 0.0
+        return (self.remainder(now + interval) - self.remainder(now)) / interval * 1e9
 
     def take(self, offset: TimeInterval, now: MonotonicTime) -> TimeInterval | None:
         """Return what the servo is to see of *offset*; None: nothing yet, the clock goes on as it does."""
@@ -56,4 +61,7 @@ class Reentry:
             if len(self._found) < SAMPLES:
                 return None
             self._remainder, self._began, self._found = round(median(self._found)), now, None
-        return offset - self.remainder(now)
+        remainder = self.remainder(now)
+        if not remainder:
+            self._remainder = 0
+        return offset - remainder

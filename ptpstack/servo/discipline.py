@@ -84,6 +84,11 @@ class Discipline(ABC):
         """How fast it steers the offset away, on top of holding the clock."""
         return self.frequency_ppb - self.drift_ppb
 
+    def room_ppb(self, wanted_ppb: float) -> float:
+        """Return how much of *wanted_ppb* may be added to its last command, by the clock's limit."""
+        limit_ppb = self.common.max_frequency_ppb
+        return max(-limit_ppb, min(limit_ppb, self.frequency_ppb + wanted_ppb)) - self.frequency_ppb
+
     def reset(self, *, clock_moved: bool = False) -> None:
         """Start again with the frequency estimate, from the frequency learnt so far; *clock_moved* allows a step."""
         self._first_sample = None

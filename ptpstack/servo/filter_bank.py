@@ -76,6 +76,11 @@ class FilterBankServo(Discipline):
         """Adapt to samples *interval* apart."""
         self._interval_s = interval_to_seconds(interval)
 
+    def room_ppb(self, wanted_ppb: float) -> float:
+        """Return how much of *wanted_ppb* may be added to its last command, by the limits of clock and slew."""
+        slew_ppb, most_ppb = self.slew_ppb, self._max_slew_ppb
+        return super().room_ppb(max(-most_ppb, min(most_ppb, slew_ppb + wanted_ppb)) - slew_ppb)
+
     def reset(self, *, clock_moved: bool = False) -> None:
         """Start again, from the frequency learnt so far unless the first two samples contradict it."""
         super().reset(clock_moved=clock_moved)

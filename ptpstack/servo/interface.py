@@ -46,6 +46,9 @@ class Servo(Protocol):
     def slew_ppb(self) -> float:
         """How fast it steers the offset away, on top of holding the clock."""
 
+    def room_ppb(self, wanted_ppb: float) -> float:
+        """Return how much of *wanted_ppb* may be added to its last command, by the limits that it keeps."""
+
     def sample(self, offset: TimeInterval, local: LocalTime, weight: float = 1.0) -> ClockCommand:
         """Take one offset measured at *local* and return the command that follows from it."""
 

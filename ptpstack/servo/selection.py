@@ -43,6 +43,10 @@ class PacketSelection:
         """The servo's."""
         return self.servo.slew_ppb
 
+    def room_ppb(self, wanted_ppb: float) -> float:
+        """The servo's."""
+        return self.servo.room_ppb(wanted_ppb)
+
     def set_sync_interval(self, interval: TimeInterval) -> None:
         """Say how far apart the samples are; those that the servo sees may be further."""
         self._interval = interval

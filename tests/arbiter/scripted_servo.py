@@ -17,6 +17,9 @@ class ScriptedServo:
         self.resets: list[bool] = []  # of each, whether the clock was moved
         self.held: list[float] = []
 
+    def room_ppb(self, wanted_ppb: float) -> float:
+        return wanted_ppb
+
     def sample(self, offset: TimeInterval, local: LocalTime, weight: float = 1.0) -> ClockCommand:
         assert weight == 1.0
         self.samples.append((offset, local))

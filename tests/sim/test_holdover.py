@@ -67,7 +67,7 @@ def test_a_clock_is_held_without_a_bump_and_comes_back_without_one() -> None:
     assert np.abs(offsets_ns[-100:]).max() < 60.0
 
 
-@pytest.mark.parametrize("error_ns", [3_000.0, -40_000.0])
+@pytest.mark.parametrize("error_ns", [3_000.0, -40_000.0, 1_000_000.0])
 def test_an_offset_found_after_holdover_is_slewed_at_a_bounded_rate(error_ns: float) -> None:
     world, master, slave, link = pair("ocxo")
     link.set_up(False)
@@ -78,9 +78,8 @@ def test_an_offset_found_after_holdover_is_slewed_at_a_bounded_rate(error_ns: fl
     times_s, offsets_ns = world.offsets_ns(slave, last_s=85, reference=master)
     rates_ppb = np.diff(offsets_ns[::100]) / np.diff(times_s[::100])
     assert abs(offsets_ns[0] - error_ns) < 200
-    assert np.abs(rates_ppb).max() < 2.2 * max(
-        SLEW_PPB, abs(error_ns) / 10.0
-    )  # the servo overshoots a target that moves
+    assert np.abs(rates_ppb).max() < 1.1 * max(SLEW_PPB, abs(error_ns) / 10.0)
+    assert (offsets_ns * np.sign(error_ns)).min() > -60.0
     assert np.abs(offsets_ns[-100:]).max() < 60.0
 
 
