@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from hw.timestamping import Timestamping
+from ptpstack.errors import HardwareError
 from ptpstack.time import LocalTime, TimeInterval
 
 
@@ -43,3 +44,14 @@ class Clock(Protocol):
 
     def close(self) -> None:
         """Release the device. The clock runs on with the frequency last set."""
+
+
+def check_frequency(clock: Clock, ppb: float) -> None:
+    """Raise ``HardwareError`` if *clock* cannot run *ppb* faster; not a number is no frequency either."""
+    if not abs(ppb) <= clock.max_frequency_ppb:
+        raise HardwareError(
+            f"cannot set a frequency of {ppb} ppb",
+            where=clock.name,
+            why=f"the limit is ±{clock.max_frequency_ppb:.0f} ppb",
+            next_step="clamp the servo to the clock's max_frequency_ppb",
+        )

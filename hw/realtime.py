@@ -9,6 +9,7 @@ import os
 import time
 from enum import Enum
 
+from hw.clock import check_frequency
 from hw.timestamping import Timestamping
 from hw.timex import SCALED_PPM_PER_PPB, AdjTime, Modes, Status, Timex, clock_adjtime, frequency_timex, step_timex
 from ptpstack.errors import HardwareError
@@ -56,13 +57,7 @@ class RealtimeClock:
 
     def set_frequency(self, ppb: float) -> None:
         """Run *ppb* faster; beyond ± 500 ppm the length of the kernel's tick takes the coarse part."""
-        if not abs(ppb) <= self.max_frequency_ppb:
-            raise HardwareError(
-                f"cannot set a frequency of {ppb} ppb",
-                where=self.name,
-                why=f"the limit is ±{self.max_frequency_ppb:.0f} ppb",
-                next_step="clamp the servo to the clock's max_frequency_ppb",
-            )
+        check_frequency(self, ppb)
         ticks_us = round(ppb / _PPB_PER_TICK_US) if abs(ppb) > _MAX_FREQ_PPB else 0
         timex = frequency_timex(ppb - ticks_us * _PPB_PER_TICK_US)
         timex.modes |= Modes.TICK

@@ -14,9 +14,9 @@ from typing import Any
 
 import msgspec
 
+from hw.clock import check_frequency
 from hw.events import SystemClockJumped
 from hw.timestamping import Timestamping
-from ptpstack.errors import HardwareError
 from ptpstack.time import NANOSECOND, LocalTime, TimeInterval, interval_to_ns
 
 _RATE_SHIFT = 32
@@ -103,13 +103,7 @@ class SoftClock:
 
     def set_frequency(self, ppb: float) -> None:
         """Run *ppb* faster than the faulty oscillator would, from now on. Raises ``HardwareError``."""
-        if not abs(ppb) <= self.max_frequency_ppb:
-            raise HardwareError(
-                f"cannot set a frequency of {ppb} ppb",
-                where=self.name,
-                why=f"the limit is ±{self.max_frequency_ppb:.0f} ppb",
-                next_step="clamp the servo to the clock's max_frequency_ppb",
-            )
+        check_frequency(self, ppb)
         self._frequency_ppb = ppb
         self._begin_segment()
 

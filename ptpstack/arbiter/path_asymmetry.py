@@ -32,6 +32,7 @@ CHANGE_SIGMAS, LEAST_CHANGE_NS = 6.0, 200.0
 PATHS = 16
 KEPT = ("blocks", "asymmetry_ns", "asymmetry_variance", "delay_ns", "delay_variance")
 """What of a path outlives a restart."""
+NEVER_NEGATIVE = ("blocks", "asymmetry_variance", "delay_variance")
 
 
 class _Block(msgspec.Struct):
@@ -178,7 +179,8 @@ class PathAsymmetries:
                 name = str(entry["instance"])
             except (KeyError, TypeError, ValueError):
                 continue
-            if name in self.assisted and all(map(math.isfinite, numbers.values())):
+            possible = all(map(math.isfinite, numbers.values()))
+            if name in self.assisted and possible and all(numbers[field] >= 0.0 for field in NEVER_NEGATIVE):
                 path = self._path((name, parent))
                 path.blocks = min(int(numbers.pop("blocks")), MEMORY_BLOCKS)
                 for field, value in numbers.items():

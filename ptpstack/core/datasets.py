@@ -30,6 +30,9 @@ FREE_RUNNING_CLOCK_CLASS = 248
 SLAVE_ONLY_CLOCK_CLASS = 255
 """IEEE 1588-2019 Table 4."""
 
+PLAUSIBLE_LOG_INTERVALS = range(-10, 11)
+"""What a master tells of intervals is believed within these."""
+
 
 class DefaultDS(msgspec.Struct, kw_only=True):
     """IEEE 1588-2019 8.2.1."""

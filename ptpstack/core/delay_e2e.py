@@ -15,6 +15,7 @@ from itertools import pairwise
 import msgspec
 
 from ptpstack.core.context import PortContext
+from ptpstack.core.datasets import PLAUSIBLE_LOG_INTERVALS
 from ptpstack.core.events import DelayKnown, DelayMissing, IntervalChanged, PathChanged
 from ptpstack.core.path_watch import PathWatch
 from ptpstack.core.signal_fail import SignalFail, SignalFails
@@ -42,7 +43,6 @@ REQUEST_VARIABILITY = 0.3
 """Requests are spread over ±30 % of the interval, so that slaves do not beat (9.5.11.2)."""
 
 UNANSWERED_REPORTED = frozenset({3, 30, 300, 3000})
-PLAUSIBLE_LOG_INTERVALS = range(-10, 11)
 PLAUSIBLE_RATE = 1000
 """One part in this many is the largest difference in rate between two clocks that nobody steps."""
 

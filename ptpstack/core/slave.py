@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Hashable
 
 from ptpstack.core.context import PortContext
+from ptpstack.core.datasets import PLAUSIBLE_LOG_INTERVALS
 from ptpstack.core.delay_e2e import PLAUSIBLE_RATE, EndToEndDelay
 from ptpstack.core.delay_p2p import PeerDelay
 from ptpstack.core.events import SynchronizationLost
@@ -31,7 +32,6 @@ SYNC_LOSS_INTERVALS = 10
 """Sync intervals without a usable Sync after which a slave is no longer synchronized, at least 2 s."""
 
 DELAY_UNKNOWN = "the path delay is not known yet"
-PLAUSIBLE_LOG_INTERVALS = range(-10, 11)
 
 
 class Slave:

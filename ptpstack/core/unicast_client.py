@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from ptpstack.core.context import PortContext
+from ptpstack.core.datasets import PLAUSIBLE_LOG_INTERVALS
 from ptpstack.core.settings import DelayMechanism
 from ptpstack.core.signal_fail import SignalFail, SignalFails
 from ptpstack.core.timers import Timer
@@ -38,7 +39,6 @@ from ptpstack.wire.tlvs import (
 )
 from ptpstack.wire.types import ALL_PORTS, MessageType, PortIdentity
 
-PLAUSIBLE_LOG_INTERVALS = range(-10, 11)
 ATTOSECONDS_PER_NANOSECOND = 1_000_000_000
 LARGEST_RATE_ASYMMETRY: TimeInterval = 100 * MICROSECOND
 """As 10 Mbit/s on one side give; what says more is not believed."""

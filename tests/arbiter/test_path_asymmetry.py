@@ -1,6 +1,7 @@
 """The figures of a path: what is learnt, what it is worth, and what of it outlives a restart."""
 
 import json
+import math
 from typing import Any
 
 import pytest
@@ -107,9 +108,12 @@ def test_what_was_kept_may_be_rubbish(kept: object) -> None:
     assert bench.paths.as_list() == []
 
 
-def test_numbers_without_end_are_left_out(taught: Bench) -> None:
+@pytest.mark.parametrize(
+    ("field", "value"), [("asymmetry_ns", math.nan), ("delay_variance", -1.0), ("asymmetry_variance", -1e-9)]
+)
+def test_numbers_that_none_of_ours_can_be_are_left_out(taught: Bench, field: str, value: float) -> None:
     kept = taught.paths.kept()
-    kept[0]["asymmetry_ns"] = float("nan")
+    kept[0][field] = value
     bench = Bench()
     bench.paths.restore(kept)
     assert bench.paths.as_list() == []
