@@ -24,7 +24,7 @@ from ptpstack.config.ntp_rules import ntp_problems
 from ptpstack.config.ntp_server_rules import ntp_server_problems
 from ptpstack.config.port_table import Port
 from ptpstack.config.problems import InvalidConfigError, Problem
-from ptpstack.config.rules import contradictions, profile_problems
+from ptpstack.config.rules import contradictions, has_profile, profile_problems
 from ptpstack.config.sink_rules import sink_problems
 from ptpstack.config.source import Source, canonical, lines_of
 from ptpstack.config.synce_rules import synce_problems
@@ -87,7 +87,7 @@ def from_source(source: Source) -> Config:
     by_key = {problem.key: problem for problem in misfits}
     by_key |= {problem.key: problem for problem in profile_problems(source, by_key)}  # the tighter range is told
     problems = [*by_key.values(), *contradictions(instances, source)]
-    if config:
+    if config and all(map(has_profile, instances.values())):  # by which the rules between tables judge instances
         problems += clock_problems(config, source)
         problems += ntp_problems(config, source)
         problems += synce_problems(config, source)

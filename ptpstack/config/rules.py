@@ -263,6 +263,15 @@ def is_time_zone(name: str) -> bool:
     return True
 
 
+def has_profile(instance: Instance) -> bool:
+    """Whether the profile of *instance* is one that there is."""
+    try:
+        load_profile(instance.profile)
+    except ProfileError:
+        return False
+    return True
+
+
 def is_transparent(instance: Instance) -> bool:
     """Whether *instance* is a transparent clock."""
     return instance.instance_type != "auto"

@@ -53,6 +53,12 @@ BROKEN = [
         ("ptp.toml:2: instance.main.sdo_id: 0x100 is out of range", "allowed: 0x0 by profile default-e2e"),
     ),
     Broken(
+        "no such profile, where other tables ask who steers their clock",
+        GOOD.replace("domain_number = 0", 'profile = "default_e2e"')
+        + '[clock.system]\ntype = "system"\nfollows = "auto"\n[sink.chrony]\ntype = "shm"\n',
+        ('ptp.toml:2: instance.main.profile: no profile "default_e2e"',),
+    ),
+    Broken(
         "no such profile",
         GOOD.replace("domain_number = 0", 'profile = "default_e2e"'),
         (
