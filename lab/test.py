@@ -66,9 +66,18 @@ def main(arguments: list[str]) -> int:
         namespaces.enter()
     except namespaces.NamespaceError as error:
         print(f"lab: tests that need network namespaces will skip: {error}", file=sys.stderr)
-    beside = [] if "-n" in arguments else ["-n", "2", "--dist", "loadfile"]  # most tests wait for a machine or a daemon
+    beside = [] if "-n" in arguments else _beside_each_other(with_machine="not vm" not in arguments)
     tests = subprocess.run([sys.executable, "-m", "pytest", *beside, *arguments], check=False).returncode
     return tests or (1 if failed else 0)
+
+
+def _beside_each_other(*, with_machine: bool) -> list[str]:
+    """Return how pytest runs several files at once, the longest first (`tests/conftest.py`).
+
+    Most tests wait for a daemon or a peer: a third worker uses what two leave, but for what the virtual machine needs.
+    """
+    workers = "2" if with_machine else "3"
+    return ["-n", workers, "--dist", "loadfile", "--no-loadscope-reorder"]  # else those of most tests are first
 
 
 def _passes(name: str, command: list[str]) -> bool:

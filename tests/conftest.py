@@ -1,6 +1,6 @@
 """What every test may count on: where CI can install what a test needs, a skip is a failure.
 
-And where several run at once (`pytest -n 2 --dist loadfile`), what takes longest begins first.
+And where several run at once (`python3 -m lab test`), what takes longest begins first.
 """
 
 import os
@@ -28,8 +28,8 @@ LONGEST = ("vm", "interop", "lab", "daemon")
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     def rank(item: pytest.Item) -> int:
-        folder = item.path.relative_to(config.rootpath / "tests").parts[0]
-        return LONGEST.index(folder) if folder in LONGEST else len(LONGEST)
+        folders = item.path.relative_to(config.rootpath / "tests").parts
+        return next((place for place, name in enumerate(LONGEST) if name in folders), len(LONGEST))
 
     items.sort(key=rank)
 
