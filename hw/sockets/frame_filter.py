@@ -10,7 +10,7 @@ _SO_ATTACH_FILTER, _SO_ATTACH_REUSEPORT_CBPF = 26, 51
 _INSTRUCTION = struct.Struct("=HBBI")  # struct sock_filter: code, jump if true, jump if false, k
 _PROGRAM = struct.Struct("@HP")  # struct sock_fprog: length, address
 
-_LOAD_WORD, _LOAD_HALF, _LOAD_BYTE = 0x20, 0x28, 0x30
+_LOAD_WORD, _LOAD_HALF, _LOAD_BYTE, _LOAD_LENGTH = 0x20, 0x28, 0x30, 0x80
 _JUMP_EQUAL, _JUMP_GREATER, _JUMP_SET = 0x15, 0x25, 0x45
 _RETURN, _RETURN_ACCUMULATOR = 0x06, 0x16
 _TO_INDEX, _XOR_INDEX, _MODULO = 0x07, 0xAC, 0x94
@@ -31,7 +31,8 @@ GENERAL_BIT = 0x08
 def frame_filter(ethertype: int, *, general: bool) -> bytes:
     """Return the program for incoming frames of *ethertype*, either the general ones or the event ones.
 
-    Up to two VLAN tags may stand in the frame; one that the kernel has stripped is not there to be seen.
+    Up to two VLAN tags may stand in the frame; one that the kernel has stripped is not there to be seen. A frame
+    without a payload counts as a general one, so that whoever reads it counts it: loading from it would end it here.
     """
     verdicts = (_ACCEPT, _DROP) if general else (_DROP, _ACCEPT)
     program = [
@@ -42,7 +43,10 @@ def frame_filter(ethertype: int, *, general: bool) -> bytes:
     for tags in range(_TAGS_IN_BAND + 1):
         program += [
             (_LOAD_HALF, 0, 0, 12 + 4 * tags),
-            (_JUMP_EQUAL, 0, 4, ethertype),
+            (_JUMP_EQUAL, 0, 7, ethertype),
+            (_LOAD_LENGTH, 0, 0, 0),
+            (_JUMP_GREATER, 1, 0, 14 + 4 * tags),
+            (_RETURN, 0, 0, verdicts[0]),
             (_LOAD_BYTE, 0, 0, 14 + 4 * tags),
             (_JUMP_SET, 0, 1, GENERAL_BIT),
             (_RETURN, 0, 0, verdicts[0]),
