@@ -202,7 +202,11 @@ class NtpDriver:
         for answer in self.names.results():
             for source in self._sources:
                 if source.name == answer.name:
-                    self._take_answer(source, answer, now)
+                    try:
+                        self._take_answer(source, answer, now)
+                    except HardwareError as error:
+                        self._failed(error)
+                        source.take_back(now)
         self._arm()
 
     def _take_answer(self, source: NtpSourceState, answer: Resolved, now: MonotonicTime) -> None:
@@ -221,9 +225,9 @@ class NtpDriver:
     def _add(self, source: NtpSourceState, address: Address, now: MonotonicTime) -> None:
         name, config = source.association_name(address), source.config
         association = Association(self._settings_of(config, name), random_bits=CHANCE.getrandbits, random=CHANCE.random)
+        local, frequency_ppb = self._utc(self._driver.clock.time()), self._driver.frequency_ppb
         source.addresses[name] = address
         self.associations[name] = association
-        local, frequency_ppb = self._utc(self._driver.clock.time()), self._driver.frequency_ppb
         for event in self._memory.restore(name, association, local, frequency_ppb, now):
             self._recorder.record(event)
         self.ensemble.add(name, association, source.options_at(address))
@@ -334,16 +338,19 @@ class NtpDriver:
 
     def as_dict(self) -> dict[str, Any]:
         """Return what `ptpstack status` shows; offsets are local - server."""
-        local = self._utc(self._driver.clock.time())
-        return {
+        status: dict[str, Any] = {
             "clock": self._driver.clock.name,
-            **ensemble_dict(self.ensemble, self._details_of, local, monotonic_now()),
             "unresolved": {
                 source.name: self.names.lacks(source.name) or source.lacks
                 for source in self._sources
                 if not source.addresses
             },
         }
+        try:
+            local = self._utc(self._driver.clock.time())
+        except HardwareError as error:
+            return status | {"offset_ns": None, "bound_ns": None, "best": None, "sources": {}, "why": str(error)}
+        return status | ensemble_dict(self.ensemble, self._details_of, local, monotonic_now())
 
     def _details_of(self, name: str) -> dict[str, Any]:
         if self.references and name in self.references.references:

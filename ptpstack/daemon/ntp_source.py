@@ -124,6 +124,10 @@ class NtpSourceState:
         self._reason = answer.reason
         return [SourceNotResolved(source=self.name, reason=answer.reason)]
 
+    def take_back(self, now: MonotonicTime) -> None:
+        """Plan to look the name up again soon: nothing could be made of the answer."""
+        self.ask_at = now + self._retry
+
     def is_due(self, associations: Mapping[str, Association], now: MonotonicTime) -> bool:
         """Tell whether to look the name up: as planned, or because its servers are gone, but not too often for that."""
         if self.ask_at is None:

@@ -293,9 +293,25 @@ def test_a_clock_that_cannot_be_read_is_told_and_asked_on(server: LoopbackServer
     bench.clock.fails = True
     bench.run_for(0.5)
     assert bench.events(ClockFailed)
+    status = bench.ntp.as_dict()
+    assert (status["sources"], status["offset_ns"], status["why"]) == ({}, None, "true: cannot read (a test)")
     bench.clock.fails = False
     taken = len(bench.clock_driver.taken)
     bench.run_until(lambda: len(bench.clock_driver.taken) > taken)
+    bench.ntp.stop()
+
+
+def test_a_name_that_is_resolved_while_the_clock_cannot_be_read_is_asked_later(server: LoopbackServer) -> None:
+    bench = Bench()
+    bench.ntp.start()
+    bench.run_until(lambda: bench.lookups >= 1)
+    bench.addresses.append(server.address)
+    bench.clock.fails = True
+    bench.run_until(lambda: bench.events(ClockFailed) and bench.lookups >= 2)
+    assert not bench.ntp.associations
+    assert not bench.source.addresses
+    bench.clock.fails = False
+    bench.run_until(lambda: bench.clock_driver.taken)
     bench.ntp.stop()
 
 
