@@ -136,8 +136,12 @@ def test_status_and_its_exit_code_follow_the_daemon(network: Network, tmp_path: 
     assert (locked.returncode, locked.stdout.split()[:2]) == (0, ["main:", "locked"])
     assert "offset: local - master, positive is ahead" in locked.stdout
     assert command("status", "--socket", str(pair.master.socket)).returncode == 0
-    as_json = json.loads(command("status", "--json", "--socket", path).stdout)
-    assert as_json["instances"]["main"]["currentDS"]["stepsRemoved"] == 1
+
+    def steps_removed() -> int:
+        as_json = json.loads(command("status", "--json", "--socket", path).stdout)
+        return int(as_json["instances"]["main"]["currentDS"]["stepsRemoved"])
+
+    pair.slave.wait_until(lambda: steps_removed() == 1, LOCKED_WITHIN_S, "told that its master is the next one")
     pair.master.stop()
     pair.slave.wait_until(
         lambda: verdict(pair.slave.status()).startswith("holdover"), LOCKED_WITHIN_S, "went into holdover"
