@@ -238,6 +238,9 @@ def _ntp_lines(ntp: dict[str, Any]) -> Iterator[str]:
     """One line a source, with the reason why it is used or not."""
     yield ""
     yield f"NTP, for {ntp['clock']}"
+    if why := ntp.get("why"):
+        yield f"  nothing can be said of its sources: {why}"
+        return
     yield from _table(
         ("", "source", "stratum", "reach", "poll (s)", "age (s)", "why it is used, or not"),
         [

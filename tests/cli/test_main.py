@@ -177,6 +177,13 @@ def test_status_shows_how_long_a_clock_is_in_holdover_and_how_far_off_it_may_be(
     assert " 112 " in line
 
 
+def test_status_says_why_nothing_can_be_said_of_ntp(daemon: Daemon, capsys: pytest.CaptureFixture[str]) -> None:
+    ntp = {"clock": "/dev/ptp0", "unresolved": {}, "offset_ns": None, "bound_ns": None, "best": None, "sources": {}}
+    daemon.answers = [{"status": STATUS | {"ntp": ntp | {"why": "/dev/ptp0: cannot read the clock"}}}]
+    main(["status", "--socket", daemon.path])
+    assert "NTP, for /dev/ptp0\n  nothing can be said of its sources: /dev/ptp0: cannot" in capsys.readouterr().out
+
+
 def test_time_prints_the_bounds_of_every_clock(daemon: Daemon, capsys: pytest.CaptureFixture[str]) -> None:
     uncertainty = {
         "measured_ns": 37.0,
