@@ -1,6 +1,7 @@
 """gpsd with a receiver of ours, which names each second of this machine's time a while after it.
 
-The receiver is on TCP: what gpsd hears on a pseudo terminal it takes for a test, and writes to no shared memory.
+The receiver is on TCP: what gpsd hears on a pseudo terminal (that of its own gpsfake) it takes for a test, and writes
+to no shared memory; TPV and TOFF it tells of it all the same.
 
 What lives here: the sentences, start and stop. What does not: what is expected of gpsd.
 """
