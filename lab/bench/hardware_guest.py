@@ -1,7 +1,8 @@
-"""Inside the virtual machine: equal links, at the end of each a slave; two of ours and two of ptp4l, with both servos.
+"""Inside the virtual machine: equal links, at the end of each a slave: the programs of a scenario, several of each.
 
-The even ports are grandmasters (ptp4l, free-running on perfect oscillators), the odd ones the slaves of `PROGRAMS`, in
-that order. All run at the same time under the same knobs; the truth is read ten times a second.
+The even ports are grandmasters (ptp4l, free-running, all on one perfect clock), the odd ones the slaves, each with a
+clock of its own. The clocks of one set of programs walk alike, each set in its own way. All run at the same time under
+the same knobs; the truth is read ten times a second.
 ``python -m lab.bench.hardware_guest SCENARIO_JSON`` writes ``$RESULTS/NAME.json``.
 """
 
@@ -14,18 +15,26 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from hw.phc import Phc
 from lab.vptp.debugfs import read_truth, set_knob
-
-PROGRAMS = {"ptpstack auto": "auto", "ptpstack pi": "pi", "ptp4l pi": "pi", "ptp4l linreg": "linreg"}
-"""Each slave's program and servo."""
+from ptpstack.time import interval_from_ns
 
 SAMPLES_PER_S = 10
 INITIAL_OFFSET_S = 0.001
+START_EVERY = 5
+"""Samples between the starts of two slaves: each has the processor for itself while it starts."""
+
+LOCKING_S = 30
+"""How long after its start a slave's Syncs are looked for."""
+
+REFERENCE = 0
+"""The clock of all grandmasters."""
+
 MASTER_CHOSEN = re.compile(r"^ptp4l\[([\d.]+)\]: port 1.*: \w+ to UNCALIBRATED", re.MULTILINE)
 RUN = Path("/run/bench")
 _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
@@ -84,70 +93,111 @@ class Track:
     """The sample in which it had the first Sync of the master that it chose; None: never."""
 
 
+@dataclass
+class Slave:
+    """One program on one link."""
+
+    program: str
+    link: int
+    begins: int
+    """The sample in which it is started."""
+
+    track: Track = field(default_factory=Track)
+    process: subprocess.Popen[bytes] | None = None
+    synced: list[tuple[float, int]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.port = 2 * self.link + 1
+        self.clock = self.link + 1
+        self.listening = event_socket(self.port)
+
+    def begin(self, scenario: dict[str, Any]) -> None:
+        """Start it, with its clock a millisecond off."""
+        put(self.clock)
+        brand, servo = self.program.split()
+        if brand == "ptpstack":
+            self.process = ours(self.port, scenario, servo)
+        else:
+            self.process = ptp4l(self.port, scenario, servo, "slaveOnly 1\nsummary_interval 10")
+
+    def end(self) -> None:
+        """Stop it, and find when it began to follow."""
+        assert self.process is not None
+        self.process.terminate()
+        self.process.wait()
+        self.listening.close()
+        if chosen := MASTER_CHOSEN.search(log_of(self.port)):
+            later = (number for instant, number in self.synced if instant >= float(chosen[1]))
+            self.track.measuring_from = next(later, None)
+
+
 def main(arguments: list[str]) -> int:
     scenario: dict[str, Any] = json.loads(arguments[0])
     RUN.mkdir(exist_ok=True)
-    for number in range(len(PROGRAMS)):
-        for port in (2 * number, 2 * number + 1):
+    programs: list[str] = scenario["programs"]
+    links = range(len(programs) * scenario["sets"])
+    for link in links:
+        for port in (2 * link, 2 * link + 1):
             subprocess.run(["ip", "link", "set", f"vptp{port}", "up"], check=True)
             set_knob(f"port{port}/stamp_jitter_ns", scenario["jitter_ns"])
             set_knob(f"port{port}/delay_ns", scenario["delay_ns"])
-        set_knob(f"clock{2 * number + 1}/walk_ppt", 0)  # which brings the oscillator home
-        set_knob(f"clock{2 * number + 1}/error_ppb", scenario["error_ppb"])
-        set_knob(f"clock{2 * number + 1}/walk_ppt", scenario["walk_ppt"])
-    masters = [
-        ptp4l(2 * number, scenario, "pi", "masterOnly 1\npriority1 1\nfree_running 1")
-        for number in range(len(PROGRAMS))
-    ]
+    set_knob(f"clock{REFERENCE}/walk_ppt", 0)
+    set_knob(f"clock{REFERENCE}/error_ppb", 0)
+    for link in links:
+        clock = f"clock{link + 1}"
+        set_knob(f"{clock}/walk_ppt", 0)  # which brings the oscillator home
+        set_knob(f"{clock}/error_ppb", scenario["error_ppb"])
+        set_knob(f"{clock}/seed", scenario["seed"] + link // len(programs))
+        set_knob(f"{clock}/walk_ppt", scenario["walk_ppt"])
+    masters = [ptp4l(2 * link, scenario, "pi", "masterOnly 1\npriority1 1\nfree_running 1") for link in links]
     time.sleep(6)  # announce receipt timeout: they serve from now on
-    tracks = follow(scenario)
+    slaves = [Slave(programs[link % len(programs)], link, START_EVERY * link) for link in links]
+    guest = follow(slaves, scenario)
     for process in masters:
         process.terminate()
         process.wait()
-    write_result(scenario["name"], tracks)
+    tracks: dict[str, list[Track]] = {}
+    for slave in slaves:
+        tracks.setdefault(slave.program, []).append(slave.track)
+    write_result(scenario["name"], tracks, guest)
     return 0
 
 
-def follow(scenario: dict[str, Any]) -> dict[str, Track]:
-    """Let all slaves start a millisecond off and follow for the scenario's time; return what each did."""
-    ports = {name: 2 * number + 1 for number, name in enumerate(PROGRAMS)}
-    tracks = {name: Track() for name in PROGRAMS}
-    sockets = {name: event_socket(port) for name, port in ports.items()}
-    synced: dict[str, list[tuple[float, int]]] = {name: [] for name in PROGRAMS}
-    for port in ports.values():
-        align(port, port - 1)
-    slaves = {
-        name: ours(port, scenario, PROGRAMS[name])
-        if name.startswith("ptpstack")
-        else ptp4l(port, scenario, PROGRAMS[name], "slaveOnly 1\nsummary_interval 10")
-        for name, port in ports.items()
-    }
+def follow(slaves: Sequence[Slave], scenario: dict[str, Any]) -> dict[str, float]:
+    """Let all follow for the scenario's time; return how busy the machine was, as it may be no limit to them."""
+    late_s: list[float] = []
+    idle: list[float] = []
 
     def sample(number: int) -> None:
         clocks, now = read_truth().clocks, time.monotonic()
-        for name, port in ports.items():
-            tracks[name].offsets_ns.append(clocks[port].minus_ns(clocks[port - 1]))
+        late_s.append(now - began - number / SAMPLES_PER_S)
+        for slave in slaves:
+            slave.track.offsets_ns.append(clocks[slave.clock].minus_ns(clocks[REFERENCE]))
             if number % SAMPLES_PER_S == 0:
-                tracks[name].cpu_s.append(cpu_s(slaves[name].pid))
-            if brought_sync(sockets[name]):
-                synced[name].append((now, number))
+                slave.track.cpu_s.append(cpu_s(slave.process.pid) if slave.process else 0.0)
+            if number < slave.begins + LOCKING_S * SAMPLES_PER_S and brought_sync(slave.listening):
+                slave.synced.append((now, number))
+            if number == slave.begins:
+                slave.begin(scenario)
+        if number % SAMPLES_PER_S == 0:
+            idle.append(idle_s())
 
+    began = time.monotonic() + 1 / SAMPLES_PER_S
     sample_regularly(scenario["seconds"], sample)
-    for name, port in ports.items():
-        slaves[name].terminate()
-        slaves[name].wait()
-        sockets[name].close()
-        if chosen := MASTER_CHOSEN.search(log_of(port)):
-            later = (number for instant, number in synced[name] if instant >= float(chosen[1]))
-            tracks[name].measuring_from = next(later, None)
-    return tracks
+    for slave in slaves:
+        slave.end()
+    settled = slice(scenario["settled_s"] * SAMPLES_PER_S, None)
+    idle = idle[scenario["settled_s"] :]
+    return {
+        "idle": (idle[-1] - idle[0]) / (len(idle) - 1),
+        "late_ms": 1e3 * sorted(late_s[settled])[int(0.99 * len(late_s[settled]))],
+    }
 
 
-def write_result(name: str, tracks: dict[str, Track]) -> None:
+def write_result(name: str, tracks: Mapping[str, Sequence[Track]], guest: Mapping[str, float]) -> None:
     """Hand the tracks of a scenario to the host."""
-    Path(os.environ["RESULTS"], f"{name}.json").write_text(
-        json.dumps({program: asdict(track) for program, track in tracks.items()})
-    )
+    programs = {program: [asdict(track) for track in several] for program, several in tracks.items()}
+    Path(os.environ["RESULTS"], f"{name}.json").write_text(json.dumps({"programs": programs, "guest": guest}))
 
 
 def start(name: object, command: list[str]) -> subprocess.Popen[bytes]:
@@ -188,12 +238,13 @@ def ours(port: int, scenario: dict[str, Any], servo: str) -> subprocess.Popen[by
     return start(port, [sys.executable, "-m", "ptpstack", "run", "-c", str(configuration)])
 
 
-def align(slave: int, master: int) -> None:
-    """Let the slave's clock start a millisecond away from its master's, unsteered."""
+def put(number: int) -> None:
+    """Let clock *number* start a millisecond ahead of the reference, unsteered."""
     clocks = read_truth().clocks
-    away_s = clocks[master].minus_ns(clocks[slave]) * 1e-9 + INITIAL_OFFSET_S
-    command = ["phc_ctl", "-q", "--", clocks[slave].device, "freq", "0", "adj", f"{away_s:.9f}"]  # it may be negative
-    subprocess.run(command, check=True, capture_output=True)
+    phc = Phc(clocks[number].device)
+    phc.set_frequency(0.0)
+    phc.step(interval_from_ns(INITIAL_OFFSET_S * 1e9 - clocks[number].minus_ns(clocks[REFERENCE])))
+    phc.close()
 
 
 def sample_regularly(seconds: float, sample: Callable[[int], None], samples_per_s: int = SAMPLES_PER_S) -> None:
@@ -227,6 +278,11 @@ def cpu_s(pid: int) -> float:
     """Return the CPU time of *pid*, in the guest's seconds."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / _TICKS_PER_S
+
+
+def idle_s() -> float:
+    """Return how long the machine had nothing to do so far."""
+    return int(Path("/proc/stat").read_text().split(maxsplit=5)[4]) / _TICKS_PER_S
 
 
 def resident_mb(pid: int) -> float:

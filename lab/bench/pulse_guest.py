@@ -20,18 +20,18 @@ from hw.pins import PinFunction, assign_pin, read_pins
 from hw.realtime import RealtimeClock
 from hw.timex import Modes, Timex, clock_adjtime
 from lab.bench.hardware_guest import (
-    INITIAL_OFFSET_S,
     QUIET,
     RUN,
     SAMPLES_PER_S,
     Track,
     cpu_s,
+    put,
     sample_regularly,
     start,
     write_result,
 )
 from lab.vptp.debugfs import read_truth, set_knob
-from ptpstack.time import NANOSECOND, LocalTime, interval_from_ns
+from ptpstack.time import NANOSECOND, LocalTime
 
 TAI_OFFSET_S = 37
 PROGRAMS = {"ptpstack auto": 1, "ptpstack pi": 3, "ts2phc pi": 5}
@@ -68,13 +68,14 @@ def main(arguments: list[str]) -> int:
     for number in PROGRAMS.values():
         for knob, value in (("walk_ppt", 0), ("error_ppb", scenario["error_ppb"]), ("pps_from", 0)):
             set_knob(f"clock{number}/{knob}", value)
+        set_knob(f"clock{number}/seed", scenario["seed"])
         set_knob(f"clock{number}/walk_ppt", scenario["walk_ppt"])
         set_knob(f"clock{number}/extts_jitter_ns", scenario["jitter_ns"])
         put(number)
     start_periodic_output(source)
     tracks = follow(scenario)
     stop_periodic_output(source)
-    write_result(scenario["name"], tracks)
+    write_result(scenario["name"], {name: [track] for name, track in tracks.items()}, {})
     return 0
 
 
@@ -111,15 +112,6 @@ def first_step(offsets_ns: Sequence[float]) -> int | None:
     """
     changes = (abs(after - before) for before, after in pairwise(offsets_ns))
     return next((number for number, change in enumerate(changes, 1) if change > FIRST_STEP_NS), None)
-
-
-def put(number: int) -> None:
-    """Let clock *number* start a millisecond ahead of clock 0, unsteered."""
-    clocks = read_truth().clocks
-    phc = Phc(clocks[number].device)
-    phc.set_frequency(0.0)
-    phc.step(interval_from_ns(INITIAL_OFFSET_S * 1e9 - clocks[number].minus_ns(clocks[0])))
-    phc.close()
 
 
 def program(name: str, number: int) -> subprocess.Popen[bytes]:

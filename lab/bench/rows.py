@@ -21,11 +21,17 @@ class Row:
     peer: Sequence[float] = ()
     peer_name: str = ""
     limit: float | None = None
+    ratio_limit: float | None = None
 
     def ratio(self) -> float | None:
         """Return ours/peer of the medians; None without a peer, or where one is 0 or without end."""
         ours, peer = (_finite(statistics.median(values)) if values else None for values in (self.ours, self.peer))
         return ours / peer if ours is not None and peer else None
+
+    def ratios(self) -> list[float]:
+        """Return ours/peer of each round, where both were measured side by side."""
+        pairs = zip(self.ours, self.peer, strict=True) if len(self.ours) == len(self.peer) else ()
+        return [ours / peer for ours, peer in pairs if peer and math.isfinite(ours) and math.isfinite(peer)]
 
     def as_dict(self) -> dict[str, object]:
         """Return the row as the JSON file has it."""
@@ -39,16 +45,21 @@ class Row:
             "ratio": self.ratio(),
             "ours_spread": [_finite(min(self.ours)), _finite(max(self.ours))],
             "peer_spread": [_finite(min(self.peer)), _finite(max(self.peer))] if self.peer else None,
+            "ratio_spread": [min(ratios), max(ratios)] if (ratios := self.ratios()) else None,
             "rounds": len(self.ours),
         }
 
     def as_text(self) -> str:
         """Return the row as the table shows it: median [min–max]."""
-        ratio, limit = self.ratio(), f"limit {self.limit:g}" if self.limit is not None else ""
+        ratio, ratios = self.ratio(), self.ratios()
+        spread = f"[{min(ratios):.2f}–{max(ratios):.2f}]" if ratios else ""
+        limit = f"limit {self.limit:g}" if self.limit is not None else ""
+        if self.ratio_limit is not None:
+            limit += f"limit {self.ratio_limit:g} of {self.peer_name}"
         return (
             f"{self.case:<14} {self.metric:<34} {self.unit:<4} {_median(self.ours):>26}"
             f" {_median(self.peer) + ' ' + self.peer_name if self.peer else '':>34}"
-            f" {f'{ratio:.2f}' if ratio is not None else '':>6}  {limit}"
+            f" {f'{ratio:.2f}' if ratio is not None else '':>6} {spread:<12} {limit}"
         )
 
 

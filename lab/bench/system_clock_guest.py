@@ -58,7 +58,7 @@ def main(arguments: list[str]) -> int:
         commands[f"ptpstack {servo}"] = [sys.executable, "-m", "ptpstack", "run", "-c", str(configuration)]
     commands["phc2sys pi"] = ["phc2sys", "-m", "-s", device, "-c", "CLOCK_REALTIME", "-O", str(-TAI_OFFSET_S)]
     commands["phc2sys pi"] += ["-R", str(2.0**-interval)]
-    write_result(scenario["name"], {name: measure(command, scenario) for name, command in commands.items()})
+    write_result(scenario["name"], {name: [measure(command, scenario)] for name, command in commands.items()}, {})
     return 0
 
 
@@ -66,6 +66,7 @@ def measure(command: list[str], scenario: dict[str, Any]) -> Track:
     """Return how CLOCK_REALTIME did while *command* kept it."""
     set_knob("clock0/walk_ppt", 0)
     set_knob("clock0/error_ppb", scenario["error_ppb"])
+    set_knob("clock0/seed", scenario["seed"])  # so that both programs' oscillator walks alike
     set_knob("clock0/walk_ppt", scenario["walk_ppt"])
     RealtimeClock(tai_offset_s=0).set_frequency(0.0)
     phc = Phc(read_truth().clocks[0].device)

@@ -181,6 +181,7 @@ static void clock_knobs(struct vptp_clock *clock, struct dentry *root)
 	vptp_knob(folder, device, #knob, &clock->knob, min, max, changed, clock)
 	KNOB(error_ppb, -VPTP_MAX_PPB, VPTP_MAX_PPB, vptp_oscillator_changed);
 	KNOB(walk_ppt, 0, 1000000000, vptp_oscillator_changed);
+	KNOB(seed, 0, S64_MAX, vptp_oscillator_seeded);
 	KNOB(read_latency_ns, 0, NSEC_PER_MSEC, NULL);
 	KNOB(phase_slew_ns, NSEC_PER_MSEC, 10 * NSEC_PER_SEC, NULL);
 	KNOB(pps_from, -1, VPTP_MAX - 1, NULL);
@@ -206,6 +207,7 @@ struct vptp_clock *vptp_clock_create(int index, u64 seed, struct dentry *root)
 	clock->phase_slew_ns = NSEC_PER_SEC;
 	clock->pps_from = -1;
 	spin_lock_init(&clock->lock);
+	clock->seed = seed;
 	prandom_seed_state(&clock->random, seed);
 	vptp_timer_init(&clock->perout_timer, vptp_perout_tick);
 	vptp_begin_piece(clock, vptp_true_now(), (vptp_time)ktime_get_real_ns() << 32);

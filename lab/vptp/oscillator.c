@@ -118,6 +118,18 @@ vptp_time vptp_jitter(struct rnd_state *random, s64 jitter_ns)
 	return (__int128)jitter_ns * ((s64)chance - (1LL << 32));
 }
 
+/* Chance begins anew: clocks of one seed walk alike from here on. */
+void vptp_oscillator_seeded(void *owner)
+{
+	struct vptp_clock *clock = owner;
+	unsigned long flags;
+
+	spin_lock_irqsave(&clock->lock, flags);
+	vptp_advance_to_now(clock);
+	prandom_seed_state(&clock->random, clock->seed);
+	spin_unlock_irqrestore(&clock->lock, flags);
+}
+
 /* A knob has changed the rate. Where the walk ends, the wanderer goes home. */
 void vptp_oscillator_changed(void *owner)
 {

@@ -75,6 +75,7 @@ struct vptp_clock {
 	/* knobs */
 	s64 error_ppb;
 	s64 walk_ppt;
+	s64 seed;
 	s64 read_latency_ns;
 	s64 phase_slew_ns;
 	s64 pps_from;
@@ -137,6 +138,7 @@ vptp_time vptp_clock_at_locked(struct vptp_clock *clock, s64 when, s64 *rate);
 vptp_time vptp_clock_at(struct vptp_clock *clock, s64 when, s64 *rate);	/* takes the lock */
 vptp_time vptp_jitter(struct rnd_state *random, s64 jitter_ns);
 void vptp_oscillator_changed(void *owner);				/* takes the lock */
+void vptp_oscillator_seeded(void *owner);				/* takes the lock */
 
 /* pulses.c */
 void vptp_perout_arm(struct vptp_clock *clock);				/* under the lock */
