@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import compileall
 import importlib
+import os
 import sys
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -67,6 +68,7 @@ def main(arguments: list[str]) -> int:
         namespaces.enter()
         print(rows.HEADING, flush=True)
         table: list[rows.Row] = []
+        load = [os.getloadavg()]
         for measure in cases:
             for row in measure(options.rounds):
                 table.append(row)
@@ -75,7 +77,7 @@ def main(arguments: list[str]) -> int:
         print(f"lab bench: {error}", file=sys.stderr)
         return 1
     if options.json:
-        rows.write_json(options.json, table)
+        rows.write_json(options.json, table, [*load, os.getloadavg()])
     return 0
 
 

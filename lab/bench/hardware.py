@@ -115,7 +115,7 @@ PARTS: dict[str, tuple[AnyScenario, ...]] = {
 }
 """What is measured in one boot."""
 
-WARM_UP = {
+WARM_UP: dict[type[AnyScenario], AnyScenario] = {
     Scenario: Scenario("warm-up", "e2e", -3, sets=1, seconds=15),
     SystemClockScenario: SystemClockScenario("warm-up", -3, seconds=15),
     PulseScenario: PulseScenario("warm-up", seconds=15),

@@ -23,8 +23,10 @@ def draw(comparisons: Mapping[str, Sequence[Comparison]], runs: Mapping[str, Seq
     """Draw, by scenario, the ratios of all clocks, and curves of the first set of the first boot."""
     from matplotlib.figure import Figure  # noqa: PLC0415 (half a second, only when there is something to draw)
 
-    limited = {name: [each for each in several if each.rms_limit is not None] for name, several in comparisons.items()}
-    compared = {name: several for name, several in limited.items() if several}
+    ours = {name: [each for each in several if each.ours == "ptpstack auto"] for name, several in comparisons.items()}
+    compared = {name: several for name, several in ours.items() if several}
+    if not compared:
+        return
     rows = math.ceil(len(compared) / COLUMNS)
     figure = Figure(figsize=(14, 4.5 + 2.4 * rows), layout="constrained")
     grid = figure.add_gridspec(rows + 2, COLUMNS)
@@ -54,7 +56,8 @@ def _ratios(
             labelled.add(each.peer)
             axes.plot([at] * len(ours), ours / peer, ".", color=colour, alpha=0.6, label=label)
             axes.plot([at - 0.1, at + 0.1], [np.median(ours) / np.median(peer)] * 2, color=colour, linewidth=2)
-            axes.plot([at - 0.12, at + 0.12], [each.rms_limit] * 2, ":", color="tab:red")
+            if each.rms_limit is not None:
+                axes.plot([at - 0.12, at + 0.12], [each.rms_limit] * 2, ":", color="tab:red")
     axes.set_xticks(range(len(compared)), list(compared))
     axes.set(ylim=(0, None), ylabel="RMS of the true offset, ours / peer's")
     axes.grid(axis="y", alpha=0.3)

@@ -2,13 +2,14 @@
 
 import re
 import time
+from collections.abc import Iterator
 
 from hw.cross_timestamp import CrossMethod
 from hw.external_timestamps import ExternalTimestamp, ExternalTimestamps
 from hw.periodic_output import start_periodic_output, stop_periodic_output
 from hw.phc import Phc
 from hw.pins import PinFunction, assign_pin, read_pins
-from lab.vptp import read_truth, set_knob
+from lab.vptp import Truth, read_truth, set_knob
 from ptpstack.time import NANOSECOND, SECOND
 from tests.vm.guest.bed import clock, clock_difference_ns, run, wait_until
 
@@ -22,6 +23,13 @@ def gained_ns(number: int, seconds: float) -> tuple[float, float]:
     after = read_truth()
     true_ns = after.true_ns - before.true_ns
     return after.clocks[number].minus_ns(before.clocks[number]) - true_ns, true_ns
+
+
+def looks(count: int, every_s: float) -> Iterator[Truth]:
+    """The truth, *count* times."""
+    for _ in range(count):
+        time.sleep(every_s)
+        yield read_truth()
 
 
 def after_the_second_ns(edge: ExternalTimestamp) -> int:
@@ -43,6 +51,20 @@ def check_steering_cancels_a_frequency_error_to_a_millionth_of_a_ns_a_second() -
         gained, _ = gained_ns(0, 1.0)
         assert abs(gained) < 1e-2, gained  # the kernel's unit, 2**-16 ppm, cannot say 500 ppb exactly
         assert abs(phc.frequency_ppb() - 500.0) < 0.02
+
+
+def check_clocks_of_one_seed_walk_alike() -> None:
+    for name, value in (("error_ppb", 0), ("walk_ppt", 0), ("seed", 7), ("walk_ppt", 10_000)):
+        for number in (0, 1):
+            set_knob(f"clock{number}/{name}", value)
+    with clock(0) as one, clock(1) as other:
+        one.set_frequency(0.0)
+        other.set_frequency(0.0)
+    walked = [[each.frequency_error_ppb for each in truth.clocks[:2]] for truth in looks(5, every_s=0.17)]
+    for number in (0, 1):
+        set_knob(f"clock{number}/walk_ppt", 0)
+    assert all(one == other for one, other in walked), walked
+    assert len(set(map(tuple, walked))) > 3, walked
 
 
 def check_a_step_is_exact() -> None:
