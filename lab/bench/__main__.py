@@ -37,7 +37,7 @@ CASES = {
     "ntp_client": "NTP clients, with NTS and without: memory and CPU (some four minutes a round)",
     "ntp_accuracy": "NTP clients: how well each knows the time (some four minutes a round)",
     "gptp": "gPTP against the truth, in the VM: seven hops, one relay, hot standby, a car's link (minutes a round)",
-    "hardware": "hardware stamps on the virtual NIC, against the truth (half an hour a round; part e2e, p2p-walk, pulses, …)",
+    "hardware": "hardware stamps on the virtual NIC, against the truth (half an hour a round; parts: e2e, p2p-walk, …)",
 }
 QUICK = ["codec", "start", "serve", "follow", "slave"]
 """What runs without being named: some minutes, and nothing but namespaces."""
