@@ -64,7 +64,7 @@ def _ratios(
     axes.legend(loc="upper left", fontsize="small")
 
 
-def _curves(axes: Any, name: str, run: Run) -> None:  # noqa: ANN401
+def _curves(axes: Any, name: str, run: Run) -> None:  # noqa: ANN401 (matplotlib is untyped)
     for program, tracks in sorted(run.programs.items()):
         if program != "ptpstack pi":
             seconds = (np.arange(len(tracks[0].offsets_ns)) - tracks[0].measuring_from) / SAMPLES_PER_S
