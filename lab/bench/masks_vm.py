@@ -225,7 +225,8 @@ def draw(tracks: Mapping[str, Floats], lost: Mapping[str, Any]) -> None:
             axis.loglog([point.tau_s for point in points], [point.value_ns for point in points], **style)
         if name in COLOURS:
             errors_ns = analysis.series.values_ns
-            axes[1, 1].plot(np.arange(errors_ns.size) * TAU0_S, errors_ns, linewidth=0.6, **style)
+            over = 3 if name == "ours" else 2  # the smaller one is seen
+            axes[1, 1].plot(np.arange(errors_ns.size) * TAU0_S, errors_ns, linewidth=0.6, zorder=over, **style)
     for axis, quantity, title in ((axes[0, 0], "dte_l_mtie", "MTIE"), (axes[0, 1], "dte_l_tdev", "TDEV")):
         points = judged(records["ours"])[quantity].points
         mask = [point.limit_ns for point in points]
@@ -244,6 +245,6 @@ def draw(tracks: Mapping[str, Floats], lost: Mapping[str, Any]) -> None:
     axes[1, 1].set(title="true error, nothing disturbs", xlabel="time (s)", ylabel="ns")
     for axis in (*axes.flat, held):
         axis.grid(alpha=0.3, which="both")
-        axis.legend()
+        axis.legend(loc="lower right" if axis is held else "best")
     figure.savefig(OUT / "masks.png", dpi=80)
     print(f"picture: {OUT / 'masks.png'}")
