@@ -52,6 +52,7 @@ AttributeName: TypeAlias = Literal[
     "sync_receipt_timeout",
     "oper_log_sync_interval",
     "oper_log_pdelay_req_interval",
+    "log_pdelay_retry_interval",
     "mean_link_delay_thresh_ns",
     "allowed_lost_responses",
     "allowed_faults",

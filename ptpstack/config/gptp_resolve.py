@@ -102,6 +102,7 @@ def link_settings(port_number: int, port: Port, *, as_capable_on_link_up: bool =
         allowed_faults=_decided(port.allowed_faults),
         as_capable_on_link_up=as_capable_on_link_up,
         oper_log_pdelay_req_interval=_or_none(port.oper_log_pdelay_req_interval),
+        log_pdelay_retry_interval=_or_none(port.log_pdelay_retry_interval),
         delay_asymmetry=interval_from_ns(port.delay_asymmetry_ns),
         ingress_latency=interval_from_ns(port.ingress_latency_ns),
         egress_latency=interval_from_ns(port.egress_latency_ns),

@@ -26,6 +26,7 @@ WITHOUT_EFFECT = {
 
 SAME_ON_A_LINK = (
     "log_min_pdelay_req_interval",
+    "log_pdelay_retry_interval",
     "mean_link_delay_thresh_ns",
     "allowed_lost_responses",
     "allowed_faults",

@@ -50,6 +50,16 @@ class GptpPortKeys(Table, frozen=True):
         LogInterval | UnsetType,
         Meta(description="The interval of Pdelay_Req once synchronized, log2 seconds (gPTP)."),
     ] = UNSET
+    log_pdelay_retry_interval: Annotated[
+        LogInterval | UnsetType,
+        Meta(
+            description=(
+                "How soon a first Pdelay_Req that came to nothing is repeated, log2 seconds: from link-up on and from "
+                "the first Sync on, then after twice as long each time up to the interval, until a delay is known; "
+                "unset: at the interval (gPTP; nothing that was read allows or forbids it: unverified)."
+            )
+        ),
+    ] = UNSET
     test_status: Annotated[
         bool,
         Meta(

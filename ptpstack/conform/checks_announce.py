@@ -92,9 +92,11 @@ def syncs_come_at_their_interval(port: PortUnderTest) -> None:
 
 @check
 def pdelay_reqs_come_at_their_interval(port: PortUnderTest) -> None:
-    """LogMinPdelayReqInterval."""
+    """LogMinPdelayReqInterval, once the first exchanges after link-up are over."""
     port.become("ordinary")
     tester = Tester(port)
+    tester.wait(tester.interval_s("logMinPdelayReqInterval"))
+    tester.forget()
     tester.wait(INTERVALS * tester.interval_s("logMinPdelayReqInterval"))
     _of_profile(port, "log_min_pdelay_req_interval", interval_in_use(port, "logMinPdelayReqInterval"))
     _check_interval(port.heard(PdelayReq), "logMinPdelayReqInterval", interval_in_use(port, "logMinPdelayReqInterval"))

@@ -57,6 +57,20 @@ class OperationalIntervalsChanged(PortEventRecord, frozen=True, kw_only=True):
         return f"port {self.port_number}: {which} intervals{own}{asked}: {self.rule}"
 
 
+class PdelayReqHurried(PortEventRecord, frozen=True, kw_only=True):
+    """A neighbour that has just come is asked for the delay of the link sooner than at the interval."""
+
+    why: str
+    again_in_s: float
+
+    def __str__(self) -> str:
+        when = f"in {1e3 * self.again_in_s:.0f} ms" if self.again_in_s else "now"
+        return (
+            f"port {self.port_number}: the Pdelay exchange came to nothing ({self.why}); the delay of this link is not"
+            f" known yet: asks again {when}"
+        )
+
+
 class AsCapableChanged(PortEventRecord, frozen=True, kw_only=True):
     """asCapable of a port in one domain, or the reason for it, is another (10.2.5.1)."""
 

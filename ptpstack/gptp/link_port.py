@@ -17,6 +17,7 @@ from ptpstack.gptp.interval_settings import LinkDelayIntervalSetting
 from ptpstack.gptp.link_capability import KEPT_DELAY_TOLERANCE, LinkCapability, Reason
 from ptpstack.gptp.md_pdelay_req import MdPdelayReq
 from ptpstack.gptp.md_pdelay_resp import MdPdelayResp
+from ptpstack.gptp.pdelay_hurry import PdelayHurry
 from ptpstack.gptp.settings import LinkSettings
 from ptpstack.time import LocalTime, MonotonicTime, TimeInterval, interval_to_ns
 from ptpstack.wire.message import Message
@@ -53,7 +54,8 @@ class LinkPort:
         self.capability = LinkCapability(settings)
         self.listeners: list[Callable[[MonotonicTime], None]] = []
         self._messages = messages
-        self._request = MdPdelayReq(messages, self.capability, delay_filter)
+        hurry = PdelayHurry(settings.log_pdelay_retry_interval)
+        self._request = MdPdelayReq(messages, self.capability, delay_filter, hurry)
         self._respond = MdPdelayResp(messages)
         self.interval = LinkDelayIntervalSetting(
             messages,
@@ -138,6 +140,10 @@ class LinkPort:
         """Take a Pdelay_Resp_Follow_Up."""
         self._request.receive_follow_up(message, now)
         self._tell(now)
+
+    def sync_heard(self, now: MonotonicTime) -> None:
+        """Take that the neighbour sends Syncs: the first one may come before any delay is known."""
+        self._request.sync_heard(now)
 
     def request_interval(self, log_interval: int, source: PortIdentity, now: MonotonicTime) -> None:
         """Take the interval of Pdelay_Req that a neighbour asks for; it holds from the next request on."""

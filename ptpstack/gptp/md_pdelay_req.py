@@ -1,8 +1,8 @@
 """MDPdelayReq: asks the neighbour for the link delay, at the interval (IEEE 802.1AS-2020 11.2.19, Figure 11-9).
 
-Two things differ from the figure, on purpose. A response of the wrong sequence or to another port is discarded and
-the right one waited for, where the figure gives the exchange up. And as an egress stamp may come after the response
-that it belongs to, a response waits for it.
+Three things differ from the figure, on purpose. A response of the wrong sequence or to another port is discarded and
+the right one waited for, where the figure gives the exchange up. As an egress stamp may come after the response
+that it belongs to, a response waits for it. And where the port is set to, it hurries (``pdelay_hurry.py``).
 """
 
 from __future__ import annotations
@@ -12,15 +12,17 @@ from enum import Enum, auto
 from ptpstack.engine.delay_filter import DelayFilter
 from ptpstack.engine.outputs import Destination
 from ptpstack.engine.port_messages import PortMessages
-from ptpstack.gptp.events import NeighborJumped, PdelayReqCeased
+from ptpstack.gptp.events import NeighborJumped, PdelayReqCeased, PdelayReqHurried
 from ptpstack.gptp.link_capability import LinkCapability, Reason
 from ptpstack.gptp.machine import Machine, following
 from ptpstack.gptp.neighbor_rate_ratio import NeighborRateRatio
+from ptpstack.gptp.pdelay_hurry import PdelayHurry
 from ptpstack.gptp.settings import MULTIPLE_RESPONSES_MAX, PDELAY_CEASE_TIME
 from ptpstack.time import (
     LocalTime,
     MonotonicTime,
     PtpTime,
+    TimeInterval,
     interval_from_log2_seconds,
     interval_to_ns,
     interval_to_seconds,
@@ -49,7 +51,9 @@ IN_EXCHANGE = (*SENDING, State.WAITING_FOR_PDELAY_RESP, State.WAITING_FOR_PDELAY
 class MdPdelayReq(Machine):
     """Measures meanLinkDelay and neighborRateRatio of one link, and judges it in *capability*."""
 
-    def __init__(self, messages: PortMessages, capability: LinkCapability, delay_filter: DelayFilter) -> None:
+    def __init__(
+        self, messages: PortMessages, capability: LinkCapability, delay_filter: DelayFilter, hurry: PdelayHurry
+    ) -> None:
         super().__init__(State.NOT_ENABLED)
         self.port_enabled = False
         self.log_pdelay_req_interval: int | None = 0
@@ -60,13 +64,17 @@ class MdPdelayReq(Machine):
         self._messages = messages
         self._capability = capability
         self._filter = delay_filter
+        self._hurry = hurry
+        self._hurried_by: TimeInterval = 0
+        """How much sooner than due the next request goes."""
         self._several_in_a_row = 0
         self._begin_exchange(None)
 
     def _begin_exchange(self, sequence_id: int | None) -> None:
         self._sequence_id = sequence_id
         self._sent: LocalTime | None = None
-        self._abandoned = False
+        self._abandoned = ""
+        """Why the exchange is given up, if it is, by this system."""
         self._response: tuple[PdelayResp, LocalTime] | None = None
         self._follow_up: PdelayRespFollowUp | None = None
         self._responders: set[PortIdentity] = set()
@@ -102,14 +110,24 @@ class MdPdelayReq(Machine):
 
     def resume(self, now: MonotonicTime) -> None:
         """Ask again, after a time without requests that a neighbour wished for."""
-        self._abandoned = True
+        self._abandoned = "asking begins again"
         self.deadline = now
         self.run(now)
+
+    def sync_heard(self, now: MonotonicTime) -> None:
+        """Take that the neighbour sends Syncs; before any delay is known, the next request is due soon."""
+        interval = self._interval
+        if interval is None or self.deadline is None or self.state not in (*IN_EXCHANGE, State.RESET):
+            return
+        if self._hurry.sync_heard():
+            due = min(self.deadline, now + self._hurry.next_wait(interval))
+            self._hurried_by += self.deadline - due
+            self.deadline = due
 
     def clock_stepped(self) -> None:
         """Give up the exchange under way: its stamps are on both sides of a step of the local clock."""
         self.rate_ratio.reset()
-        self._abandoned = self._sequence_id is not None
+        self._abandoned = "" if self._sequence_id is None else "the own clock was stepped"
 
     def _is_for_this_exchange(self, answer: PdelayResp | PdelayRespFollowUp) -> bool:
         if answer.requesting_port_identity != self._messages.port_identity:
@@ -131,7 +149,7 @@ class MdPdelayReq(Machine):
         return self._sent is not None
 
     def _is_abandoned(self) -> bool:
-        return self._abandoned
+        return bool(self._abandoned)
 
     def _has_response(self) -> bool:
         return self._response is not None
@@ -153,6 +171,7 @@ class MdPdelayReq(Machine):
         self._begin_exchange(None)
         self.rate_ratio.reset()
         self._filter.reset()
+        self._hurry.end()
         self._capability.reset(Reason.PORT_DISABLED)
 
     def _initial_send(self) -> None:
@@ -160,17 +179,26 @@ class MdPdelayReq(Machine):
         self._several_in_a_row = 0
         self.rate_ratio.reset()
         self._filter.reset()
+        self._hurried_by = 0
+        self._hurry.begin()
         self._send()
+
+    @property
+    def _interval(self) -> TimeInterval | None:
+        log_interval = self.log_pdelay_req_interval
+        return None if log_interval is None else interval_from_log2_seconds(log_interval)
 
     def _send(self) -> None:
         if self._sequence_id is not None:
             self._several_in_a_row = self._several_in_a_row + 1 if len(self._responders) > 1 else 0
-        if self.log_pdelay_req_interval is None:
+        interval = self._interval
+        if interval is None or self.log_pdelay_req_interval is None:
             self._begin_exchange(None)
             self.deadline = None
             return
-        interval = interval_from_log2_seconds(self.log_pdelay_req_interval)
-        self.deadline = following(self.deadline or self.now, interval, self.now)
+        wait = self._hurry.next_wait(interval)
+        self._hurried_by = interval - wait
+        self.deadline = following(self.deadline or self.now, wait, self.now)
         request = self._messages.new(PdelayReq, log_message_interval=self.log_pdelay_req_interval)
         self._begin_exchange(request.sequence_id)
         sequence_id = request.sequence_id
@@ -182,16 +210,18 @@ class MdPdelayReq(Machine):
 
         def lost(now: MonotonicTime) -> None:
             if sequence_id == self._sequence_id:
-                self._abandoned = True
+                self._abandoned = "it has no egress stamp"
                 self.run(now)
 
         self._messages.send_event(request, left, Destination.PEER_DELAY, on_loss=lost)
 
     def _reset(self) -> None:
-        """Count what the neighbour, not this system, lost."""
-        if self._abandoned:
-            self._abandoned = False
-        elif len(self._responders) <= 1:
+        """Count what the neighbour, not this system, lost, and had the time to answer."""
+        why, self._abandoned = self._abandoned, ""
+        if self._hurried_by:
+            due_s = interval_to_seconds(max(0, (self.deadline or self.now) - self.now))
+            self._messages.tell(PdelayReqHurried, why=why or "no complete answer yet", again_in_s=due_s)
+        elif not why and len(self._responders) <= 1:
             self._messages.counters.discarded["Pdelay_Req unanswered"] += 1
             self._capability.lost()
 
@@ -200,8 +230,11 @@ class MdPdelayReq(Machine):
         if self._sent is None or self._response is None or self._follow_up is None:
             raise AssertionError("the rows let nothing in that is not complete")
         (response, t4), follow_up = self._response, self._follow_up
+        self.deadline = (self.deadline or self.now) + self._hurried_by
+        self._hurried_by = 0
         if self._several_in_a_row or len(self._responders) > 1:
             return
+        self._hurry.end()
         if self.neighbor != response.source_port_identity:
             self.neighbor = response.source_port_identity
             self.rate_ratio.reset()

@@ -246,6 +246,8 @@ class GptpPort:
             self.messages.discard(message, "the link is measured by the common service, with sdoId 0x200")
 
     def _sync_received(self, sync: MdSync, now: MonotonicTime) -> None:
+        if self._owns_link:
+            self.link.sync_heard(now)
         self.sync_watch.receive(sync, now)
         self.sync_receive.receive(sync, now)
 

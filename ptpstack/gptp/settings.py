@@ -53,6 +53,8 @@ class LinkSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Of the last time, until there is a measurement (AVnu Automotive 6.2.2)."""
     oper_log_pdelay_req_interval: int | None = None
     """After the clock is synchronized; None: the initial one (AVnu Automotive 6.2.3)."""
+    log_pdelay_retry_interval: int | None = None
+    """How soon a first request that came to nothing is repeated (``pdelay_hurry.py``); None: at the interval."""
     delay_asymmetry: TimeInterval = 0
     ingress_latency: TimeInterval = 0
     egress_latency: TimeInterval = 0

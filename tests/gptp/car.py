@@ -14,7 +14,11 @@ from ptpstack.sim.world import World
 from tests.gptp.network import JITTER, PPM
 from tests.gptp.rig import Rig
 
-LINK: dict[str, Any] = {"as_capable_on_link_up": True, "oper_log_pdelay_req_interval": 2}
+LINK: dict[str, Any] = {
+    "as_capable_on_link_up": True,
+    "oper_log_pdelay_req_interval": 2,
+    "log_pdelay_retry_interval": -5,
+}
 PORT: dict[str, Any] = {
     "gptp_capable_state_machines_enabled": False,
     "log_sync_interval": -5,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -27,9 +28,10 @@ from ptpstack.wire.tlvs import FollowUpInformation
 from ptpstack.wire.tlvs.ieee_802_1as import INITIAL_INTERVAL, NO_CHANGE, MessageIntervalRequest
 from tests.gptp.car import add_static, master_rig, slave_rig
 from tests.gptp.network import CABLE, gptp, port_of
-from tests.gptp.rig import NEIGHBOR, STRANGER, Rig, nothing, whole_ns
+from tests.gptp.rig import NEIGHBOR, STRANGER, Rig, answers, nothing, whole_ns
 
 SETTLED_S = SETTLED_AFTER / SECOND
+STRANGERS = answers(source=STRANGER)
 
 
 class Car:
@@ -114,6 +116,36 @@ class TestKeptDelay:
         for up in (False, True):
             rig.take(rig.instance.link_changed(1, up, rig.now))
         assert interval_to_ns(rig.link.mean_link_delay) == pytest.approx(345, abs=1)
+
+
+class TestFirstSync:
+    """It asks for a delay that is not known yet, whenever the neighbour begins to send."""
+
+    def test_the_first_sync_makes_it_hurry_once_more(self) -> None:
+        rig = slave_rig(strategy=nothing)
+        rig.run(10.3)
+        rig.strategy = answers()
+        heard_at = rig.now
+        rig.syncs(1)
+        rig.run(0.1)
+        assert len(rig.sent_of(PdelayReq, since=heard_at)) == 1
+        assert interval_to_ns(rig.link.mean_link_delay) == pytest.approx(300, abs=2)
+
+    def test_later_syncs_do_not(self) -> None:
+        rig = slave_rig(strategy=nothing)
+        rig.syncs(1)
+        rig.run(10.3)
+        heard_at = rig.now
+        rig.syncs(2)
+        rig.run(0.1)
+        assert not rig.sent_of(PdelayReq, since=heard_at)
+
+    def test_one_that_ceased_to_ask_is_not_moved_by_it(self) -> None:
+        rig = slave_rig(strategy=lambda bench, request: [*answers()(bench, request), *STRANGERS(bench, request)])
+        rig.run(4)
+        rig.syncs(1)
+        rig.run(200)
+        assert len(rig.sent_of(PdelayReq)) == 3
 
 
 class TestStaticRoles:
@@ -242,6 +274,25 @@ class TestCar:
         world.run(4)
         assert world.events_of(OperationalIntervalsChanged)
         assert world.max_ns(end, last_s=4, reference=master) <= 80
+
+    @pytest.mark.parametrize("seed", range(1, 4))
+    @pytest.mark.parametrize("lost_for_s", [0.0, 0.02, 0.2])
+    def test_a_new_link_is_within_80_ns_in_a_second_though_its_first_exchanges_are_lost(
+        self, seed: int, lost_for_s: float
+    ) -> None:
+        world = World(seed)
+        master = add_static(world, "AED-GM", [PortState.MASTER])
+        servo = AutoServo()
+        end = add_static(world, "AED-E", [PortState.SLAVE], frequency_error_ppm=-15.0, offset_ns=146_000.0, servo=servo)
+        link = world.connect(master.port(), end.port(), conditions=replace(CABLE, loss=1.0))
+        link.set_up(False)
+        world.start()
+        world.run(2)
+        link.set_up(True)
+        world.run(lost_for_s)
+        link.conditions = CABLE
+        world.run(9 - lost_for_s)
+        assert world.max_ns(end, last_s=8, reference=master) <= 80
 
     def test_a_bridge_goes_on_by_what_it_had_when_its_grandmaster_is_lost(self) -> None:
         car = Car(oper_log_sync_interval=None)

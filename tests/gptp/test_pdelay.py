@@ -5,9 +5,17 @@ Identifiers of the Avnu and UNH conformance lists stand where a test does what s
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
-from ptpstack.gptp.events import AsCapableChanged, LinkCapabilityChanged, NeighborJumped, PdelayReqCeased
+from ptpstack.gptp.events import (
+    AsCapableChanged,
+    LinkCapabilityChanged,
+    NeighborJumped,
+    PdelayReqCeased,
+    PdelayReqHurried,
+)
 from ptpstack.gptp.link_capability import Reason
 from ptpstack.time import MICROSECOND, SECOND, interval_from_ns, interval_to_ns
 from ptpstack.wire.messages import Announce, PdelayReq, PdelayResp, PdelayRespFollowUp, Sync
@@ -264,6 +272,72 @@ class TestLostLateAndInvalid:
         rig.run(5)
         assert rig.events_of(NeighborJumped) == []
         assert rig.port.variables.as_capable
+
+
+class TestHurry:
+    """A neighbour that has just come is asked again soon (``pdelay_hurry.py``)."""
+
+    HURRIED = pytest.approx([0, 1 / 32, 3 / 32, 7 / 32, 15 / 32, 31 / 32, 63 / 32, 95 / 32], abs=1e-3)
+
+    @staticmethod
+    def rig(**more: Any) -> Rig:
+        return Rig(link={"log_pdelay_retry_interval": -5}, gptp_capable_state_machines_enabled=False, **more)
+
+    def test_it_waits_twice_as_long_each_time_up_to_the_interval(self) -> None:
+        rig = self.rig(strategy=nothing)
+        rig.run(3.5)
+        assert list(rig.times_of(PdelayReq)) == self.HURRIED
+        assert len(rig.events_of(PdelayReqHurried)) == 5
+
+    def test_a_request_that_had_less_than_the_interval_is_none_that_was_lost(self) -> None:
+        rig = self.rig(strategy=nothing)
+        rig.run(3.5)
+        assert rig.link.capability.lost_responses == 2
+        assert rig.port.counters.discarded["Pdelay_Req unanswered"] == 2
+
+    def test_it_ends_with_the_first_delay_that_is_known(self) -> None:
+        rig = self.rig(strategy=nothing)
+        rig.run(0.05)
+        rig.strategy = answers()
+        rig.run(3)
+        times = list(rig.times_of(PdelayReq))
+        assert times == pytest.approx([0, 1 / 32, 3 / 32, 3 / 32 + 1, 3 / 32 + 2], abs=1e-3)
+        assert interval_to_ns(rig.link.mean_link_delay) == pytest.approx(300, abs=2)
+
+    def test_a_neighbour_that_answers_is_asked_at_the_interval(self) -> None:
+        rig = self.rig()
+        rig.run(3.5)
+        assert list(rig.times_of(PdelayReq)) == pytest.approx([0, 1, 2, 3], abs=1e-3)
+        assert not rig.events_of(PdelayReqHurried)
+
+    @pytest.mark.parametrize("spoilt", ["own clock stepped", "egress stamp lost"])
+    def test_what_this_system_spoils_is_asked_again_as_soon(self, spoilt: str) -> None:
+        rig = self.rig()
+        rig.take(rig.instance.link_changed(1, False, rig.now))
+        rig.loses_stamps = spoilt == "egress stamp lost"
+        rig.take(rig.instance.link_changed(1, True, rig.now))
+        rig.loses_stamps = False
+        if spoilt == "own clock stepped":
+            rig.take(rig.instance.clock_stepped(SECOND, rig.local(rig.now), rig.now))
+        rig.run(0.1)
+        assert interval_to_ns(rig.link.mean_link_delay) == pytest.approx(300, abs=2)
+
+    def test_a_link_that_comes_up_again_begins_anew(self) -> None:
+        rig = self.rig(strategy=nothing)
+        rig.run(10)
+        for up in (False, True):
+            rig.take(rig.instance.link_changed(1, up, rig.now))
+        up_at = rig.now
+        rig.run(0.3)
+        assert len(rig.sent_of(PdelayReq, since=up_at)) == 4
+
+    def test_several_answers_end_it_as_ever(self) -> None:
+        several = TestSeveralResponders()
+        rig = self.rig(strategy=several.several)
+        rig.run(4)
+        assert len(rig.events_of(PdelayReqCeased)) == 1
+        rig.run(200)
+        assert len(rig.sent_of(PdelayReq)) == 3
 
 
 class TestSeveralResponders:
