@@ -5,6 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from ptpstack.wire.types import ClockIdentity
+
+BY_LINK_ALONE = "link up"
+"""How the reason begins of a port that is asCapable whatever was measured (AVnu Automotive 6.2.1.2)."""
+
 HEAD = ("port", "interface", "state", "asCapable", "delay (ns)", "neighbour's rate (ppm)", "stamps")
 
 COUNTED = {
@@ -29,6 +34,8 @@ def gptp_lines(name: str, instance: dict[str, Any]) -> Iterator[str]:
     yield f"  clock identity  {default['clockIdentity']}"
     if not current["gmPresent"]:
         yield "  grandmaster     none: no system that may be one is heard of"
+    elif parent["grandmasterIdentity"] == str(ClockIdentity()):
+        yield "  grandmaster     none yet: no Sync has come to the port that is set to be a slave"
     elif parent["grandmasterIdentity"] == default["clockIdentity"]:
         yield "  grandmaster     this system"
     else:
@@ -46,10 +53,11 @@ def gptp_ports(instance: dict[str, Any]) -> list[tuple[str, ...]]:
 
 
 def gptp_reasons(instance: dict[str, Any]) -> Iterator[str]:
-    """Yield what is below the table: why a port is not asCapable, and what to do; what went wrong since the start."""
+    """Yield what is below the table: why a port is not asCapable, or is by its link alone; what went wrong so far."""
     for number, port in enumerate(instance["ports"], start=1):
-        if port["open"] and not port["portDS"]["asCapable"]:
-            yield f"  port {number} is not asCapable: {port['portDS']['asCapableReason']}"
+        as_capable, reason = port["portDS"]["asCapable"], port["portDS"]["asCapableReason"]
+        if port["open"] and (not as_capable or reason.startswith(BY_LINK_ALONE)):
+            yield f"  port {number} is {'' if as_capable else 'not '}asCapable: {reason}"
         if counted := [f"{count} {what}" for key, what in COUNTED.items() if (count := port["portDS"][key])]:
             yield f"  port {number} counted    {', '.join(counted)}"
 

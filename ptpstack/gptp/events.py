@@ -8,6 +8,9 @@ from ptpstack.engine.events import PortEventRecord
 from ptpstack.events import Event, Severity
 from ptpstack.wire.types import ClockIdentity, PortIdentity
 
+NOBODY = ClockIdentity()
+"""What stands for the grandmaster where roles are set and nothing has come yet."""
+
 
 class LinkCapabilityChanged(PortEventRecord, frozen=True, kw_only=True):
     """asCapableAcrossDomains of a link, or the reason for it, is another (IEEE 802.1AS-2020 11.2.2)."""
@@ -95,6 +98,8 @@ class GrandmasterSelected(Event, frozen=True, kw_only=True):
     rule: str
 
     def __str__(self) -> str:
+        if self.grandmaster_identity == NOBODY:
+            return f"waits for a grandmaster on port {self.port_number}: {self.rule}"
         if self.parent_port_identity is not None:
             via = f"by {self.parent_port_identity} on port {self.port_number}"
             return f"selected grandmaster {self.grandmaster_identity} {via}: {self.rule}"
@@ -145,18 +150,21 @@ class PdelayReqCeased(PortEventRecord, frozen=True, kw_only=True):
 
 
 class IntervalRequested(PortEventRecord, frozen=True, kw_only=True):
-    """A neighbour asked for another interval, by a message interval request (10.3.17, 10.3.18, 11.2.21)."""
+    """A neighbour asked for another interval, by a message interval request (10.3.17, 10.3.18, 11.2.21).
+
+    Or, without *port_identity*, this system's own settings did.
+    """
 
     message: str
-    port_identity: PortIdentity
+    port_identity: PortIdentity | None
     requested: int
     old_log_interval: int
     new_log_interval: int | None
     rule: str
 
     def __str__(self) -> str:
-        asks = f"port {self.port_number}: {self.port_identity} asks for {self.message} {self.requested:+d}"
-        return f"{asks}: {self.rule}"
+        asks = f"{self.port_identity} asks" if self.port_identity else "its own settings ask"
+        return f"port {self.port_number}: {asks} for {self.message} {self.requested:+d}: {self.rule}"
 
 
 class SyncLost(PortEventRecord, frozen=True, kw_only=True):

@@ -48,10 +48,10 @@ class IntervalSetting(Machine):
         self._messages = messages
         self._limits = least, greatest
         self._slow_down = slow_down_after
-        self._request: tuple[int, PortIdentity] | None = None
+        self._request: tuple[int, PortIdentity | None] | None = None
 
-    def request(self, log_interval: int, source: PortIdentity, now: MonotonicTime) -> None:
-        """Take what *source* asks for."""
+    def request(self, log_interval: int, source: PortIdentity | None, now: MonotonicTime) -> None:
+        """Take what *source* asks for, None: this system's own settings."""
         self._request = log_interval, source
         self.run(now)
 

@@ -145,8 +145,8 @@ class LinkPort:
         """Take that the neighbour sends Syncs: the first one may come before any delay is known."""
         self._request.sync_heard(now)
 
-    def request_interval(self, log_interval: int, source: PortIdentity, now: MonotonicTime) -> None:
-        """Take the interval of Pdelay_Req that a neighbour asks for; it holds from the next request on."""
+    def request_interval(self, log_interval: int, source: PortIdentity | None, now: MonotonicTime) -> None:
+        """Take the interval of Pdelay_Req that a neighbour, or None, asks for; it holds from the next request on."""
         self.interval.request(log_interval, source, now)
         stopped = self._request.log_pdelay_req_interval is None
         self._request.log_pdelay_req_interval = self.interval.current_log_interval
@@ -156,7 +156,7 @@ class LinkPort:
     def operate(self, now: MonotonicTime) -> None:
         """Measure at the operational interval from now on, where there is one (AVnu Automotive 6.2.3)."""
         if (log_interval := self.settings.oper_log_pdelay_req_interval) is not None:
-            self.request_interval(log_interval, self._messages.port_identity, now)
+            self.request_interval(log_interval, None, now)
 
     def transmitted(self, context: int, egress: LocalTime | None, now: MonotonicTime) -> None:
         """Take an egress stamp, or word of its loss."""

@@ -6,7 +6,8 @@ from typing import Any
 
 from ptpstack.cli.status_gptp import gptp_lines, gptp_ports, gptp_reasons, is_gptp
 from ptpstack.observe.status import data_set, instance_data_sets
-from tests.gptp.rig import Rig
+from tests.gptp.car import slave_rig
+from tests.gptp.rig import Rig, nothing
 
 
 def status(rig: Rig) -> dict[str, Any]:
@@ -44,6 +45,21 @@ def test_no_system_that_may_be_grandmaster_is_told_as_such() -> None:
     rig = Rig(settings={"priority1": 255})
     *_, line = gptp_lines("main", status(rig))
     assert line == "  grandmaster     none: no system that may be one is heard of"
+
+
+def test_in_a_car_a_port_that_is_capable_whatever_is_wrong_says_what_is() -> None:
+    rig = slave_rig(strategy=nothing)
+    rig.run(15)
+    *_, grandmaster = gptp_lines("main", status(rig))
+    assert grandmaster == "  grandmaster     none yet: no Sync has come to the port that is set to be a slave"
+    reason, _counted = gptp_reasons(status(rig))
+    assert reason.startswith("  port 1 is asCapable: link up: a link that is up is enough here; no response: ")
+
+
+def test_in_a_car_a_port_that_is_measured_has_nothing_to_say() -> None:
+    rig = slave_rig()
+    rig.run(3)
+    assert list(gptp_reasons(status(rig))) == []
 
 
 def test_members_have_their_standard_names() -> None:

@@ -11,6 +11,7 @@ from ptpstack.engine.port_state import PortState
 from ptpstack.gptp.events import (
     AsCapableChanged,
     DefaultTimeServed,
+    GrandmasterSelected,
     LinkCapabilityChanged,
     MeanLinkDelayToKeep,
     OperationalIntervalsChanged,
@@ -149,6 +150,13 @@ class TestFirstSync:
 
 
 class TestStaticRoles:
+    def test_until_the_first_sync_it_waits_for_a_grandmaster_and_says_so(self) -> None:
+        rig = slave_rig()
+        rig.syncs(1)
+        waits, chosen = map(str, rig.events_of(GrandmasterSelected))
+        assert waits == "waits for a grandmaster on port 1: external port configuration"
+        assert "selected grandmaster 020000.fffe.000001" in chosen
+
     def test_nobody_announces_and_the_first_sync_counts(self) -> None:
         rig = slave_rig()
         rig.syncs(1)

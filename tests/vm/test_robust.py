@@ -4,9 +4,9 @@ import pytest
 
 from lab.vm import Guest
 from tests.vm.boot import Boot, chosen, names_of
-from tests.vm.guest import phase_writing, robust_master, robust_slave, robust_stamps, unicast_clients
+from tests.vm.guest import gptp_one_step, phase_writing, robust_master, robust_slave, robust_stamps, unicast_clients
 
-WORLDS = (robust_slave, robust_master, robust_stamps, phase_writing, unicast_clients)
+WORLDS = (robust_slave, robust_master, gptp_one_step, robust_stamps, phase_writing, unicast_clients)
 
 pytestmark = [pytest.mark.vm, pytest.mark.timeout(3000)]  # the first waits for the whole boot
 
@@ -21,7 +21,7 @@ def test_a_slave(boot: Boot, check: str) -> None:
     boot.expect(check)
 
 
-@pytest.mark.parametrize("check", names_of([robust_master]))
+@pytest.mark.parametrize("check", names_of([robust_master, gptp_one_step]))
 def test_a_master(boot: Boot, check: str) -> None:
     boot.expect(check)
 
