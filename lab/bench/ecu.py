@@ -1,18 +1,25 @@
 """An ECU behind its grandmaster at 32 Sync/s, roles set: from process start to the time, memory and CPU.
 
-Beside it ptp4l with its automotive configurations, which has no clock here that it may steer: its first offset counts.
-Software stamps; how well both know the time is for ``gptp``, in the VM.
+Beside it ptp4l with its automotive configurations. On software stamps in namespaces it has no clock that it may steer:
+its first offset counts. On the virtual card both steer one, and the truth says when it is right (``ecu_guest.py``).
 """
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 from lab.bench import bed
 from lab.bench.rows import Row
 from lab.daemon import Daemon
 from lab.peers.ptp4l import Ptp4l
+from lab.vm import Guest, run_in_vm
+from ptpstack.errors import PtpstackError
+
+OUT = Path("lab/out/ecu")
 
 SETTLE_S, SECONDS = 12.0, 20.0
 """The operational intervals come ten seconds after the lock."""
@@ -49,6 +56,10 @@ AUTOMOTIVE: dict[str, float | str] = {
 SLAVE: dict[str, float | str] = {"slaveOnly": 1, "ignore_source_id": 1, "summary_interval": -5, "freq_est_interval": 0}
 
 
+class EcuBenchError(PtpstackError):
+    """The guest could not run its starts."""
+
+
 def measure(rounds: int) -> Iterator[Row]:
     """Yield the rows of this case; ours and ptp4l take turns behind the same ptp4l."""
     ours, peer = _Figures(), _Figures()
@@ -68,9 +79,37 @@ def measure(rounds: int) -> Iterator[Row]:
             program.start()
             program.wait_for(r"offset .* path delay", 30)
             peer.add(time.monotonic() - began_s, bed.pinned(cable.measured.processes[-1].pid))
+    yield from in_vm(rounds)
     yield Row("ecu", "process start to locked (peer: offset)", "s", ours.started_s, peer.started_s, "ptp4l")
     yield Row("ecu", "resident memory", "MB", ours.memory_mb, peer.memory_mb, "ptp4l", limit=40)
     yield Row("ecu", "CPU time of a second, settled", "ms", ours.cpu_ms, peer.cpu_ms, "ptp4l")
+
+
+def in_vm(rounds: int) -> Iterator[Row]:
+    """Yield the rows of the virtual card; a round is a boot with another seed."""
+    boots = [_boot(seed) for seed in range(1, rounds + 1)]
+
+    def of(start: str, figure: str) -> list[float]:
+        return [boot["starts"][start][figure] for boot in boots]
+
+    peer = of("ptp4l", "within_s")
+    for case, start in (("state new", "ours, new"), ("state kept", "ours, kept")):
+        yield Row("ecu in the VM", f"program start to within 80 ns, {case}", "s", of(start, "within_s"), peer, "ptp4l")
+    ours, peer = of("ours, kept", "started_cpu_s"), of("ptp4l", "started_cpu_s")
+    yield Row("ecu in the VM", "CPU time of the first ten seconds", "s", ours, peer, "ptp4l")
+    for figure, what, unit in (("resident_mb", "resident memory", "MB"), ("cpu_ms", "CPU of a second, settled", "ms")):
+        yield Row("ecu in the VM", what, unit, of("ours, kept", figure), of("ptp4l", figure), "ptp4l")
+
+
+def _boot(seed: int) -> dict[str, Any]:
+    results = OUT / f"seed{seed}"
+    result = run_in_vm(
+        f"exec python3 -m lab.bench.ecu_guest {seed}", timeout=1200, guest=Guest(vptp="ports=2"), results=results
+    )
+    if result.exit_code:
+        raise EcuBenchError("the guest could not start the programs", why=result.output[-2000:])
+    answer: dict[str, Any] = json.loads((results / "ecu.json").read_text())
+    return answer
 
 
 class _Figures:
