@@ -98,6 +98,15 @@ class ClockArbiter:
         """Whether *instance* is one that may steer the clock at all."""
         return instance in self._candidates
 
+    def leaves(self, instance: str, seconds: float) -> list[Event]:
+        """Say once why *instance*, which measures, does not steer a clock that nobody steers."""
+        others = " and ".join(name for name in self._candidates if name != instance)
+        rule = f"{instance} measures, and leaves it to {others} in the first {seconds:g} s"
+        if self.writer is not None or rule == self.rule:
+            return []
+        self.rule = rule
+        return [WriterChosen(clock=self.clock, writer=None, previous=None, rule=rule)]
+
     def is_refused(self, instance: str | None) -> bool:
         """Whether *instance* may not steer now, as it departs from a majority of others."""
         return self._watch is not None and instance is not None and self._watch.refused == instance

@@ -17,7 +17,6 @@ measurements ``holdover``), how it does it and who else touches it (``daemon``).
 
 from __future__ import annotations
 
-from profiles.loader import DegradationName
 from ptpstack.arbiter.clock_arbiter import ClockArbiter, Verdict
 from ptpstack.arbiter.clock_prediction import ClockPrediction
 from ptpstack.arbiter.clock_state import ClockState
@@ -80,7 +79,7 @@ class ClockDiscipline:
         self.phase_writing = phase_writing
         """None: offsets are steered away by frequency alone."""
         self._servo = servo
-        self._holdover = Holdover(holdover or HoldoverSettings(), self.prediction)
+        self.holdover = Holdover(holdover or HoldoverSettings(), self.prediction)
         self._learnt = LearntFrequency(learnt_ppb)
         self._reentry = Reentry(step_threshold)
         self._both_ways = BothWays()
@@ -98,13 +97,9 @@ class ClockDiscipline:
         """The frequency at which the clock holds by itself; None while nothing is known."""
         return self._learnt.ppb
 
-    def sampled_seconds_ago(self, now: MonotonicTime) -> float | None:
-        """Return how long ago a measurement steered the clock; None: never."""
-        return self._holdover.sampled_seconds_ago(now)
-
     def holdover_seconds(self, now: MonotonicTime) -> float | None:
         """Return how long ago the last measurement steered a clock in holdover; None: it is in no holdover."""
-        return self.sampled_seconds_ago(now) if self.arbiter.state.is_holdover else None
+        return self.holdover.sampled_seconds_ago(now) if self.arbiter.state.is_holdover else None
 
     def bound_ns(self, now: MonotonicTime) -> float | None:
         """Return by how much the clock is off its reference at most, by what was measured; None: nobody knows."""
@@ -116,24 +111,29 @@ class ClockDiscipline:
 
     def take(self, name: str, measurement: Measurement, local_now: LocalTime, now: MonotonicTime) -> list[Output]:
         """Judge *measurement* of instance *name*, and let the clock, which reads *local_now*, follow it if it may."""
-        learnt: list[Event] = []
+        outputs: list[Output] = []
         if name in self.asymmetries.assisted:
             measurement, learnt = self._without_asymmetry(name, measurement, now)
+            outputs += learnt
         verdict, events = self.arbiter.judge(name, measurement, local_now, now)
-        events = [*learnt, *events]
+        outputs += events
         if verdict is Verdict.REJECT:
-            return [*events]
+            return outputs
         if verdict is Verdict.MEASURE:
+            if self.servo_state in LOCKED_STATES:
+                self._servo.sample_beside(name, measurement.offset_from_master)
             told = [ServoLocked(name, locked=False)] if self.arbiter.is_refused(name) else []
-            return [*events, *told, Sampled(measurement, steering=False, state=ServoState.UNLOCKED)]
+            return [*outputs, *told, Sampled(measurement, steering=False, state=ServoState.UNLOCKED)]
         if self.servo_state in LOCKED_STATES:
-            if self._holdover.deadline is not None or self.steered_by != name:
+            if self.holdover.deadline is None and self.steered_by != name:
+                outputs += self._hold(now)
+            if self.holdover.deadline is not None:
                 self._reentry.begin()
             self.prediction.sampled(measurement.offset_from_master, measurement.t2, local_now, now)
-        self._holdover.deadline = None
-        outputs = self._follow(name, measurement, now)
-        self._holdover.sampled_at = now
-        return [*events, *outputs]
+        self.holdover.deadline = None
+        outputs += self._follow(name, measurement, now)
+        self.holdover.sampled_at = now
+        return outputs
 
     def _without_asymmetry(
         self, name: str, measurement: Measurement, now: MonotonicTime
@@ -160,13 +160,15 @@ class ClockDiscipline:
         measured_ns, asymmetry_ns = self.bound_ns(now), self.asymmetry_bound_ns
         if asymmetry_ns is None or self.arbiter.state is not ClockState.LOCKED:
             return None
-        within = measured_ns is not None and measured_ns + asymmetry_ns < self._holdover.settings.bound_ns
+        within = measured_ns is not None and measured_ns + asymmetry_ns < self.holdover.settings.bound_ns
         return ClockState.HOLDOVER_IN_SPEC if within else ClockState.HOLDOVER_OUT_OF_SPEC
 
     def _follow(self, name: str, measurement: Measurement, now: MonotonicTime) -> list[Output]:
         outputs: list[Output] = []
         self.samples += 1
-        self.steered_by = name
+        if self.steered_by != name:
+            self.steered_by = name
+            self._servo.set_source(name)
         if self.samples == 1 and self._learnt.ppb is not None:
             # Only now, as until here the clock may have been another program's.
             outputs.append(Steer(Purpose.RESTORE, self._learnt.ppb))
@@ -179,7 +181,8 @@ class ClockDiscipline:
         if self.samples == 1 and self._learnt.ppb is None and name not in self.asymmetries.assisted:
             outputs += sample_earlier_offset(self._servo, self.arbiter.clock, measurement)  # nobody steered until here
         self._joined = joined = self._join_both_ways(measurement)
-        offset = self._reentry.take(joined.offset if joined else measurement.offset_from_master, now)
+        interval = interval_from_log2_seconds(measurement.log_sync_interval)
+        offset = self._reentry.take(joined.offset if joined else measurement.offset_from_master, now, interval)
         if offset is None:
             self.commands += 1  # it goes on as it does, and that is what was decided
             return [*outputs, Sampled(measurement, steering=True, state=self.servo_state)]
@@ -238,7 +241,7 @@ class ClockDiscipline:
         """A frequency estimate needs both its samples from one master that did not step between them."""
         source = (name, measurement.port_number, measurement.parent_port_identity)
         interval = interval_from_log2_seconds(measurement.log_sync_interval)
-        last = self._holdover.sampled_at
+        last = self.holdover.sampled_at
         paused = last is not None and 2 * (now - last) > PAUSE_HALF_INTERVALS * interval
         if self.servo_state is ServoState.UNLOCKED and (source != self._source or paused):
             self._servo.reset()
@@ -364,7 +367,7 @@ class ClockDiscipline:
 
     def next_deadline(self) -> MonotonicTime | None:
         """Return when :meth:`handle_deadline` should be called, if ever."""
-        silence, hold = self.arbiter.next_deadline(), self._holdover.deadline
+        silence, hold = self.arbiter.next_deadline(), self.holdover.deadline
         if silence is None or hold is None:
             return hold if silence is None else silence
         return min(silence, hold)
@@ -372,18 +375,20 @@ class ClockDiscipline:
     def handle_deadline(self, now: MonotonicTime) -> list[Output]:
         """Let silent instances go; steer a clock in holdover along what was learnt, and say what it is worth."""
         before = self.arbiter.state
-        events = self.arbiter.check_silence(now, *self._holdover.worth(now))
+        events = self.arbiter.check_silence(now, *self.holdover.worth(now))
         if before is not self.arbiter.state is ClockState.FREE_RUNNING:
             self._servo.reset()  # the source may step before it is heard again: no frequency estimate across that
-        if self.arbiter.writer is not None or not self.arbiter.state.is_holdover:
-            self._holdover.deadline = None
+        writer = self.arbiter.writer
+        is_awaited = writer is not None and writer != self.steered_by and self.servo_state in LOCKED_STATES
+        if not is_awaited and (writer is not None or not self.arbiter.state.is_holdover):
+            self.holdover.deadline = None
             return [*events]
-        return [*events, *self._holdover.steer(self._learnt.ppb, self._commanded_ppb, now)]
+        return [*events, *self._hold(now)]
+
+    def _hold(self, now: MonotonicTime) -> list[Steer]:
+        """Steer the clock along what was learnt, until a measurement steers it."""
+        return self.holdover.steer(self._learnt.ppb, self._commanded_ppb, now)
 
     def holdover_would_be(self, now: MonotonicTime) -> ClockState:
         """Return what the clock would be worth if measurements stopped now."""
-        return self._holdover.worth(now)[0]
-
-    def degradation(self, now: MonotonicTime) -> DegradationName:
-        """Return by which alternative the clock is degraded, should it be out of spec."""
-        return self._holdover.degradation(now)
+        return self.holdover.worth(now)[0]

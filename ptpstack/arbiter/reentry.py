@@ -14,6 +14,8 @@ from ptpstack.time import SECOND, MonotonicTime, TimeInterval
 
 SAMPLES = 5
 """So many offsets say together where the clock is; one alone may be an outlier."""
+LONGEST_WAIT: TimeInterval = 5 * SECOND
+"""Longer than this they are not waited for. What comes as seldom as answers of NTP is filtered, and steers slowly."""
 SLEW_PPB = 100
 SLEW_SECONDS = 10
 """The remainder shrinks by 100 ns in a second, or so fast that it is gone after this time."""
@@ -51,14 +53,18 @@ class Reentry:
             return 0.0
         return (self.remainder(now + interval) - self.remainder(now)) / interval * 1e9
 
-    def take(self, offset: TimeInterval, now: MonotonicTime) -> TimeInterval | None:
-        """Return what the servo is to see of *offset*; None: nothing yet, the clock goes on as it does."""
+    def take(self, offset: TimeInterval, now: MonotonicTime, interval: TimeInterval) -> TimeInterval | None:
+        """Return what the servo is to see of *offset*; None: nothing yet, the clock goes on as it does.
+
+        *interval*: how far apart offsets are.
+        """
         if self._found is not None:
             self._found.append(offset)
-            if self._step_threshold and abs(offset) > self._step_threshold:
+            is_to_step = self._step_threshold and abs(offset) > self._step_threshold
+            if is_to_step or interval > LONGEST_WAIT:
                 self.cancel()
                 return offset
-            if len(self._found) < SAMPLES:
+            if len(self._found) < min(SAMPLES, LONGEST_WAIT / interval):
                 return None
             self._remainder, self._began, self._found = round(median(self._found)), now, None
         remainder = self.remainder(now)

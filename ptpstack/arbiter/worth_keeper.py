@@ -94,7 +94,7 @@ class WorthKeeper:
         self._settled.take(assisted or state)
         if state is ClockState.LOCKED and assisted is None:
             self._learn_reference(discipline, properties, parent_quality)
-        degradation = discipline.degradation(now)
+        degradation = discipline.holdover.degradation(now)
         situation = Situation(self._settled.state, self._reference, frequency, self._received, degradation)
         announced = worth(self._rows, situation, self._configured)
         lost = None

@@ -41,6 +41,7 @@ from ptpstack.time import (
     MonotonicTime,
     TimeInterval,
     UtcTime,
+    interval_to_seconds,
 )
 
 FIRST_CHANCE: TimeInterval = 30 * SECOND
@@ -304,7 +305,13 @@ class NtpDriver:
         self._follow_clock()
         selection = self._judge(now)
         combined = selection.combined if selection else None
-        if combined is None or self._leaves_it_to_others(now) or not self.ensemble.is_due(combined, name, now):
+        if combined is None:
+            return
+        if self._leaves_it_to_others(now):
+            for event in self._driver.arbiter.leaves(NTP, interval_to_seconds(FIRST_CHANCE)):
+                self._recorder.record(event)
+            return
+        if not self.ensemble.is_due(combined, name, now):
             return
         local = self._driver.clock.time()
         exponent = self.ensemble.members[combined.best].poll.exponent

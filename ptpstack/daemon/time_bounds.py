@@ -64,7 +64,7 @@ class TimeBounds:
     @staticmethod
     def _since_ntp_ns(driver: ClockDriver, now: MonotonicTime, ahead_s: float) -> float | None:
         """Return how far the clock may be from where NTP found it, its oscillator unknown; None: not NTP's."""
-        ago_s, sample = driver.discipline.sampled_seconds_ago(now), driver.last_sample
+        ago_s, sample = driver.discipline.holdover.sampled_seconds_ago(now), driver.last_sample
         if not _is_kept_by_ntp(driver) or driver.arbiter.state is not ClockState.LOCKED or ago_s is None or not sample:
             return None
         return abs(sample.offset_ns) + (ago_s + ahead_s) * ANY_OSCILLATOR_PPB

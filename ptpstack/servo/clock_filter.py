@@ -104,6 +104,16 @@ class ClockFilter:
         self.var_phase += variance
         self.regular_samples = 0
 
+    def scale_variances(self, factor: float) -> None:
+        """Take that the noise, whose variance is their unit, has another one."""
+        self.var_phase *= factor
+        self.cov_phase_frequency *= factor
+        self.cov_phase_drift *= factor
+        self.var_frequency *= factor
+        self.cov_frequency_drift *= factor
+        self.var_drift *= factor
+        self.regular_samples = 0
+
     def predict(self, dt: float, steered_ppb: float, irregular_s: float = math.inf) -> None:
         """Let *dt* seconds pass on the clock, steered by *steered_ppb*; they are *irregular_s* from what is usual."""
         frequency_ppb = self.frequency_ppb

@@ -16,7 +16,7 @@ from ptpstack.events import Event
 from ptpstack.servo.clock_filter import ClockFilter
 from ptpstack.servo.discipline import Discipline, ServoSettings
 from ptpstack.servo.events import ChangeFollowed, SurpriseHalfFollowed
-from ptpstack.servo.outliers import GATE, NOISE_WINDOW, Change, NoiseLevel, RefusedRun
+from ptpstack.servo.outliers import GATE, NOISE_WINDOW, Change, RefusedRun, SourceNoises
 from ptpstack.time import NANOSECOND, SECOND, LocalTime, TimeInterval, interval_to_ns, interval_to_seconds
 
 JUDGED_SAMPLES = 400
@@ -53,7 +53,8 @@ class FilterBankServo(Discipline):
     joins_both_ways = True
 
     def __init__(self, settings: FilterBankSettings, initial_frequency_ppb: float = 0.0) -> None:
-        self.noise = NoiseLevel(FIRST_NOISE_NS**2)
+        self._noises = SourceNoises(FIRST_NOISE_NS**2)
+        self.noise = self._noises.of("")
         self._max_slew_ppb = settings.max_slew_ppb or math.inf
         self._filters: list[ClockFilter] = []
         self._kept: ClockFilter | None = None
@@ -80,6 +81,20 @@ class FilterBankServo(Discipline):
         """Return how much of *wanted_ppb* may be added to its last command, by the limits of clock and slew."""
         slew_ppb, most_ppb = self.slew_ppb, self._max_slew_ppb
         return super().room_ppb(max(-most_ppb, min(most_ppb, slew_ppb + wanted_ppb)) - slew_ppb)
+
+    def set_source(self, source: str) -> None:
+        """Judge samples by the noise of *source*; what is known of the clock stays as sure as it was in nanoseconds."""
+        before, self.noise = self.noise, self._noises.of(source)
+        if before is self.noise or not (before.samples and self.noise.samples):
+            return
+        for one in self._filters:
+            one.scale_variances(before.variance / self.noise.variance)
+        self._refused.clear()
+        self._surprises.clear()
+
+    def sample_beside(self, source: str, offset: TimeInterval) -> None:
+        """Learn the noise of a *source* before it steers the clock."""
+        self._noises.beside(source, interval_to_ns(offset))
 
     def reset(self, *, clock_moved: bool = False) -> None:
         """Start again, from the frequency learnt so far unless the first two samples contradict it."""
@@ -162,7 +177,7 @@ class FilterBankServo(Discipline):
             one.predict(elapsed_s, self.frequency_ppb, irregular_s)
         self._judged += 1
         over = min(self._judged, JUDGED_SAMPLES)
-        gate = self.noise.gate(self._judged)
+        gate = self.noise.gate(min(self._judged, self.noise.samples))
         best_error_ns = measured_ns - best.phase_ns
         expected = TAIL * noise * (variance + best.predicted_var_phase)
         self.noise.add(best_error_ns**2 / (variance + best.predicted_var_phase))

@@ -55,6 +55,12 @@ class Servo(Protocol):
     def set_sync_interval(self, interval: TimeInterval) -> None:
         """Say how far apart samples will come from now on."""
 
+    def set_source(self, source: str) -> None:
+        """Take that samples come from *source* from now on, whose noise may be another."""
+
+    def sample_beside(self, source: str, offset: TimeInterval) -> None:
+        """Take an offset of a *source* that does not steer the clock, but may one day."""
+
     def reset(self, *, clock_moved: bool = False) -> None:
         """Forget the samples, keep the learnt frequency.
 

@@ -51,6 +51,26 @@ class NoiseLevel:
         return GATE * GATE * self.variance * (1.0 + FIRST_SAMPLES / samples)
 
 
+class SourceNoises:
+    """The noise level of each source, of those that do not steer by how much offsets in a row differ."""
+
+    def __init__(self, first_variance: float) -> None:
+        self._first_variance = first_variance
+        self._levels: dict[str, NoiseLevel] = {}
+        self._beside: dict[str, float] = {}
+
+    def of(self, source: str) -> NoiseLevel:
+        """Return the level of *source*."""
+        return self._levels.setdefault(source, NoiseLevel(self._first_variance))
+
+    def beside(self, source: str, offset: float) -> None:
+        """Take an *offset* of a *source* that does not steer: what it may be off by always is no noise."""
+        before = self._beside.get(source)
+        self._beside[source] = offset
+        if before is not None:
+            self.of(source).add((offset - before) ** 2 / 2.0)
+
+
 class Change(NamedTuple):
     """What a run of refused samples says: errors rose by *rise* in the last *elapsed_s*, or did not.
 

@@ -57,6 +57,15 @@ class PacketSelection:
         self._forget()
         self.servo.reset(clock_moved=clock_moved)
 
+    def set_source(self, source: str) -> None:
+        """Take that samples come from *source* from now on."""
+        self._forget()
+        self.servo.set_source(source)
+
+    def sample_beside(self, source: str, offset: TimeInterval) -> None:
+        """Take an offset of a *source* that does not steer the clock."""
+        self.servo.sample_beside(source, offset)
+
     def hold(self, frequency_ppb: float) -> None:
         """Take that the clock was set to *frequency_ppb* while no samples come."""
         self._forget()

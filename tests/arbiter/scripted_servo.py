@@ -14,6 +14,8 @@ class ScriptedServo:
         self.script: list[ClockCommand] = []
         self.samples: list[tuple[TimeInterval, LocalTime]] = []
         self.intervals: list[TimeInterval] = []
+        self.sources: list[str] = []
+        self.beside: list[tuple[str, TimeInterval]] = []
         self.resets: list[bool] = []  # of each, whether the clock was moved
         self.held: list[float] = []
 
@@ -27,6 +29,12 @@ class ScriptedServo:
 
     def set_sync_interval(self, interval: TimeInterval) -> None:
         self.intervals.append(interval)
+
+    def set_source(self, source: str) -> None:
+        self.sources.append(source)
+
+    def sample_beside(self, source: str, offset: TimeInterval) -> None:
+        self.beside.append((source, offset))
 
     def reset(self, *, clock_moved: bool = False) -> None:
         self.resets.append(clock_moved)

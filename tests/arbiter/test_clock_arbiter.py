@@ -53,6 +53,17 @@ def test_the_first_that_measures_becomes_the_writer_and_says_why() -> None:
     ]
 
 
+def test_what_leaves_the_first_chance_to_others_says_so_once() -> None:
+    arbiter = ClockArbiter("soft", ["main", "ntp"])
+    (event,) = arbiter.leaves("ntp", 30.0)
+    assert str(event) == "soft: nobody steers it: ntp measures, and leaves it to main in the first 30 s"
+    assert arbiter.rule == "ntp measures, and leaves it to main in the first 30 s"
+    assert arbiter.leaves("ntp", 30.0) == []
+    judge(arbiter, "main", 0)
+    assert arbiter.leaves("ntp", 30.0) == []
+    assert arbiter.rule == "it is the first of the configuration that measures"
+
+
 def test_of_several_the_first_of_the_configuration_steers_and_the_others_measure() -> None:
     arbiter = ClockArbiter("soft", ["a", "b"])
     assert judge(arbiter, "b", 0.0) is Verdict.STEER

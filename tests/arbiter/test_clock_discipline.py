@@ -36,16 +36,20 @@ class Bench:
         if command is not None:
             self.servo.script.append(command)
         local = LocalTime(int(self.now))
+        return self.do(self.discipline.take(name, self.measurement(**fields), local, self.now))
+
+    def measurement(self, **fields: object) -> Measurement:
+        """Return one of 1000 ns, made now."""
         values: dict[str, object] = {
             "port_number": 1,
             "parent_port_identity": PARENT,
             "t1": PtpTime(0),
-            "t2": local,
+            "t2": LocalTime(int(self.now)),
             "offset_from_master": interval_from_ns(1000),
             "mean_delay": interval_from_ns(500),
             "log_sync_interval": 0,
         }
-        return self.do(self.discipline.take(name, Measurement(**values | fields), local, self.now))
+        return Measurement(**values | fields)
 
     def wait(self, seconds: float) -> list[Output]:
         """Let time pass, with every deadline in it."""
@@ -256,6 +260,22 @@ def test_after_another_hand_in_holdover_nobody_knows_where_the_clock_is(hand: st
         bench.do(bench.discipline.frequency_set_by_others(555.0, bench.now))
     assert bench.discipline.arbiter.state is ClockState.FREE_RUNNING
     assert bench.discipline.bound_ns(bench.now) is None
+
+
+def test_until_the_next_source_steers_the_clock_holds_at_the_mean_frequency() -> None:
+    bench = Bench("main", "ntp")
+    for number in range(40):
+        bench.sample(ClockCommand(LOCKED, 100.0 + (5.0 if number % 2 else -5.0)))
+        bench.discipline.take("ntp", bench.measurement(log_sync_interval=4), LocalTime(int(bench.now)), bench.now)
+    assert bench.frequency_ppb == 105.0
+    outputs = bench.do(bench.discipline.parent_lost("main", bench.now))
+    assert [event.writer for event in of(WriterChosen, outputs)] == ["ntp"]
+    assert bench.frequency_ppb == pytest.approx(100.0, abs=0.5)
+    assert bench.servo.held == [bench.frequency_ppb]
+    assert bench.servo.sources == ["main"]
+    bench.sample(ClockCommand(LOCKED, 90.0), name="ntp", log_sync_interval=4)
+    assert bench.frequency_ppb == 90.0
+    assert bench.servo.sources == ["main", "ntp"]
 
 
 def test_after_holdover_five_offsets_say_where_the_clock_is_and_the_servo_is_shown_none_of_that_at_first() -> None:
