@@ -117,7 +117,7 @@ class Port:
         self._context.port_ds.port_state = new
         self._context.tell(PortStateChanged, old_state=old, new_state=new, cause=event, reason=reason)
         self._leave(old, new)
-        self._enter(new, now)
+        self._enter(new, event, now)
         return True
 
     def _leave(self, old: PortState, new: PortState) -> None:
@@ -135,7 +135,7 @@ class Port:
         if old in (PortState.LISTENING, PortState.PASSIVE):
             timers.stop(Timer.ANNOUNCE_RECEIPT)
 
-    def _enter(self, new: PortState, now: MonotonicTime) -> None:
+    def _enter(self, new: PortState, event: PortEvent, now: MonotonicTime) -> None:
         match new:
             case PortState.INITIALIZING:
                 self.apply(PortEvent.INITIALIZATION_COMPLETE, now)
@@ -146,7 +146,8 @@ class Port:
             case PortState.PASSIVE:
                 self.announces.arm_receipt_timeout(now)
             case PortState.UNCALIBRATED:
-                self.announces.arm_receipt_timeout(now)
+                if event is not PortEvent.SYNCHRONIZATION_FAULT:  # else it runs since the parent's last Announce
+                    self.announces.arm_receipt_timeout(now)
                 self._roles.slave.start(now)
             case PortState.MASTER:
                 self._roles.announce_transmitter.start(now)

@@ -14,8 +14,9 @@ from ptpstack.core.events import (
 )
 from ptpstack.core.foreign_masters import CAPACITY
 from ptpstack.core.port_states import PortEvent
+from ptpstack.core.settings import DelayMechanism
 from ptpstack.engine.port_state import PortState
-from ptpstack.time import LocalTime
+from ptpstack.time import LocalTime, interval_from_seconds
 from ptpstack.wire import messages
 from ptpstack.wire.message import Flag
 from ptpstack.wire.tlvs.path_trace import PathTrace
@@ -133,6 +134,25 @@ def test_silence_of_the_only_master_makes_an_ordinary_clock_master_and_says_so()
     assert (change.old_state, change.cause) == (PortState.UNCALIBRATED, PortEvent.ANNOUNCE_RECEIPT_TIMEOUT_EXPIRES)
     assert bench.instance.parent_ds.grandmaster_identity == OWN
     assert bench.instance.current_ds.steps_removed == 0
+
+
+@pytest.mark.parametrize("sync_seconds", [1, 3, 4])
+def test_a_master_whose_syncs_stop_too_is_given_up_no_later_for_that(sync_seconds: int) -> None:
+    bench = Bench(port={"delay_mechanism": DelayMechanism.NO_MECHANISM})
+    bench.hear(4)
+    bench._take(bench.instance.servo_locked(True, bench.now))
+    bench.announce()
+    last_announce = bench.now
+    for _ in range(sync_seconds):
+        bench.run(1)
+        bench.sync(0, 1000, log_message_interval=-3)
+    while bench.state() is not PortState.MASTER:
+        bench.run(0.25)
+    states = [change.new_state for change in bench.events(PortStateChanged)]
+    assert states[-3:] == [PortState.SLAVE, PortState.UNCALIBRATED, PortState.MASTER]
+    timeout = bench.events(AnnounceReceiptTimeout)[-1]
+    assert timeout.port_identity == GM_PORT
+    assert bench.now - last_announce == interval_from_seconds(3.5 * 2)  # 3 intervals, and half of one by chance
 
 
 def test_a_slave_only_clock_goes_back_to_listening_and_to_its_own_data_sets() -> None:

@@ -90,7 +90,7 @@ def test_an_offset_found_after_holdover_is_slewed_at_a_bounded_rate(error_ns: fl
 def test_holdover_is_out_of_spec_by_time_and_by_bound_and_says_why(limits: HoldoverSettings, in_spec_s: float) -> None:
     world, _, slave, link = pair("ocxo")
     assert slave.discipline is not None
-    slave.discipline._holdover.settings = limits
+    slave.discipline.holdover.settings = limits
     lost_s = world.now_s
     link.set_up(False)
     world.run(200)
