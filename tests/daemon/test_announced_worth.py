@@ -20,20 +20,23 @@ CONFIGURED = ClockQuality(248, 0xFE, 0xFFFF)
 PULSES = TimeProperties(time_traceable=True, frequency_traceable=True, current_utc_offset_valid=True)
 
 
+class FakeHoldover:
+    def degradation(self, _now: MonotonicTime) -> str:
+        return "a"
+
+
 class FakeDiscipline:
     def __init__(self) -> None:
         self.arbiter: Any = type("Arbiter", (), {"state": S.FREE_RUNNING, "writer": None})()
         self.assisted: ClockState | None = None
         self.would_be = S.HOLDOVER_IN_SPEC
+        self.holdover = FakeHoldover()
 
     def assisted_is(self, _now: MonotonicTime) -> ClockState | None:
         return self.assisted
 
     def holdover_would_be(self, _now: MonotonicTime) -> ClockState:
         return self.would_be
-
-    def degradation(self, _now: MonotonicTime) -> str:
-        return "a"
 
 
 class FakeClock:
