@@ -62,6 +62,15 @@ def fit(points: Sequence[Point], fewest: int = FEWEST_POINTS, resolution: float 
     return None
 
 
+def slope_error(points: Sequence[Point], errors: Sequence[float]) -> float:
+    """Return by how much the slope through *points* is off at most if each y is off by its *error*, to either side."""
+    weights = [1 / point.variance for point in points]
+    mean_x = math.fsum(w * p.x for w, p in zip(weights, points, strict=True)) / math.fsum(weights)
+    spread = math.fsum(w * (p.x - mean_x) ** 2 for w, p in zip(weights, points, strict=True))
+    moved = math.fsum(w * abs(p.x - mean_x) * error for w, p, error in zip(weights, points, errors, strict=True))
+    return moved / spread if spread else math.inf
+
+
 def runs(residuals: Sequence[float]) -> int:
     """Return how many stretches of one sign there are."""
     return 1 + sum((a < 0) != (b < 0) for a, b in pairwise(residuals))

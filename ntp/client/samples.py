@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from statistics import median
 
 from ntp.client.asymmetry import Asymmetry
-from ntp.client.regression import Line, Point, fit
+from ntp.client.regression import Line, Point, fit, slope_error
 from ntp.client.sample import Sample
 from ptpstack.time import MILLISECOND, NANOSECOND, SECOND, TimeInterval, UtcTime, interval_to_seconds
 
@@ -54,6 +54,8 @@ class Samples:
         self._kept: deque[Sample] = deque(maxlen=most)
         self._fewest = fewest
         self._line: Line | None = None
+        self._waits_ppb = 0.0
+        """By how much the waits of samples, should they all be on one way or the other, put the line's slope wrong."""
         self._asymmetry = Asymmetry()
 
     def __len__(self) -> int:
@@ -130,14 +132,17 @@ class Samples:
         if not self._kept:
             return None
         line = self._line
-        skew_ppb = UNKNOWN_SKEW_PPB if line is None else self._skew_ppb(line)
-        best = min(self._kept, key=lambda sample: self._aged_distance(sample, local, skew_ppb))
+        slope_ppb, doubt_ppb = self._slope()
+        best = min(self._kept, key=lambda sample: self._aged_distance(sample, local, doubt_ppb))
+        middle = best.offset + round((local - best.local) * slope_ppb * 1e-9)
+        room = self._aged_distance(best, local, doubt_ppb)  # there the truth is, whoever delays
+        offset = middle if line is None else min(max(self._offset_at(line, local), middle - room), middle + room)
         return Estimate(
-            offset=best.offset if line is None else self._offset_within(line, best, local),
+            offset=offset,
             deviation=best.distance if line is None else self._deviation(line),
-            root_distance=self._aged_distance(best, local, skew_ppb),
+            root_distance=room + abs(offset - middle),
             frequency_ppb=0.0 if line is None else line.slope,
-            skew_ppb=skew_ppb,
+            skew_ppb=UNKNOWN_SKEW_PPB if line is None else self._skew_ppb(line),
             delay=min(sample.delay for sample in self._kept),
             samples=self.used,
         )
@@ -177,6 +182,9 @@ class Samples:
             for x, y, delay, variance in zip(times, offsets, delays, variances, strict=True)
         ]
         self._line = fit(points, self._fewest, resolution=1.0)
+        if line := self._line:
+            waits = [(sample.distance - least) / NANOSECOND for sample in self._kept]
+            self._waits_ppb = slope_error(points[-line.count :], waits[-line.count :])
         while self._line and len(self._kept) > self._line.count:
             self._kept.popleft()
 
@@ -184,11 +192,15 @@ class Samples:
         newest = self._kept[-1]
         return newest.offset + round((line.intercept + line.slope * (local - newest.local) / SECOND) * NANOSECOND)
 
-    def _offset_within(self, line: Line, best: Sample, local: UtcTime) -> TimeInterval:
-        """Return the line's offset, but nothing that the best sample rules out: there the truth is, whoever delays."""
-        middle = best.offset + round((local - best.local) * line.slope * 1e-9)
-        room = self._aged_distance(best, local, self._skew_ppb(line))
-        return min(max(self._offset_at(line, local), middle - room), middle + room)
+    def _slope(self) -> tuple[float, float]:
+        """Return the frequency that the bound goes by and how far off it may be: within what any clock may be off."""
+        line = self._line
+        if line is None:
+            return 0.0, UNKNOWN_SKEW_PPB
+        doubt_ppb = max(self._skew_ppb(line), self._waits_ppb)
+        least = max(line.slope - doubt_ppb, -UNKNOWN_SKEW_PPB)
+        most = min(line.slope + doubt_ppb, UNKNOWN_SKEW_PPB)
+        return ((least + most) / 2, (most - least) / 2) if least < most else (0.0, UNKNOWN_SKEW_PPB)
 
     def _deviation(self, line: Line) -> TimeInterval:
         return max(round(line.deviation * NANOSECOND), NANOSECOND)

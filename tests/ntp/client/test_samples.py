@@ -161,3 +161,25 @@ def test_a_better_account_of_the_same_exchange_replaces_it() -> None:
     assert len(store) == 2
     assert store.newest is not None
     assert store.newest.offset == 7
+
+
+@given(
+    st.lists(st.tuples(st.floats(0.05, 20.0), st.sampled_from([0.0, 0.0, 0.1, 3.0, 50.0])), min_size=1, max_size=40),
+    st.floats(-200.0, 200.0),
+    st.floats(0.0, 20.0),
+)
+def test_whatever_answers_wait_for_the_truth_is_within_the_bound(
+    exchanges: list[tuple[float, float]], error_ppm: float, later_s: float
+) -> None:
+    def truth(second: float) -> int:
+        return round(second * error_ppm * MICROSECOND)
+
+    store, second = Samples(), 0.0
+    for after_s, waits_ms in exchanges:
+        second += after_s
+        waits = round(waits_ms * MILLISECOND)
+        store.add(sample(second, truth(second) + waits // 2, delay=MILLISECOND + waits))
+        for seen_at in (second, second + later_s):
+            estimate = store.estimate(at(seen_at))
+            assert estimate is not None
+            assert abs(estimate.offset - truth(seen_at)) <= estimate.root_distance
