@@ -132,6 +132,7 @@ def test_programs_and_namespaces_end_with_the_process_even_when_it_is_killed() -
     )
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as owner:
         sleeper = int(owner.stdout.readline())
+        wait_until_it_is(sleeper, "sleep")  # before, it may not yet have asked to end with its parent
         owner.kill()
     deadline = time.monotonic() + 10
     while is_running(sleeper) and time.monotonic() < deadline:
@@ -159,6 +160,14 @@ def test_an_interface_that_is_not_there_is_named(net: namespaces.Network) -> Non
 
 def carrier(node: namespaces.Node) -> bool:
     return node.netlink(lambda ip: next(iter(ip.get_links(ifname="eth0"))).get("carrier")) == 1
+
+
+def wait_until_it_is(pid: int, program: str) -> None:
+    """Wait until *pid* has become *program*, which others start it as."""
+    deadline = time.monotonic() + 30
+    while Path(f"/proc/{pid}/comm").read_text().strip() != program:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
 
 
 def is_running(pid: int) -> bool:
