@@ -19,6 +19,8 @@ from ptpstack.wire.messages import FollowUp, Sync
 from ptpstack.wire.tlvs.ieee_802_1as import RATE_ONE, FollowUpInformation
 from ptpstack.wire.types import NO_PORT, PortIdentity
 
+CORRECTION_MAX: TimeInterval = 1 << 62
+"""Both correctionFields together, about 20 h: what a relay adds must fit in one too."""
 LATE_WINDOW = 16
 """How far behind the newest sequenceId a Sync counts as late or doubled; farther is a neighbour that started anew."""
 
@@ -152,7 +154,7 @@ class MdSyncReceive(Machine):
         correction: TimeInterval = sync.correction_field
         if told_by is not sync:
             correction += told_by.correction_field
-        if CORRECTION_OVERFLOW in (sync.correction_field, told_by.correction_field):
+        if CORRECTION_OVERFLOW in (sync.correction_field, told_by.correction_field) or abs(correction) > CORRECTION_MAX:
             self._messages.discard(sync, "correctionField overflow")
             return
         link = self._link

@@ -13,12 +13,16 @@ from ptpstack.engine.outputs import Destination
 from ptpstack.engine.port_messages import NANOSECOND_FRACTION, PortMessages
 from ptpstack.gptp.autosar_time_sync import AutosarTimeSyncPort
 from ptpstack.gptp.machine import Machine
+from ptpstack.gptp.md_sync_receive import CORRECTION_MAX
 from ptpstack.gptp.sync_data import PortSyncSync
 from ptpstack.gptp.variables import PortVariables
-from ptpstack.time import LocalTime, MonotonicTime, PtpTime, TimeInterval, ptp_from_local
+from ptpstack.time import SECOND, LocalTime, MonotonicTime, PtpTime, TimeInterval, ptp_from_local
 from ptpstack.wire.message import Flag
 from ptpstack.wire.messages import FollowUp, Sync
 from ptpstack.wire.tlvs.ieee_802_1as import RATE_ONE, FollowUpInformation
+
+TIMESTAMP_RANGE: TimeInterval = SECOND << 48
+"""Where a timestamp begins again at 0."""
 
 
 class State(Enum):
@@ -126,7 +130,11 @@ def _grandmaster_time(sync: PortSyncSync, egress: LocalTime) -> tuple[PtpTime, T
         fraction = int(instant) & NANOSECOND_FRACTION
         return instant - fraction, fraction
     residence = round(sync.rate_ratio * (egress - sync.upstream_tx_time))
-    return sync.precise_origin_timestamp, sync.follow_up_correction_field + residence
+    origin, correction = sync.precise_origin_timestamp, sync.follow_up_correction_field + residence
+    if abs(correction) <= CORRECTION_MAX:
+        return origin, correction
+    whole_s, rest = divmod(correction, SECOND)  # of a relay that went on for a day with the last time it had
+    return PtpTime((int(origin) + whole_s * SECOND) % TIMESTAMP_RANGE), rest
 
 
 def _information(sync: PortSyncSync) -> FollowUpInformation:

@@ -43,8 +43,9 @@ class PortAnnounceTransmit(Machine):
         self._setting = setting
 
     def _may_not_send(self) -> bool:
-        announces = self._instance.settings.announces and self._setting.current_log_interval is not None
-        return not self._port.sends or not announces
+        instance = self._instance
+        announces = instance.settings.announces and instance.gm_is_announced
+        return not self._port.sends or not announces or self._setting.current_log_interval is None
 
     def _may_send(self) -> bool:
         return not self._may_not_send()

@@ -53,19 +53,21 @@ class PortStateSettingExt(Machine):
             port.new_info = True
 
     def _take_grandmaster(self) -> None:
-        """Take it from the slave port; before that port heard of one, there is none."""
+        """Take it from the slave port; before that port heard of one, it is who sends Syncs there, or nobody."""
         instance = self._instance
         slaves = [port for port in self._ports.values() if port.settings.desired_state is PortState.SLAVE]
         if not slaves:
+            instance.gm_is_announced = True
             instance.gm_priority = PriorityVector.of_system(instance.system_identity)
             instance.time_properties = instance.sys_time_properties
             instance.path_trace = (instance.this_clock,)
             return
         slave = slaves[0]
-        if not instance.settings.announces:
+        hears_none = slave.port_priority is None and not instance.gm_is_announced
+        if hears_none or not instance.settings.announces:
             instance.gm_priority = _unannounced(slave)
-            instance.path_trace = (instance.this_clock,)
         elif slave.port_priority is not None and slave.announce is not None:
+            instance.gm_is_announced = True
             instance.gm_priority = slave.port_priority.as_path()
             instance.time_properties = TimeProperties.of(slave.announce)
             instance.path_trace = (*slave.path_trace, instance.this_clock)

@@ -120,7 +120,8 @@ class PortSyncSyncSend(Machine):
         if self._last is None or log_interval is None:
             return
         interval = interval_from_log2_seconds(log_interval)
-        self._send_at = following(self._send_at or self.now, interval, self.now)
+        grid = None if self._port.sync_locked else self._send_at  # who is locked keeps the neighbour's pace
+        self._send_at = following(grid or self.now, interval, self.now)
         self._md.send(self._last, log_interval, self.now)
 
     def _tell_whether_it_goes_on(self) -> None:

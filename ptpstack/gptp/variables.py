@@ -46,6 +46,8 @@ class InstanceVariables:
         )
         self.sys_time_properties: TimeProperties = settings.time_properties
         self.gm_priority = PriorityVector.of_system(self.system_identity)
+        self.gm_is_announced = not settings.external_port_configuration_enabled
+        """Whether Announces, or this system itself, say who the grandmaster is: what may be announced on."""
         self.time_properties: TimeProperties = settings.time_properties
         self.path_trace: tuple[ClockIdentity, ...] = (settings.clock_identity,)
         self.gm_rate_ratio = 1.0

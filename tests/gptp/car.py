@@ -40,6 +40,14 @@ def master_rig(*, link: dict[str, Any] | None = None, settings: dict[str, Any] |
     return _rig(PortState.MASTER, link, settings, rig)
 
 
+def relay_rig(**rig: Any) -> Rig:
+    """A relay at eight Syncs a second: its slave port before the neighbour, and a master port, number 2."""
+    port = PORT | {"log_sync_interval": -3}
+    link = LINK | rig.get("link", {})
+    second = GptpPortSettings(link=LinkSettings(port_number=2, **link), desired_state=PortState.MASTER, **port)
+    return slave_rig(more_ports=[second], **(port | rig))
+
+
 def _rig(role: PortState, link: dict[str, Any] | None, settings: dict[str, Any] | None, rig: dict[str, Any]) -> Rig:
     return Rig(settings=INSTANCE | (settings or {}), link=LINK | (link or {}), desired_state=role, **(PORT | rig))
 

@@ -1,9 +1,12 @@
-"""One instance before a neighbour that a test makes up: what the test wants is answered, early, late, or never."""
+"""One instance before a neighbour that a test makes up: what the test wants is answered, early, late, or never.
+
+A relay has *more_ports* with nobody there: what is sent on them is seen by its source's port number.
+"""
 
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import count
 from typing import Any, TypeVar
 
@@ -95,7 +98,7 @@ def whole_ns(instant: PtpTime) -> tuple[PtpTime, TimeInterval]:
 
 
 class Rig:
-    """*instance* with one port; the local clock reads the time of the rig."""
+    """*instance* with one port before the neighbour; the local clock reads the time of the rig."""
 
     def __init__(
         self,
@@ -106,6 +109,7 @@ class Rig:
         domain: int = 0,
         link: dict[str, Any] | None = None,
         settings: dict[str, Any] | None = None,
+        more_ports: Sequence[GptpPortSettings] = (),
         **port: Any,
     ) -> None:
         self.now = MonotonicTime(1000 * SECOND)
@@ -120,7 +124,7 @@ class Rig:
         self.domain = domain
         self.instance = GptpInstance(
             GptpSettings(clock_identity=OWN, domain_number=domain, **(settings or {})),
-            [GptpPortSettings(link=LinkSettings(port_number=1, **(link or {})), **port)],
+            [GptpPortSettings(link=LinkSettings(port_number=1, **(link or {})), **port), *more_ports],
             delay_filter=MovingMedian,
         )
         self._arriving: list[tuple[MonotonicTime, int, Message, bool]] = []
@@ -173,8 +177,8 @@ class Rig:
                 self.sent.append((self.now, output.message))
                 if output.context is not None:
                     stamp = None if self.loses_stamps else self.local(self.now)
-                    self.take(self.instance.transmitted(1, output.context, stamp, self.now))
-                if isinstance(output.message, PdelayReq):
+                    self.take(self.instance.transmitted(output.port_number, output.context, stamp, self.now))
+                if isinstance(output.message, PdelayReq) and output.port_number == 1:
                     for after, message, stamped in self.strategy(self, output.message):
                         self.deliver(message, after=after, stamped=stamped)
             elif isinstance(output, Measurement):
@@ -218,15 +222,15 @@ class Rig:
         follow_up: bool = True,
         information: FollowUpInformation | None = None,
         log_message_interval: int = -3,
+        correction: TimeInterval = 0,
     ) -> None:
         origin, fraction = whole_ns(self.neighbor_time(self.now - self.link_delay))
         header = self.header(source, sequence_id=sequence_id, log_message_interval=log_message_interval)
-        self.receive(Sync(flag_field=Flag.TWO_STEP, **header), stamped=True)
+        self.receive(Sync(flag_field=Flag.TWO_STEP, correction_field=correction, **header), stamped=True)
         if follow_up:
-            tlvs = (information or FollowUpInformation(),)
-            self.receive(
-                FollowUp(precise_origin_timestamp=origin, correction_field=fraction, tlvs=tlvs, **header), stamped=False
-            )
+            tlvs, corrected = (information or FollowUpInformation(),), correction + fraction
+            follower = FollowUp(precise_origin_timestamp=origin, correction_field=corrected, tlvs=tlvs, **header)
+            self.receive(follower, stamped=False)
 
     def becomes_capable(self, seconds: float = 3.0) -> None:
         self.says_capable()
