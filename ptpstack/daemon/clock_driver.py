@@ -141,7 +141,7 @@ class ClockDriver:
 
     def start(self) -> None:
         """Begin to keep what is learnt."""
-        self._steered.frequency_ppb = self.clock.frequency_ppb()
+        self._steered.begin()
         self._look_for_phase_control()
         knowledge, events = self.kept.knowledge(self.clock)
         if knowledge is not None:

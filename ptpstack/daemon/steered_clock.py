@@ -43,13 +43,20 @@ class SteeredClock:
     ) -> None:
         self.device = device
         self.check = check
-        self.frequency_ppb = 0.0
-        """What it was set to last, by whomever."""
         self.is_gone = False
         self._watch = ClockWatch()
         self._asleep = asleep_now()
         self._record = record
         self._reopen = reopen
+
+    @property
+    def frequency_ppb(self) -> float:
+        """What it was set to last, by whomever."""
+        return self._watch.frequency_ppb
+
+    def begin(self) -> None:
+        """Take the frequency that the clock is found at. Raises ``HardwareError``."""
+        self._watch.set_frequency(self.device.frequency_ppb(), raw_now(), 0)
 
     def forget(self) -> None:
         """Take that nothing known of the clock's progress holds any more."""
@@ -62,12 +69,13 @@ class SteeredClock:
         """Run *frequency_ppb* faster; whether the clock took it."""
         try:
             self.read_back()
+            before = raw_now()
             self.device.set_frequency(frequency_ppb)
         except HardwareError as error:
             self.failed(error)
             return False
         self.check.set_frequency(frequency_ppb)
-        self.frequency_ppb = frequency_ppb
+        self._watch.set_frequency(frequency_ppb, before, raw_now() - before)
         return True
 
     def frequency_in_fact_ppb(self) -> float | None:
@@ -96,6 +104,7 @@ class SteeredClock:
         except HardwareError as error:
             self.failed(error)
             return False
+        self._watch.slews(phase)
         return True
 
     # -- what others did -----------------------------------------------------------------------------------
@@ -112,7 +121,7 @@ class SteeredClock:
         local = self.device.time()
         if isinstance(self.device, SoftClock):
             return local, raw, 0  # it watches the system clock by itself
-        moved = self._watch.look(local, raw, raw_now() - raw, self.frequency_ppb)
+        moved = self._watch.look(local, raw, raw_now() - raw)
         if moved and not slept:
             mismatch = is_timescale_mismatch(moved)
             moved_ns = interval_to_ns(moved)
@@ -125,7 +134,7 @@ class SteeredClock:
         if elsewhere := self.check.frequency_read(found_ppb):
             self._record([elsewhere])
             self.check.set_frequency(found_ppb)
-            self.frequency_ppb = found_ppb
+            self._watch.set_frequency(found_ppb, raw_now(), 0)  # how it ran until now is another hand's doing
 
     def reopen(self) -> bool:
         """Open the clock anew if it went away; whether it did. Raises ``HardwareError`` while it is not back."""
@@ -144,7 +153,7 @@ class SteeredClock:
         previous, self.device = self.device, found
         previous.close()
         self.is_gone = False
-        self.frequency_ppb = found.frequency_ppb()
+        self.begin()
         self.forget()
         self._record([ClockReopened(clock=found.name, previous=previous.name)])
         return True

@@ -20,11 +20,12 @@ def second_look(
     stepped: TimeInterval = 0,
 ) -> TimeInterval:
     watch = ClockWatch()
-    assert watch.look(LocalTime(BEGIN), MonotonicTime(0), MICROSECOND, 0.0) == 0
+    watch.set_frequency(set_ppb, MonotonicTime(-SECOND), 0)
+    assert watch.look(LocalTime(BEGIN), MonotonicTime(0), MICROSECOND) == 0
     if stepped:
         watch.stepped(stepped)
     progress = elapsed + round(elapsed * (error_ppb + set_ppb) * 1e-9)
-    return watch.look(LocalTime(BEGIN + progress + moved + stepped), MonotonicTime(elapsed), bracket, set_ppb)
+    return watch.look(LocalTime(BEGIN + progress + moved + stepped), MonotonicTime(elapsed), bracket)
 
 
 @pytest.mark.parametrize("elapsed", [MILLISECOND, SECOND // 8, SECOND, 16 * SECOND])
@@ -55,6 +56,23 @@ def test_our_own_step_is_no_move() -> None:
 
 def test_nothing_is_judged_after_a_reset() -> None:
     watch = ClockWatch()
-    watch.look(LocalTime(BEGIN), MonotonicTime(0), 0, 0.0)
+    watch.look(LocalTime(BEGIN), MonotonicTime(0), 0)
     watch.reset()
-    assert watch.look(LocalTime(BEGIN + 37 * SECOND), MonotonicTime(1), 0, 0.0) == 0
+    assert watch.look(LocalTime(BEGIN + 37 * SECOND), MonotonicTime(1), 0) == 0
+
+
+def test_what_the_hardware_slews_by_itself_is_no_move_whenever_it_does_it() -> None:
+    watch, phase = ClockWatch(), 20 * MILLISECOND
+    watch.look(LocalTime(BEGIN), MonotonicTime(0), 0)
+    watch.slews(phase)
+    assert watch.look(LocalTime(BEGIN + SECOND + phase // 2), MonotonicTime(SECOND), 0) == 0
+    assert watch.look(LocalTime(BEGIN + 2 * SECOND + phase), MonotonicTime(2 * SECOND), 0) == 0
+    moved = 10 * MILLISECOND
+    assert watch.look(LocalTime(BEGIN + 3 * SECOND + phase + moved), MonotonicTime(3 * SECOND), 0) == moved
+
+
+def test_a_move_against_what_the_hardware_slews_is_seen_at_once() -> None:
+    watch, phase = ClockWatch(), 20 * MILLISECOND
+    watch.look(LocalTime(BEGIN), MonotonicTime(0), 0)
+    watch.slews(phase)
+    assert watch.look(LocalTime(BEGIN + SECOND - phase), MonotonicTime(SECOND), 0) == -phase
