@@ -77,6 +77,16 @@ class Candidate:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Absent:
+    """A source that is configured and cannot be asked now: no address, no keys. Who keeps it away gains nothing."""
+
+    name: str
+    authenticated: bool = False
+    require: bool = False
+    noselect: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
     """What an operator asks of the sources together."""
 

@@ -5,11 +5,11 @@ Sans-I/O like its members. What lives here: holding them together. What does not
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Protocol
 
-from ntp.candidate import Candidate, Policy, SourceClass
+from ntp.candidate import Absent, Candidate, Policy, SourceClass
 from ntp.client.outputs import Output
 from ntp.client.poll import Poll
 from ntp.client.sample import Sample
@@ -110,6 +110,9 @@ class Ensemble:
         """Whether what was combined last is the time of such a one."""
 
         self.members: dict[str, Member] = {}
+        self.absent: Callable[[], Sequence[Absent]] = tuple
+        """What is configured and is no member now."""
+
         self._options: dict[str, SourceOptions] = {}
         self._judged: dict[str, str] = {}
         self._sampled: dict[str, tuple[Sample | None, TimeInterval]] = {}
@@ -148,8 +151,7 @@ class Ensemble:
 
     def select(self, local: UtcTime, now: MonotonicTime, without: str | None = None) -> Selection:
         """Judge all sources, or all but one, as of now."""
-        candidates = self._candidates(local, now, without)
-        return self._jumps.withhold(select(candidates, self.policy, self._best, self.orphans))
+        return self._jumps.withhold(self._select(local, now, without))
 
     def judge(self, local: UtcTime, now: MonotonicTime, *, keeps_clock: bool = True) -> tuple[Selection, list[Event]]:
         """Judge all sources, and tell whose verdict is another one than before.
@@ -197,7 +199,7 @@ class Ensemble:
 
     def _look_for_jump(self, local: UtcTime, now: MonotonicTime, *, keeps_clock: bool) -> list[ClockFoundElsewhere]:
         """Tell that the clock jumped, by what the sources say; one that is alone in saying so is asked again soon."""
-        selection = select(self._candidates(local, now), self.policy, self._best, self.orphans)
+        selection = self._select(local, now)
         if selection.combined is None:
             return []
         doubt, best = self._jumps.doubt, selection.combined.best
@@ -208,8 +210,9 @@ class Ensemble:
             self.members[best].begin_anew(now)
         return [found] if found else []
 
-    def _candidates(self, local: UtcTime, now: MonotonicTime, without: str | None = None) -> list[Candidate]:
-        return [self._candidate(name, local, now) for name in self.members if name != without]
+    def _select(self, local: UtcTime, now: MonotonicTime, without: str | None = None) -> Selection:
+        candidates = [self._candidate(name, local, now) for name in self.members if name != without]
+        return select(candidates, self.policy, self._best, self.orphans, self.absent())
 
     def _news(self, verdict: Verdict) -> SourceJudged | None:
         """Return what to tell; that one which agrees is near enough now and then is not worth it."""

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from ntp.candidate import Authentication, Candidate, Policy, SourceClass
+from ntp.candidate import Absent, Authentication, Candidate, Policy, SourceClass
 from ntp.combination import Combined, majority_hull, weighted_mean
 from ntp.orphans import Orphans
 from ntp.selection_reasons import Reason, seconds, where
@@ -56,32 +56,53 @@ class Selection:
 
 
 def select(
-    candidates: Sequence[Candidate], policy: Policy, previous_best: str | None = None, orphans: Orphans | None = None
+    candidates: Sequence[Candidate],
+    policy: Policy,
+    previous_best: str | None = None,
+    orphans: Orphans | None = None,
+    absent: Sequence[Absent] = (),
 ) -> Selection:
     """Judge *candidates* and combine those that are believed. Their names differ from each other.
 
-    *orphans*: this machine serves time, and is one of them when it has no source.
+    *orphans*: this machine serves time, and is one of them when it has no source. *absent*: what is configured beside.
     """
-    return _Judgement(_with_authentication(candidates, policy), policy, previous_best, orphans).selection()
+    network = [c for c in candidates if c.source_class is SourceClass.NETWORK]
+    kinds = {source.authenticated for source in (*network, *absent) if not source.noselect}
+    if policy.authentication is Authentication.MIX and len(kinds) > 1:
+        candidates, absent = _the_proven_decide(candidates, absent)
+    return _Judgement(
+        candidates, policy, previous_best, orphans, absent=absent, any_proven=True in kinds
+    ).selection()
 
 
-def _with_authentication(candidates: Sequence[Candidate], policy: Policy) -> list[Candidate]:
-    """Let those who prove who they are vote alone where both kinds are configured and the policy is to mix them."""
-    both = len({c.authenticated for c in candidates if c.source_class is SourceClass.NETWORK}) > 1
-    if policy.authentication is not Authentication.MIX or not both:
-        return list(candidates)
+def _the_proven_decide(
+    candidates: Sequence[Candidate], absent: Sequence[Absent]
+) -> tuple[list[Candidate], list[Absent]]:
+    """Let those who prove who they are vote alone: both kinds are configured, and the policy is to mix them."""
     own = SourceClass.REFERENCE  # nobody on the network forges those
-    return [replace(c, trust=True, require=True) if c.authenticated or c.source_class is own else c for c in candidates]
+    return (
+        [replace(c, trust=True, require=True) if c.authenticated or c.source_class is own else c for c in candidates],
+        [replace(a, require=True) if a.authenticated else a for a in absent],
+    )
 
 
 class _Judgement:
     """One run of the selection; each method leaves fewer sources."""
 
     def __init__(
-        self, candidates: list[Candidate], policy: Policy, previous_best: str | None, orphans: Orphans | None
+        self,
+        candidates: Sequence[Candidate],
+        policy: Policy,
+        previous_best: str | None,
+        orphans: Orphans | None,
+        *,
+        absent: Sequence[Absent],
+        any_proven: bool,
     ) -> None:
         self._orphans = orphans
         self._candidates = candidates
+        self._required = [source.name for source in (*candidates, *absent) if source.require]
+        self._any_proven = any_proven
         self._policy = policy
         self._previous_best = previous_best
         self._verdicts: dict[str, Verdict] = {}
@@ -162,8 +183,7 @@ class _Judgement:
         mode = self._policy.authentication
         if candidate.authenticated or candidate.source_class is not SourceClass.NETWORK:
             return False
-        any_configured = any(other.authenticated for other in self._candidates)
-        return mode is Authentication.REQUIRE or (mode is Authentication.PREFER and any_configured)
+        return mode is Authentication.REQUIRE or (mode is Authentication.PREFER and self._any_proven)
 
     def _majority(self, usable: list[Candidate]) -> tuple[TimeInterval, TimeInterval] | None:
         """Return the ends of where more than half of the voters overlap; the trusted alone vote where there are any."""
@@ -189,14 +209,13 @@ class _Judgement:
 
     def _suffices(self, agreeing: list[Candidate]) -> bool:
         """Whether they are enough, and one that must be among them is."""
-        required = [candidate.name for candidate in self._candidates if candidate.require]
         if len(agreeing) < self._policy.min_sources:
             for candidate in agreeing:
                 self._say(candidate, Reason.TOO_FEW, len(agreeing), self._policy.min_sources)
             return False
-        if required and not any(candidate.require for candidate in agreeing):
+        if self._required and not any(candidate.require for candidate in agreeing):
             for candidate in agreeing:
-                self._say(candidate, Reason.REQUIRED_MISSING, ", ".join(required))
+                self._say(candidate, Reason.REQUIRED_MISSING, ", ".join(self._required))
             return False
         return True
 

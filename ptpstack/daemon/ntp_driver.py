@@ -89,6 +89,7 @@ class NtpDriver:
         """What brings further sources."""
         self._driver = driver
         self._sources = list(sources)
+        ensemble.absent = lambda: [source.absent() for source in self._sources if not source.addresses]
         self._settings_of = settings_of
         self.names = names
         self._loop = loop

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar, Protocol
 
+from ntp.candidate import Absent
 from ntp.client.association import Association, AssociationState
 from ntp.client.events import SourceEvent
 from ntp.ensemble import SourceOptions
@@ -97,6 +98,12 @@ class NtpSourceState:
             noselect=config.noselect,
             reference_id=reference_id_of(address.host),
         )
+
+    def absent(self) -> Absent:
+        """Return what counts of the source while none of its addresses is asked."""
+        config = self.config
+        authenticated = bool(config.nts or config.key)
+        return Absent(name=self.name, authenticated=authenticated, require=config.require, noselect=config.noselect)
 
     @property
     def name(self) -> str:

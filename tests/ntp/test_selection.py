@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ntp.candidate import Authentication, Candidate, Policy, SourceClass
+from ntp.candidate import Absent, Authentication, Candidate, Policy, SourceClass
 from ntp.combination import majority_hull
 from ntp.selection import Selection, select
 from ntp.selection_reasons import Reason, seconds
@@ -136,6 +136,30 @@ def test_no_mode_downgrades_when_the_authenticated_source_falls_silent(mode: Aut
     selection = select([SECURE_IS_SILENT, PLAIN, candidate("other", 0)], Policy(authentication=mode))
     assert selection.combined is None
     assert not any(verdict.used for verdict in selection.verdicts)
+
+
+@pytest.mark.parametrize("mode", [Authentication.REQUIRE, Authentication.PREFER, Authentication.MIX])
+def test_no_mode_downgrades_while_the_authenticated_source_cannot_be_asked(mode: Authentication) -> None:
+    """Who drops the answers of DNS, or of NTS-KE, must not be able to choose the sources either."""
+    selection = select(
+        [PLAIN, candidate("other", 0)], Policy(authentication=mode), absent=[Absent(name="nts", authenticated=True)]
+    )
+    assert selection.combined is None
+    assert not any(verdict.used for verdict in selection.verdicts)
+
+
+def test_an_authenticated_source_that_is_only_watched_keeps_nobody_out() -> None:
+    watched = Absent(name="nts", authenticated=True, noselect=True)
+    for mode in (Authentication.PREFER, Authentication.MIX):
+        policy = Policy(authentication=mode)
+        assert select([PLAIN], policy, absent=[watched]).combined is not None
+        assert select([PLAIN, candidate("nts", 0, authenticated=True, noselect=True)], policy).combined is not None
+
+
+def test_a_required_source_without_an_address_stops_all() -> None:
+    selection = select([candidate("a")], Policy(), absent=[Absent(name="ntp.example", require=True)])
+    assert selection.combined is None
+    assert "(ntp.example)" in selection.verdicts[0].text
 
 
 def test_authentication_counts_for_the_network_only() -> None:

@@ -200,6 +200,26 @@ def test_a_name_without_an_address_is_told_and_tried_again() -> None:
     assert [event.reason for event in bench.events(SourceNotResolved)] == ["no such name"]
 
 
+@pytest.mark.parametrize("wants", [{"key": 5}, {"nts": True}, {"require": True}], ids=str)
+def test_a_source_that_cannot_be_asked_yet_counts_by_what_is_configured(
+    wants: dict[str, Any], server: LoopbackServer
+) -> None:
+    bench = Bench(server.address)
+    assert isinstance(bench.ntp.names, Resolver)
+    bench.ntp.names._lookup = lambda name, _port, _family: [server.address] if name == "ntp.example" else []
+    proven = NtpSourceState(NtpSource(address="proven.example", **wants), 1)
+    bench.ntp.add_source(proven)
+    bench.ntp.start()
+    bench.run_until(lambda: bench.source_dict_or_none() and bench.source_dict()["samples"] >= 4)
+    held_back = bench.source_dict()
+    assert not held_back["used"]
+    assert held_back["reason"] in ("NOT_AUTHENTICATED", "REQUIRED_MISSING")
+    assert bench.clock_driver.taken == []
+    bench.ntp.remove_source(proven)
+    bench.run_until(lambda: bench.clock_driver.taken)
+    bench.ntp.stop()
+
+
 def test_several_addresses_of_a_name_are_asked(server: LoopbackServer) -> None:
     other = LoopbackServer("127.0.0.2")
     bench = Bench(server.address, other.address, Address(socket.AF_INET, ("127.0.0.3", 9)), count=2)
