@@ -95,6 +95,8 @@ class Resolver:
             answer = Resolved(name, tuple([address] if address else self._lookup(name, port, family)))
         except OSError as error:
             answer = Resolved(name, (), str(error.strerror or error))
+        except UnicodeError as error:
+            answer = Resolved(name, (), f"no name of a host can be so: {error}")
         self._answers.put(answer)
         with contextlib.suppress(OSError):  # closed meanwhile
             self._theirs.send(b"\0")

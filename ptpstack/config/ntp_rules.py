@@ -43,24 +43,29 @@ def ntp_problems(config: Config, source: Source) -> Iterator[Problem]:
         yield source.problem(
             ("ntp", "refuse_departed"), "nothing is watched", next_step='write watch = "10ms" beside it'
         )
-    seen: dict[tuple[str, int], int] = {}
+    seen: dict[str, int] = {}
     for index, server in enumerate(ntp.source):
         path = ("ntp", "source", index)
-        first = seen.setdefault((server.address, server.port), index)
+        first = seen.setdefault(server.address, index)
         if first != index:
             yield source.problem(
                 (*path, "address"), "is asked already", why=f"by ntp.source[{first}]", next_step="raise count there"
             )
         if server.key and not ntp.key_file:
             yield source.problem((*path, "key"), "there are no keys", next_step="write key_file below [ntp]")
-        least, most = server.min_poll, server.max_poll
-        if least is not UNSET and most is not UNSET and least > most:
-            yield source.problem((*path, "min_poll"), f"{least} is above max_poll, {most}")
-        yield from _nts_problems(server, path, source)
+        yield from ntp_source_problems(server, path, source)
     if ntp.authentication == "require" and ntp.source and not any(server.key or server.nts for server in ntp.source):
         yield source.problem(
             ("ntp", "authentication"), "no source has a key or nts", why='"require" means that only such count'
         )
+
+
+def ntp_source_problems(server: NtpSource, path: Path, source: Source) -> Iterator[Problem]:
+    """Yield what *server* by itself, at *path* of *source*, says that cannot all be true."""
+    least, most = server.min_poll, server.max_poll
+    if least is not UNSET and most is not UNSET and least > most:
+        yield source.problem((*path, "min_poll"), f"{least} is above max_poll, {most}")
+    yield from _nts_problems(server, path, source)
 
 
 def _nts_problems(server: NtpSource, path: Path, source: Source) -> Iterator[Problem]:

@@ -13,7 +13,9 @@ from typing import ClassVar
 
 import msgspec
 
+from ptpstack.config.ntp_rules import ntp_source_problems
 from ptpstack.config.ntp_table import NtpSource
+from ptpstack.config.source import Source, lines_of
 from ptpstack.config.table import Table
 from ptpstack.daemon.ntp_driver import NtpDriver
 from ptpstack.daemon.ntp_source import NtpSourceState
@@ -55,12 +57,18 @@ def read_sources(directory: str) -> Iterator[tuple[str, NtpSource] | SourceRefus
     """Yield each source in the files of *directory* with its file's name, or why a file is no use."""
     for path in sorted(Path(directory).glob("*.toml")):
         try:
-            found = msgspec.convert(tomllib.loads(path.read_text(encoding="utf-8")), _File)
+            text = path.read_text(encoding="utf-8")
+            table = tomllib.loads(text)
+            found = msgspec.convert(table, _File)
         except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
             yield SourceRefused(where=str(path), why=str(error))
             continue
-        for source in found.source:
-            yield str(path), source
+        place = Source(str(path), table, lines_of(text))
+        for index, source in enumerate(found.source):
+            problems = list(ntp_source_problems(source, ("source", index), place))
+            yield from (SourceRefused(where=str(path), why=f"{source.address}: {problem}") for problem in problems)
+            if not problems:
+                yield str(path), source
 
 
 class SourceFiles:

@@ -75,6 +75,7 @@ WRONG = {
     '[ntp]\naccuracy = "fast"\n' + SHORTEST: ("ntp.accuracy", "not of the right form"),
     "[ntp]\nmin_sources = 2\n": ("ntp", "has no source"),
     SHORTEST + SHORTEST: ("ntp.source[1].address", "is asked already"),
+    f"{SHORTEST}port = 124\n{SHORTEST}": ("ntp.source[1].address", "is asked already"),
     SHORTEST + "key = 3\n": ("ntp.source[0].key", "there are no keys"),
     SHORTEST + "min_poll = 5\nmax_poll = 4\n": ("ntp.source[0].min_poll", "5 is above max_poll, 4"),
     SHORTEST + "iburts = true\n": ("ntp.source[0].iburts", "unknown key"),

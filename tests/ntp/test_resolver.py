@@ -62,6 +62,16 @@ def test_a_failure_says_why() -> None:
     resolver.close()
 
 
+@pytest.mark.parametrize("name", ["ntp..example", "a" * 64 + ".example", "."])
+def test_what_no_name_can_be_is_answered_too(name: str) -> None:
+    resolver = Resolver()
+    resolver.ask(name, 123)
+    (answer,) = answers(resolver)
+    assert answer.addresses == ()
+    assert "no name of a host" in answer.reason
+    resolver.close()
+
+
 def test_an_answer_that_comes_too_late_is_dropped() -> None:
     let_go, gone = threading.Event(), threading.Event()
 

@@ -77,3 +77,21 @@ def test_a_file_that_is_wrong_is_told_and_the_others_count(tmp_path: Path) -> No
     assert [type(one) for one in found] == [SourceRefused, tuple, SourceRefused, SourceRefused]
     assert found[1] == (str(tmp_path / "b.toml"), NtpSource(address="b.example"))
     assert list(read_sources(str(tmp_path / "none"))) == []
+
+
+@pytest.mark.parametrize(
+    ("lines", "why"),
+    [
+        ("nts = true\nkey = 5", "is one proof too many"),
+        ("nts = true\nport = 124", "is the server's to say"),
+        ("min_poll = 5\nmax_poll = 4", "5 is above max_poll, 4"),
+    ],
+)
+def test_what_cannot_all_be_true_is_refused_with_its_place(lines: str, why: str, tmp_path: Path) -> None:
+    file = tmp_path / "a.toml"
+    file.write_text(f'[[source]]\naddress = "a.example"\n{lines}\n[[source]]\naddress = "b.example"\n')
+    refused, found = read_sources(str(tmp_path))
+    assert isinstance(refused, SourceRefused)
+    assert refused.where == str(file)
+    assert why in refused.why
+    assert found == (str(file), NtpSource(address="b.example"))
