@@ -70,9 +70,7 @@ def select(
     kinds = {source.authenticated for source in (*network, *absent) if not source.noselect}
     if policy.authentication is Authentication.MIX and len(kinds) > 1:
         candidates, absent = _the_proven_decide(candidates, absent)
-    return _Judgement(
-        candidates, policy, previous_best, orphans, absent=absent, any_proven=True in kinds
-    ).selection()
+    return _Judgement(candidates, policy, previous_best, orphans, absent=absent, any_proven=True in kinds).selection()
 
 
 def _the_proven_decide(

@@ -111,6 +111,13 @@ class Association:
         """Whether replies prove where they come from."""
         return self._authenticator is not None
 
+    @property
+    def proof(self) -> str:
+        """By what replies prove where they come from: a key by its number, NTS, or nothing."""
+        if self.settings.authenticator is not None:
+            return "nts"
+        return f"key {self.settings.key.key_id}" if self.settings.key else ""
+
     def next_deadline(self) -> MonotonicTime | None:
         """Return when :meth:`handle_deadline` wants to be called, if ever."""
         deadlines = [self._next_request, self._open.deadline if self._open else None]

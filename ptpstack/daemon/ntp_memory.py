@@ -1,6 +1,7 @@
 """What was measured of NTP servers, kept over a restart of this program: it begins where it ended, with fewer requests.
 
-Samples mean something only as long as the clock ran on as it was left: on the same boot, not stepped meanwhile. What
+Samples mean something only as long as the clock ran on as it was left: on the same boot, not stepped meanwhile; and
+from a source that proved itself then as it does now. What
 does not live here: the frequency, which the clock's own driver keeps.
 """
 
@@ -51,7 +52,11 @@ class NtpMemory:
     def save(self, associations: Mapping[str, Association], local: UtcTime, frequency_ppb: float) -> None:
         """Keep *associations* of a clock that reads *local* now and runs at *frequency_ppb*. Raises ``OSError``."""
         sources = {
-            name: {"poll": association.poll.exponent, "samples": [_as_list(one) for one in association.samples]}
+            name: {
+                "poll": association.poll.exponent,
+                "proof": association.proof,
+                "samples": [_as_list(one) for one in association.samples],
+            }
             for name, association in associations.items()
             if len(association.samples)
         }
@@ -69,6 +74,8 @@ class NtpMemory:
             if not self._ran_on(local):
                 return []
             source = kept["sources"][name]
+            if source["proof"] != association.proof:  # what anybody could have said proves nothing now
+                return []
             samples = [_from_list(values) for values in source["samples"]]
             change_ppb = frequency_ppb - float(kept["frequency_ppb"])
             association.restore(samples, int(source["poll"]))

@@ -411,7 +411,7 @@ def test_a_restart_begins_with_the_samples_of_before(server: LoopbackServer, tmp
     assert event.samples >= 8
 
 
-@pytest.mark.parametrize("reason", ["another boot", "a clock that was set", "a file of noise", "another source"])
+@pytest.mark.parametrize("reason", ["another boot", "a clock that was set", "a file of noise", "another source", "no proof"])
 def test_what_no_longer_holds_is_not_restored(reason: str, server: LoopbackServer, tmp_path: Path) -> None:
     first = Bench(server.address)
     first.ntp._memory = NtpMemory(StateStore(str(tmp_path)), "true")
@@ -423,6 +423,9 @@ def test_what_no_longer_holds_is_not_restored(reason: str, server: LoopbackServe
         kept.write_text(kept.read_text().replace('"offset', '"').replace("[[", "[[null, "))
     if reason == "another source":
         kept.write_text(kept.read_text().replace("127.0.0.1", "127.0.0.9"))
+    if reason == "no proof":
+        kept.write_text(kept.read_text().replace('"proof": ""', '"proof": "key 5"'))
+        assert "key 5" in kept.read_text()
     boot_id = "another" if reason == "another boot" else None
     again = Bench(server.address, ahead=5 * MILLISECOND + (SECOND if reason == "a clock that was set" else 0))
     again.ntp._memory = NtpMemory(StateStore(str(tmp_path)), "true", boot_id=boot_id)
