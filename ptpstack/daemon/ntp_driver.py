@@ -191,6 +191,10 @@ class NtpDriver:
             self._remove(source, name)
         self._sources.remove(source)
         self.names.forget(source.name)
+        for other in self._sources:
+            if other.taken:
+                other.take_back(monotonic_now())
+        self._arm()
 
     # -- names ---------------------------------------------------------------------------------------------
 
@@ -214,6 +218,7 @@ class NtpDriver:
     def _take_answer(self, source: NtpSourceState, answer: Resolved, now: MonotonicTime) -> None:
         for event in source.take(answer, now):
             self._recorder.record(event)
+        answer = self._without_taken(source, answer)
         others = source.others(answer)
         for name in source.replaced_by(answer, self.associations):
             self._remove(source, name)
@@ -223,6 +228,22 @@ class NtpDriver:
         if fresh:
             hosts = tuple(address.host for address in source.addresses.values())
             self._recorder.record(SourceResolved(source=source.name, addresses=hosts))
+
+    def _without_taken(self, source: NtpSourceState, answer: Resolved) -> Resolved:
+        """Leave out servers that other sources ask, so that none has two votes; one with a proof goes before."""
+        taken = {}
+        for other in self._sources:
+            for name, address in list(other.addresses.items()):
+                if other is source or address not in answer.addresses:
+                    continue
+                if source.authenticated and not other.authenticated:
+                    self._remove(other, name)
+                    other.taken = source.name
+                else:
+                    taken[address] = other.name
+        free = tuple(address for address in answer.addresses if address not in taken)
+        source.taken = "" if free or not taken else ", ".join(dict.fromkeys(taken.values()))
+        return answer._replace(addresses=free)
 
     def _add(self, source: NtpSourceState, address: Address, now: MonotonicTime) -> None:
         name, config = source.association_name(address), source.config

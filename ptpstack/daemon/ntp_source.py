@@ -87,6 +87,8 @@ class NtpSourceState:
     _asked_at: MonotonicTime = field(default_factory=lambda: MonotonicTime(0))
     _retry: TimeInterval = FIRST_RETRY
     _reason: str = ""
+    taken: str = ""
+    """Which other source asks the servers that this name stands for."""
 
     def options_at(self, address: Address) -> SourceOptions:
         """Return what an operator wants of the server at *address*."""
@@ -99,11 +101,17 @@ class NtpSourceState:
             reference_id=reference_id_of(address.host),
         )
 
+    @property
+    def authenticated(self) -> bool:
+        """Whether replies prove where they come from."""
+        return bool(self.config.nts or self.config.key)
+
     def absent(self) -> Absent:
         """Return what counts of the source while none of its addresses is asked."""
         config = self.config
-        authenticated = bool(config.nts or config.key)
-        return Absent(name=self.name, authenticated=authenticated, require=config.require, noselect=config.noselect)
+        return Absent(
+            name=self.name, authenticated=self.authenticated, require=config.require, noselect=config.noselect
+        )
 
     @property
     def name(self) -> str:
@@ -113,6 +121,8 @@ class NtpSourceState:
     @property
     def lacks(self) -> str:
         """Why no address is asked."""
+        if self.taken:
+            return f"its servers are asked already, by {self.taken}, and have one vote each"
         return f"its name has no address ({self._reason})" if self._reason else "its name is being looked up"
 
     def asked(self, now: MonotonicTime) -> None:

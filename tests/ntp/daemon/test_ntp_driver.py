@@ -220,6 +220,35 @@ def test_a_source_that_cannot_be_asked_yet_counts_by_what_is_configured(
     bench.ntp.stop()
 
 
+def test_a_server_has_one_vote_by_whatever_names_it_is_asked(server: LoopbackServer) -> None:
+    bench = Bench(server.address)
+    again = NtpSourceState(NtpSource(address="again.example"), 1)
+    bench.ntp.start()
+    bench.run_until(lambda: bench.ntp.associations)
+    bench.ntp.add_source(again)
+    bench.run_until(lambda: again.taken)
+    assert list(bench.ntp.associations) == ["ntp.example (127.0.0.1)"]
+    assert "asked already, by ntp.example" in bench.ntp.as_dict()["unresolved"]["again.example"]
+    bench.ntp.remove_source(bench.source)
+    bench.run_until(lambda: bench.ntp.associations)
+    only = list(bench.ntp.associations)
+    bench.ntp.stop()
+    assert only == ["again.example (127.0.0.1)"]
+
+
+def test_a_source_with_a_proof_takes_its_server_from_one_without(server: LoopbackServer) -> None:
+    bench = Bench(server.address)
+    proven = NtpSourceState(NtpSource(address="proven.example", key=5), 1)
+    bench.ntp.start()
+    bench.run_until(lambda: bench.ntp.associations)
+    bench.ntp.add_source(proven)
+    bench.run_until(lambda: proven.addresses)
+    only = list(bench.ntp.associations)
+    bench.ntp.stop()
+    assert only == ["proven.example (127.0.0.1)"]
+    assert bench.source.taken == "proven.example"
+
+
 def test_several_addresses_of_a_name_are_asked(server: LoopbackServer) -> None:
     other = LoopbackServer("127.0.0.2")
     bench = Bench(server.address, other.address, Address(socket.AF_INET, ("127.0.0.3", 9)), count=2)

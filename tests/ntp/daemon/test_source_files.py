@@ -22,6 +22,8 @@ def server() -> Iterator[LoopbackServer]:
 
 def test_what_a_file_says_is_asked_and_what_it_says_no_more_is_not(server: LoopbackServer, tmp_path: Path) -> None:
     bench = Bench(server.address)
+    other = LoopbackServer()
+    bench.ntp.names._lookup = lambda name, *_: [(other if name == "dhcp.example" else server).address]  # type: ignore[attr-defined]
     bench.ntp.files = SourceFiles(
         str(tmp_path),
         bench.ntp,
@@ -44,6 +46,7 @@ def test_what_a_file_says_is_asked_and_what_it_says_no_more_is_not(server: Loopb
     bench.ntp.files.read()
     left = set(bench.ntp.associations)
     bench.ntp.stop()
+    other.close()
     assert left == {"ntp.example (127.0.0.1)"}
     assert [(event.added, event.removed) for event in bench.events(SourcesRead)] == [
         (("dhcp.example",), ()),
