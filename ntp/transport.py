@@ -95,6 +95,12 @@ class ClientSocket:
         host: str = self._socket.getsockname()[0]
         return host
 
+    @property
+    def own_place(self) -> tuple[str, int] | None:
+        """The address and port of this machine that the request goes to; None where it goes to another."""
+        host, port, *_ = self._socket.getpeername()
+        return (host, port) if host == self.local_host else None
+
     def send(self, octets: bytes) -> None:
         """Send the request. Raises ``NotSentError``."""
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -22,10 +23,12 @@ from ntp.keys import Key, read_keys
 from ntp.orphans import Orphans
 from ntp.resolver import Resolver
 from ntp.transport import ClientSocket
+from ptpstack.config.ntp_server_table import NtpServer
 from ptpstack.config.ntp_table import Ntp, NtpSource, accuracy_of
 from ptpstack.daemon.clock_driver import ClockDriver
 from ptpstack.daemon.loop import Loop
 from ptpstack.daemon.ntp_driver import NtpDriver
+from ptpstack.daemon.ntp_requests import OwnServer
 from ptpstack.daemon.ntp_source import Names, NtpSourceState
 from ptpstack.daemon.nts_pool import places_of
 from ptpstack.daemon.reference_inputs import Reference
@@ -59,7 +62,7 @@ def build_ntp(config: Ntp, driver: ClockDriver, trust: TimeTrust, loop: Loop, re
         names=names,
         references=_references(config),
         after_others=bool(driver.users),
-        serves=bool(config.server.listen),
+        own_server=_own_server(config.server),
         kernel_tai_offset_s=_kernel_tai_offset_s,
         loop=loop,
         recorder=recorder,
@@ -92,6 +95,13 @@ def _kernel_tai_offset_s() -> int:
         return RealtimeClock(tai_offset_s=0).kernel_tai_offset_s()
     except HardwareError:
         return 0
+
+
+def _own_server(server: NtpServer) -> OwnServer | None:
+    if not server.listen:
+        return None
+    hosts = [] if server.namespace else server.listen  # in another namespace it is another machine
+    return OwnServer(frozenset(str(ipaddress.ip_address(host)) for host in hosts), server.port)
 
 
 def _orphans(config: Ntp) -> Orphans | None:

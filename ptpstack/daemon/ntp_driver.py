@@ -27,7 +27,7 @@ from ptpstack.daemon.events import ClockFailed
 from ptpstack.daemon.loop import Loop, monotonic_now
 from ptpstack.daemon.ntp_measurement import measurement_of
 from ptpstack.daemon.ntp_memory import NtpMemory
-from ptpstack.daemon.ntp_requests import NtpRequests
+from ptpstack.daemon.ntp_requests import NtpRequests, OwnServer
 from ptpstack.daemon.ntp_source import Names, NtpSourceState, SourceResolved
 from ptpstack.daemon.ntp_status import association_dict, ensemble_dict
 from ptpstack.daemon.reference_inputs import Reference, inputs_of
@@ -59,8 +59,8 @@ _CHANGES_S = {Leap.INSERT: 1, Leap.DELETE: -1}
 class NtpDriver:
     """Lets *driver*'s clock follow what the servers of *ensemble* say together.
 
-    *after_others*: others may steer the clock, and have the first chance. *serves*: this machine is a server too, which
-    one of them might follow.
+    *after_others*: others may steer the clock, and have the first chance. *own_server*: this machine is a server too,
+    which one of them might follow, or be.
     """
 
     name = NTP
@@ -76,7 +76,7 @@ class NtpDriver:
         names: Names,
         references: Sequence[Reference] = (),
         after_others: bool = False,
-        serves: bool = False,
+        own_server: OwnServer | None = None,
         kernel_tai_offset_s: Callable[[], int],
         loop: Loop,
         recorder: Recorder,
@@ -98,7 +98,7 @@ class NtpDriver:
             driver,
             self._utc,
             open_socket,
-            serves=serves,
+            own_server=own_server,
             carry_out=self._carry_out,
             failed=self._failed,
             settled=self._arm,

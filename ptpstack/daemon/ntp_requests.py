@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from typing import NamedTuple
 
 from hw.timestamping import Timestamping
 from ntp.client.association import Association
@@ -20,6 +21,8 @@ from ptpstack.daemon.loop import Loop, monotonic_now
 from ptpstack.errors import HardwareError
 from ptpstack.time import LocalTime, UtcTime
 
+THIS_MACHINE = "it is this machine itself"
+
 
 @dataclass(slots=True)
 class _Request:
@@ -30,10 +33,24 @@ class _Request:
     association: Association
 
 
+class OwnServer(NamedTuple):
+    """The NTP server that this process keeps: it would agree with us whatever the time is."""
+
+    hosts: frozenset[str]
+    port: int
+
+    def is_at(self, place: tuple[str, int] | None) -> bool:
+        """Tell whether it answers at *place*, an address of this machine and a port."""
+        if place is None or place[1] != self.port:
+            return False
+        host = place[0]
+        return host in self.hosts or ("::" if ":" in host else "0.0.0.0") in self.hosts  # noqa: S104 (compared only)
+
+
 class NtpRequests:
     """At most one request of each association, stamped by *driver*'s clock, which shows *utc*.
 
-    *serves*: this machine is a server too, and one of the servers may follow it. *carry_out* takes what an association
+    *own_server*: this machine is a server too, and one of the servers may follow it, or be it. *carry_out* takes what an association
     wants done, *failed* what is broken; *settled* is called when a socket was served.
     """
 
@@ -43,7 +60,7 @@ class NtpRequests:
         utc: Callable[[LocalTime], UtcTime],
         open_socket: Callable[[Address], ClientSocket],
         *,
-        serves: bool,
+        own_server: OwnServer | None,
         carry_out: Callable[[str, list[Output]], None],
         failed: Callable[[HardwareError], None],
         settled: Callable[[], None],
@@ -52,7 +69,7 @@ class NtpRequests:
         self._driver = driver
         self._utc = utc
         self._open_socket = open_socket
-        self._serves = serves
+        self._own_server = own_server
         self._carry_out = carry_out
         self._failed = failed
         self._settled = settled
@@ -70,8 +87,12 @@ class NtpRequests:
         try:
             opened = self._open_socket(address)
             self._requests[name] = _Request(opened, send.context, association)
-            if self._serves:
+            if self._own_server is not None:
                 association.own_reference_id = reference_id_of(opened.local_host)
+                if self._own_server.is_at(opened.own_place):
+                    association.refused(THIS_MACHINE)
+                    self.close(name)
+                    return
             departed = self._utc(self._driver.clock.time())
             opened.send(send.octets)
         except NotSentError as error:

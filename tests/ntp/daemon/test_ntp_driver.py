@@ -27,6 +27,7 @@ from ptpstack.daemon.kept_state import KeptState
 from ptpstack.daemon.leap_seconds import LeapSeconds
 from ptpstack.daemon.ntp_driver import NtpDriver
 from ptpstack.daemon.ntp_memory import NtpMemory, SamplesRestored
+from ptpstack.daemon.ntp_requests import THIS_MACHINE, OwnServer
 from ptpstack.daemon.ntp_source import NtpSourceState, SourceNotResolved, SourceResolved
 from ptpstack.daemon.state_store import StateStore
 from ptpstack.engine.outputs import Measurement
@@ -218,6 +219,21 @@ def test_a_source_that_cannot_be_asked_yet_counts_by_what_is_configured(
     bench.ntp.remove_source(proven)
     bench.run_until(lambda: bench.clock_driver.taken)
     bench.ntp.stop()
+
+
+@pytest.mark.parametrize("asked", ["127.0.0.1", "0.0.0.0"])  # noqa: S104 (a name server may say so)
+@pytest.mark.parametrize(("listens", "is_own"), [("0.0.0.0", True), ("127.0.0.1", True), ("127.0.0.9", False)])  # noqa: S104
+def test_this_machine_itself_is_not_asked(asked: str, listens: str, is_own: bool, server: LoopbackServer) -> None:  # noqa: FBT001
+    port = server.address.sockaddr[1]
+    bench = Bench(Address(socket.AF_INET, (asked, port)))
+    bench.ntp._requests._own_server = OwnServer(frozenset([listens]), port)
+    bench.ntp.start()
+    bench.run_until(lambda: bench.ntp.associations and next(iter(bench.ntp.associations.values())).requests >= 3)
+    bench.run_until(lambda: is_own or server.server.requests)
+    (why,) = (source["why"] for source in bench.ntp.as_dict()["sources"].values())
+    bench.ntp.stop()
+    assert (THIS_MACHINE in why) is is_own
+    assert (not server.server.requests) is is_own
 
 
 def test_a_server_has_one_vote_by_whatever_names_it_is_asked(server: LoopbackServer) -> None:
