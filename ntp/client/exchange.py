@@ -16,6 +16,8 @@ from ptpstack.time import SECOND, MonotonicTime, TimeInterval, UtcTime
 
 MAX_SERVER_INTERVAL: TimeInterval = 4 * SECOND
 _FINEST_PRECISION = -30
+NOT_BEFORE = UtcTime(1_767_225_600 * SECOND)
+"""2026-01-01: it is later. A clock that starts in 1970 is farther from 2040 than half an era of NTP."""
 
 
 @dataclass(slots=True)
@@ -58,8 +60,9 @@ def instants_of(measured: Exchange, reply: Packet) -> Instants | None:
     """Return T1 to T4 of *measured*, whose T3 is in *reply*; None where a stamp was lost."""
     if measured.reply is None or measured.t1 is None or measured.t4 is None:
         return None
-    t2 = utc_from_ntp(measured.reply.receive_timestamp, measured.t4)
-    t3 = utc_from_ntp(reply.transmit_timestamp, measured.t4)
+    pivot = max(measured.t4, NOT_BEFORE)
+    t2 = utc_from_ntp(measured.reply.receive_timestamp, pivot)
+    t3 = utc_from_ntp(reply.transmit_timestamp, pivot)
     return Instants(t1=measured.t1, t2=t2, t3=t3, t4=measured.t4)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime
 from itertools import pairwise
 
 import pytest
@@ -89,6 +90,20 @@ def test_a_request_tells_nothing_but_that_it_is_one() -> None:
     request = Bench().request()
     assert request == Packet(precision=32, transmit_timestamp=request.transmit_timestamp)
     assert request.transmit_timestamp
+
+
+@pytest.mark.parametrize("year", [2027, 2040, 2090])
+def test_a_clock_that_starts_in_1970_is_told_the_era_of_its_server(year: int) -> None:
+    bench = Bench()
+    there = UtcTime(round(datetime(year, 1, 1, tzinfo=UTC).timestamp()) * SECOND)
+    here = UtcTime(5 * SECOND)
+    request = decode(bench.association.handle_deadline(bench.now)[0].octets)  # type: ignore[union-attr]
+    bench.association.transmitted(1, here, StampSource.KERNEL, bench.now)
+    server_time = ntp_from_utc(there)
+    reply = bench.reply_to(request, receive_timestamp=server_time, transmit_timestamp=server_time)
+    outputs = bench.association.receive(encode(reply), here, StampSource.KERNEL, bench.now)
+    (sample,) = (output for output in outputs if isinstance(output, Sample))
+    assert sample.offset == pytest.approx(here - there, abs=MILLISECOND)
 
 
 def test_every_request_has_a_cookie_of_its_own() -> None:

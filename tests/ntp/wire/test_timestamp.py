@@ -55,7 +55,7 @@ def test_differences_survive_the_end_of_an_era(timestamp: int) -> None:
     assert utc_from_ntp(later, NOW + SECOND) - utc_from_ntp(timestamp, NOW) in (SECOND, SECOND - (SECOND << 32))
 
 
-def test_a_clock_that_starts_in_1970_reads_the_present_by_a_pivot_of_its_build() -> None:
+def test_timestamps_are_those_nearest_to_the_pivot() -> None:
     assert utc_from_ntp(ntp_from_utc(NOW), utc(1970, 1, 1)) == NOW
     assert utc_from_ntp(ntp_from_utc(utc(2045, 1, 1)), NOW) == utc(2045, 1, 1)
 
