@@ -456,7 +456,9 @@ def test_a_restart_begins_with_the_samples_of_before(server: LoopbackServer, tmp
     assert event.samples >= 8
 
 
-@pytest.mark.parametrize("reason", ["another boot", "a clock that was set", "a file of noise", "another source", "no proof"])
+@pytest.mark.parametrize(
+    "reason", ["another boot", "a clock that was set", "a file of noise", "another source", "no proof"]
+)
 def test_what_no_longer_holds_is_not_restored(reason: str, server: LoopbackServer, tmp_path: Path) -> None:
     first = Bench(server.address)
     first.ntp._memory = NtpMemory(StateStore(str(tmp_path)), "true")
