@@ -66,8 +66,8 @@ def select(
 
     *orphans*: this machine serves time, and is one of them when it has no source. *absent*: what is configured beside.
     """
-    network = [c for c in candidates if c.source_class is SourceClass.NETWORK]
-    kinds = {source.authenticated for source in (*network, *absent) if not source.noselect}
+    network: list[Candidate | Absent] = [c for c in candidates if c.source_class is SourceClass.NETWORK]
+    kinds = {source.authenticated for source in [*network, *absent] if not source.noselect}
     if policy.authentication is Authentication.MIX and len(kinds) > 1:
         candidates, absent = _the_proven_decide(candidates, absent)
     return _Judgement(candidates, policy, previous_best, orphans, absent=absent, any_proven=True in kinds).selection()
@@ -99,7 +99,8 @@ class _Judgement:
     ) -> None:
         self._orphans = orphans
         self._candidates = candidates
-        self._required = [source.name for source in (*candidates, *absent) if source.require]
+        configured: list[Candidate | Absent] = [*candidates, *absent]
+        self._required = [source.name for source in configured if source.require]
         self._any_proven = any_proven
         self._policy = policy
         self._previous_best = previous_best

@@ -50,8 +50,8 @@ class OwnServer(NamedTuple):
 class NtpRequests:
     """At most one request of each association, stamped by *driver*'s clock, which shows *utc*.
 
-    *own_server*: this machine is a server too, and one of the servers may follow it, or be it. *carry_out* takes what an association
-    wants done, *failed* what is broken; *settled* is called when a socket was served.
+    *own_server*: this machine is a server too, and one of the servers may follow it, or be it. *carry_out* takes what
+    an association wants done, *failed* what is broken; *settled* is called when a socket was served.
     """
 
     def __init__(

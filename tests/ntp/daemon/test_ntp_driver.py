@@ -221,9 +221,9 @@ def test_a_source_that_cannot_be_asked_yet_counts_by_what_is_configured(
     bench.ntp.stop()
 
 
-@pytest.mark.parametrize("asked", ["127.0.0.1", "0.0.0.0"])  # noqa: S104 (a name server may say so)
-@pytest.mark.parametrize(("listens", "is_own"), [("0.0.0.0", True), ("127.0.0.1", True), ("127.0.0.9", False)])  # noqa: S104
-def test_this_machine_itself_is_not_asked(asked: str, listens: str, is_own: bool, server: LoopbackServer) -> None:  # noqa: FBT001
+@pytest.mark.parametrize("asked", ["127.0.0.1", "0.0.0.0"])
+@pytest.mark.parametrize(("listens", "is_own"), [("0.0.0.0", True), ("127.0.0.1", True), ("127.0.0.9", False)])
+def test_this_machine_itself_is_not_asked(asked: str, listens: str, is_own: bool, server: LoopbackServer) -> None:
     port = server.address.sockaddr[1]
     bench = Bench(Address(socket.AF_INET, (asked, port)))
     bench.ntp._requests._own_server = OwnServer(frozenset([listens]), port)
