@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from enum import IntEnum
 from typing import Final
 
@@ -33,33 +33,62 @@ PREFERRED: Final = (Algorithm.AES_128_GCM_SIV, Algorithm.AES_SIV_CMAC_256, Algor
 
 
 class Aead:
-    """One algorithm with one key. Making it costs more than using it: keep it."""
+    """One algorithm with one key. Making it costs more than using it: keep it.
 
-    __slots__ = ("_decrypt", "_encrypt", "_is_siv", "algorithm")
+    ``encrypt`` and ``decrypt`` are OpenSSL's own, whose arguments differ between SIV (``is_siv``) and GCM-SIV.
+    """
+
+    __slots__ = ("algorithm", "decrypt", "encrypt", "is_siv")
 
     def __init__(self, algorithm: Algorithm, key: bytes) -> None:
         if len(key) != KEY_OCTETS[algorithm]:
             raise ValueError(f"{algorithm.name} takes a key of {KEY_OCTETS[algorithm]} octets, not {len(key)}")
         self.algorithm = algorithm
-        self._is_siv = algorithm is not Algorithm.AES_128_GCM_SIV
-        cipher = AESSIV(key) if self._is_siv else AESGCMSIV(key)
-        self._encrypt: Callable[..., bytes] = cipher.encrypt
-        self._decrypt: Callable[..., bytes] = cipher.decrypt
+        self.is_siv = algorithm is not Algorithm.AES_128_GCM_SIV
+        cipher = AESSIV(key) if self.is_siv else AESGCMSIV(key)
+        self.encrypt: Callable[..., bytes] = cipher.encrypt
+        self.decrypt: Callable[..., bytes] = cipher.decrypt
 
     def seal(self, nonce: bytes, plaintext: bytes, associated_data: bytes) -> bytes:
         """Return the ciphertext, ``TAG_OCTETS`` longer than *plaintext*. A nonce is used once (RFC 5116 3.1)."""
-        if self._is_siv:
-            return self._encrypt(plaintext, [associated_data, nonce])
-        return self._encrypt(nonce, plaintext, associated_data)
+        if self.is_siv:
+            return self.encrypt(plaintext, [associated_data, nonce])
+        return self.encrypt(nonce, plaintext, associated_data)
 
     def open(self, nonce: bytes, ciphertext: bytes, associated_data: bytes | memoryview) -> bytes:
         """Return the plaintext. Raises ``AuthenticationError`` where anything was changed."""
         try:
-            if self._is_siv:
-                return self._decrypt(ciphertext, [associated_data, nonce])
-            return self._decrypt(nonce, ciphertext, associated_data)
+            if self.is_siv:
+                return self.decrypt(ciphertext, [associated_data, nonce])
+            return self.decrypt(nonce, ciphertext, associated_data)
         except (InvalidTag, ValueError):  # ValueError: a nonce or ciphertext of an impossible length
             raise AuthenticationError("it is not authentic", why="key, nonce or data differ") from None
+
+
+def are_authentic(ciphers: Iterable[Aead], proofs: Iterable[tuple[bytes, bytes, bytes]]) -> list[bool]:
+    """Tell of each of *proofs*, what it covers, its nonce and its tag, whether the key of its cipher made it."""
+    found = []
+    for cipher, (covered, nonce, tag) in zip(ciphers, proofs, strict=True):
+        try:
+            if cipher.is_siv:
+                cipher.decrypt(tag, [covered, nonce])
+            else:
+                cipher.decrypt(nonce, tag, covered)
+        except InvalidTag:
+            found.append(False)
+        else:
+            found.append(True)
+    return found
+
+
+def seal_all(
+    ciphers: Iterable[Aead], nonces: Iterable[bytes], plaintexts: Iterable[bytes], covered: Iterable[bytes]
+) -> list[bytes]:
+    """Return for each cipher what :meth:`Aead.seal` does."""
+    return [
+        cipher.encrypt(plaintext, [data, nonce]) if cipher.is_siv else cipher.encrypt(nonce, plaintext, data)
+        for cipher, nonce, plaintext, data in zip(ciphers, nonces, plaintexts, covered, strict=True)
+    ]
 
 
 def available() -> frozenset[Algorithm]:

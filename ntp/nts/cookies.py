@@ -14,7 +14,7 @@ What lives here: sealing, opening, keeping up with the master key. What does not
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from struct import Struct
 from typing import Final
@@ -93,15 +93,15 @@ class CookieJar:
         """Return a new cookie for *keys*; no two are alike."""
         return self.seal_all([keys.c2s + keys.s2c])[0]
 
-    def seal_all(self, all_secrets: Sequence[bytes]) -> list[bytes]:
-        """Return a new cookie for each of *all_secrets*, the keys of a client one behind the other."""
+    def seal_all(self, all_secrets: Sequence[bytes], head: bytes = b"") -> list[bytes]:
+        """Return *head* and a new cookie for each of *all_secrets*, the keys of a client one behind the other."""
         lanes_and_nonces = _LANE_AND_NONCE.iter_unpack(self._random_octets(_LANE_AND_NONCE.size * len(all_secrets)))
         ciphers, period_id = self._ciphers, self._sealing_id
         cookies = []
         for secrets, (lane, nonce) in zip(all_secrets, lanes_and_nonces, strict=True):
             key_id = period_id + lane
             cipher = ciphers.get(key_id) or self._cipher(key_id)
-            cookies.append(key_id + nonce + cipher.encrypt(nonce, secrets, None))
+            cookies.append(head + key_id + nonce + cipher.encrypt(nonce, secrets, None))
         return cookies
 
     def open(self, cookie: bytes) -> SessionKeys:
@@ -112,6 +112,16 @@ class CookieJar:
             raise AuthenticationError("the cookie cannot be used", why="it was sealed by another program")
         middle = len(secrets) // 2
         return SessionKeys(algorithm, secrets[:middle], secrets[middle:])
+
+    def open_all(self, parts: Iterable[tuple[bytes, bytes, bytes]]) -> list[bytes]:
+        """Return the keys that each cookie of these *parts* holds; nothing where :meth:`open_secrets` raises."""
+        ciphers, found = self._ciphers, []
+        for key_id, nonce, sealed in parts:
+            try:
+                found.append((ciphers.get(key_id) or self._cipher(key_id)).decrypt(nonce, sealed, None))
+            except (InvalidTag, ValueError, AuthenticationError):
+                found.append(b"")
+        return found
 
     def open_secrets(self, key_id: bytes, nonce: bytes, sealed: bytes) -> bytes:
         """Return the keys that the cookie of these parts holds, one behind the other. Raises the same."""

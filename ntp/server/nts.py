@@ -2,8 +2,9 @@
 
 Each process opens cookies with the keys that the calendar gives it from the master key file (``key_keeper``). Of a
 client nothing is kept but its ciphers, and those only to save time. The usual request, an identifier, a cookie, perhaps
-placeholders, and a proof, has one of a few dozen layouts and goes from octets to octets here; any other to
-``server_side``, which says the same in the standard's words. That both agree is a property of the tests.
+placeholders, and a proof, has one of a few dozen layouts and goes from octets to octets here, with many at once or
+alone; any other to ``server_side``, which says the same in the standard's words. That all agree is a property of the
+tests.
 """
 
 from __future__ import annotations
@@ -12,21 +13,21 @@ import os
 import random
 import time
 from collections.abc import Callable, Sequence
+from itertools import compress
 from pathlib import Path
-from typing import NamedTuple, TypeAlias
+from typing import Final, NamedTuple
 
 import numpy as np
 
-from ntp.nts.aead import NONCE_OCTETS, Aead
+from ntp.nts.aead import KEY_OCTETS, NONCE_OCTETS, Aead, Algorithm, are_authentic, seal_all
 from ntp.nts.cookies import ALGORITHM_OF, CookieJar
-from ntp.nts.errors import AuthenticationError
 from ntp.nts.key_keeper import KeyKeeper
 from ntp.nts.server_side import ServerSide, UnverifiedRequest
 from ntp.server.counters import Count
-from ntp.server.datagrams import LENGTH, Datagrams, Rows, span
+from ntp.server.datagrams import LENGTH, Datagrams, Octets, Rows, span
 from ntp.server.nts_layouts import IDENTIFIER_END, Layout, layouts
 from ntp.server.settings import NtsSettings
-from ntp.server.special import IS_REQUEST, Prepared, Sealing, kiss
+from ntp.server.special import Prepared, Sealing, kiss
 from ntp.wire.packet import HEADER
 from ptpstack.errors import ConfigError
 
@@ -34,6 +35,9 @@ _MOST_SESSIONS = 2048
 """Clients whose ciphers are kept ready (7 kB each in OpenSSL): making them takes longer than answering."""
 
 _LEAST_FIELD = 16
+MANY: Final = 6
+"""From so many requests on arrays are cheaper than one request after the other."""
+
 _POOL_OCTETS = 4096
 
 
@@ -65,18 +69,24 @@ class Sessions:
 
     def __init__(self, most: int = _MOST_SESSIONS) -> None:
         self._most = most
-        self._known: dict[bytes, _Session] = {}
+        nobody = Aead(Algorithm.AES_SIV_CMAC_256, os.urandom(KEY_OCTETS[Algorithm.AES_SIV_CMAC_256]))
+        self._nobody = _Session(nobody, nobody)
+        """Of cookies that could not be opened: nobody has the key, so it proves nothing."""
+        self._known = {b"": self._nobody}
         self._secrets: list[bytes] = []
-        self.get = self._known.get
 
     def __len__(self) -> int:
-        return len(self._known)
+        return len(self._secrets)
 
-    def add(self, secrets: bytes) -> _Session:
-        """Make the ciphers of the client with the keys *secrets*. Raises ``AuthenticationError``."""
+    def of_all(self, all_secrets: Sequence[bytes]) -> list[_Session]:
+        """Return the ciphers of the client with each of these keys, made where they are not known."""
+        known, add = self._known.get, self._add
+        return [known(secrets) or add(secrets) for secrets in all_secrets]
+
+    def _add(self, secrets: bytes) -> _Session:
         algorithm = ALGORITHM_OF.get(len(secrets))
-        if algorithm is None:
-            raise AuthenticationError("the cookie cannot be used", why="it was sealed by another program")
+        if algorithm is None:  # the cookie was sealed by another program that has our keys
+            return self._nobody
         middle = len(secrets) // 2
         session = _Session(Aead(algorithm, secrets[:middle]), Aead(algorithm, secrets[middle:]))
         if len(self._secrets) < self._most:
@@ -89,35 +99,44 @@ class Sessions:
         return session
 
 
-_Secret: TypeAlias = tuple[Aead, bytes, bytes]
-"""Of one reply what seals it, the nonce for that, and the cookies in it."""
-
-
 class _Usual:
-    """The replies to authentic requests of one *layout* in *rows* of *datagrams*, complete but for header and proof."""
+    """The replies to authentic requests of one *layout* in *rows* of *datagrams*, complete but for header and proof.
+
+    Each is sealed by one of *ciphers*, with one of *nonces*, and has one of *cookies*, fields and all, in it.
+    """
 
     counts = Count.NTS
 
-    def __init__(self, layout: Layout, datagrams: Datagrams, rows: Rows, secrets: list[_Secret]) -> None:
+    def __init__(
+        self,
+        layout: Layout,
+        datagrams: Datagrams,
+        rows: Rows,
+        *,
+        ciphers: Sequence[Aead],
+        nonces: Sequence[bytes],
+        cookies: Sequence[bytes],
+    ) -> None:
         self.rows = rows
-        self._layout, self._datagrams, self._secrets = layout, datagrams, secrets
-        if not len(rows):
-            return
-        where = span(rows)
-        datagrams.replies[where, HEADER.size : IDENTIFIER_END] = datagrams.requests[where, HEADER.size : IDENTIFIER_END]
+        self._datagrams, self._octets, self._sealed_at = datagrams, layout.octets, layout.reply_sealed_at
+        self._ciphers, self._nonces, self._cookies = ciphers, nonces, cookies
+        where, replies = span(rows), datagrams.replies
+        replies[where, HEADER.size : IDENTIFIER_END] = datagrams.requests[where, HEADER.size : IDENTIFIER_END]
+        replies[where, IDENTIFIER_END : self._sealed_at] = _table([layout.reply_proof_head + nonce for nonce in nonces])
         datagrams.reply_lengths[where] = layout.octets
 
     def seal(self, first: int, end: int) -> None:
         """Prove the replies from the place *first* to before *end*, whose headers are complete."""
-        where, head = span(self.rows[first:end]), self._layout.reply_proof_head
-        covered = self._datagrams.replies[where, :IDENTIFIER_END].tobytes()
-        places = range(0, len(covered), IDENTIFIER_END)
-        proofs = [
-            head + nonce + cipher.seal(nonce, cookies, covered[at : at + IDENTIFIER_END])
-            for at, (cipher, nonce, cookies) in zip(places, self._secrets[first:end], strict=True)
-        ]
-        written = np.frombuffer(b"".join(proofs), np.uint8).reshape(len(proofs), -1)
-        self._datagrams.replies[where, IDENTIFIER_END : self._layout.octets] = written
+        where, replies = span(self.rows[first:end]), self._datagrams.replies
+        octets = replies[where, :IDENTIFIER_END].tobytes()
+        covered = [octets[at : at + IDENTIFIER_END] for at in range(0, len(octets), IDENTIFIER_END)]
+        sealed = seal_all(self._ciphers[first:end], self._nonces[first:end], self._cookies[first:end], covered)
+        replies[where, self._sealed_at : self._octets] = _table(sealed)
+
+
+def _table(rows: Sequence[bytes]) -> Octets:
+    """Return octets that are all as long as an array with so many rows."""
+    return np.frombuffer(b"".join(rows), np.uint8).reshape(len(rows), -1)
 
 
 class NtsRequests:
@@ -133,8 +152,15 @@ class NtsRequests:
         for layout in layouts():
             self._layouts.setdefault(layout.octets, []).append(layout)
 
+    # -- many --------------------------------------------------------------------------------------------------
+
     def usual(self, datagrams: Datagrams, rows: Rows) -> tuple[list[Sealing], list[int]]:
-        """Return what seals the replies to those of *rows* that are usual and authentic, and the other rows."""
+        """Return what seals the replies to those of *rows* that are usual and authentic, and the other rows.
+
+        A few are all left to :meth:`prepare`.
+        """
+        if len(rows) < MANY:
+            return [], rows.tolist()
         lengths = datagrams.headers[span(rows), LENGTH]
         found = {*lengths.tolist()}
         sealings: list[Sealing] = []
@@ -142,39 +168,35 @@ class NtsRequests:
         for length in found:
             left = rows if len(found) == 1 else rows[lengths == length]
             for layout in self._layouts.get(length, ()):
-                if len(left):
-                    usual, left = self._open(layout, datagrams, left)
+                if len(left) and (usual := self._open(layout, datagrams, left)) is not None:
                     sealings.append(usual)
+                    left = left[:0] if len(usual.rows) == len(left) else np.setdiff1d(left, usual.rows)
             others += left.tolist()
         return sealings, sorted(others)
 
-    def _open(self, layout: Layout, datagrams: Datagrams, rows: Rows) -> tuple[_Usual, Rows]:
-        """Return the replies to be to those of *rows* that are of *layout* and authentic, and the other rows."""
+    def _open(self, layout: Layout, datagrams: Datagrams, rows: Rows) -> _Usual | None:
+        """Return the replies to be to those of *rows* that are of *layout* and authentic."""
         requests = datagrams.requests[span(rows), : layout.octets]
-        at, heads = layout.heads
-        fit = (requests.view(np.uint32).take(at, axis=1) == heads).all(axis=1).tolist()
+        fitting = layout.fitting(requests)
+        if not fitting.all():
+            rows, requests = rows[fitting], requests[fitting]
         octets = requests.tobytes()
-        open_secrets, sessions = self._jar.open_secrets, self._sessions
-        known: list[bytes] = []
-        ciphers: list[Aead] = []
-        refused: list[int] = []
-        cookies, proofs = layout.cookie_parts.iter_unpack(octets), layout.proof_parts.iter_unpack(octets)
-        for place, (fits, cookie, (covered, nonce, tag)) in enumerate(zip(fit, cookies, proofs, strict=True)):
-            if not fits or not IS_REQUEST[covered[0]]:
-                refused.append(place)
-                continue
-            try:
-                secrets = open_secrets(*cookie)
-                session = sessions.get(secrets) or sessions.add(secrets)
-                session.c2s.open(nonce, tag, covered)
-            except AuthenticationError:
-                refused.append(place)
-                continue
-            known.append(secrets)
-            ciphers.append(session.s2c)
-        answered = np.delete(rows, refused) if refused else rows
-        secret = zip(ciphers, self._nonces(layout, len(known)), self._cookie_fields(layout, known), strict=True)
-        return _Usual(layout, datagrams, answered, list(secret)), rows[refused]
+        all_secrets = self._jar.open_all(layout.cookie_parts.iter_unpack(octets))
+        sessions = self._sessions.of_all(all_secrets)
+        proven = are_authentic([session.c2s for session in sessions], layout.proof_parts.iter_unpack(octets))
+        if not all(proven):
+            rows, all_secrets = rows[proven], list(compress(all_secrets, proven))
+            sessions = list(compress(sessions, proven))
+        if not sessions:
+            return None
+        return _Usual(
+            layout,
+            datagrams,
+            rows,
+            ciphers=[session.s2c for session in sessions],
+            nonces=self._nonces(layout, len(sessions)),
+            cookies=self._cookie_fields(layout, all_secrets),
+        )
 
     def _nonces(self, layout: Layout, count: int) -> list[bytes]:
         size = NONCE_OCTETS[layout.algorithm]
@@ -183,14 +205,39 @@ class NtsRequests:
 
     def _cookie_fields(self, layout: Layout, all_secrets: Sequence[bytes]) -> list[bytes]:
         """Return for each client's keys the fields of as many new cookies as its request has room for."""
-        head, count = layout.cookie_head, layout.cookies
-        cookies = self._jar.seal_all([secrets for secrets in all_secrets for _ in range(count)])
+        count = layout.cookies
         if count == 1:
-            return [head + cookie for cookie in cookies]
-        return [head + head.join(cookies[at : at + count]) for at in range(0, len(cookies), count)]
+            return self._jar.seal_all(all_secrets, layout.cookie_head)
+        fields = self._jar.seal_all([secrets for secrets in all_secrets for _ in range(count)], layout.cookie_head)
+        return [b"".join(fields[at : at + count]) for at in range(0, len(fields), count)]
+
+    # -- one ---------------------------------------------------------------------------------------------------
+
+    def prepare(self, request: bytes) -> Prepared | None:
+        """Return the reply to be, None where *request* has nothing of NTS. Raises ``WireError``."""
+        for layout in self._layouts.get(len(request), ()):
+            if layout.fits(request) and (prepared := self._prepare_usual(layout, request)) is not None:
+                return prepared
+        return self.by_the_book(request)
+
+    def _prepare_usual(self, layout: Layout, request: bytes) -> Prepared | None:
+        """Return the reply to be to *request*, which is of *layout*; None if it is not authentic."""
+        secrets = self._jar.open_all([layout.cookie_parts.unpack(request)])
+        (session,) = self._sessions.of_all(secrets)
+        if not are_authentic([session.c2s], [layout.proof_parts.unpack(request)])[0]:
+            return None
+        (nonce,), (cookies,) = self._nonces(layout, 1), self._cookie_fields(layout, secrets)
+        identifier, seal = request[HEADER.size : IDENTIFIER_END], session.s2c.seal
+        proof_begins = layout.reply_proof_head + nonce
+
+        def sealed(header: bytes) -> bytes:
+            covered = header + identifier
+            return covered + proof_begins + seal(nonce, cookies, covered)
+
+        return Prepared(sealed, Count.NTS)
 
     def by_the_book(self, request: bytes) -> Prepared | None:
-        """Return the reply to be, None where *request* has nothing of NTS. Raises ``WireError``."""
+        """Return what :meth:`prepare` does, by the standard's words."""
         if len(request) < HEADER.size + _LEAST_FIELD:
             return None
         server = self._server
@@ -230,6 +277,6 @@ class NtsResponder:
         """Return what seals the replies to those of *rows* that are usual and authentic, and the other rows."""
         return self._requests.usual(datagrams, rows) if self._requests is not None else ([], rows.tolist())
 
-    def by_the_book(self, request: bytes) -> Prepared | None:
+    def prepare(self, request: bytes) -> Prepared | None:
         """Return the reply to be, None where *request* has nothing of NTS. Raises ``WireError``."""
-        return self._requests.by_the_book(request) if self._requests is not None else None
+        return self._requests.prepare(request) if self._requests is not None else None

@@ -19,6 +19,8 @@ from ntp.nts.aead import NONCE_OCTETS, TAG_OCTETS, Algorithm
 from ntp.nts.cookies import KEY_ID_OCTETS, cookie_octets
 from ntp.nts.cookies import NONCE_OCTETS as COOKIE_NONCE_OCTETS
 from ntp.nts.fields import MOST_COOKIES, UNIQUE_IDENTIFIER_OCTETS
+from ntp.server.datagrams import Octets
+from ntp.server.special import ARE_REQUESTS, IS_REQUEST
 from ntp.wire.extension_field import FRAME, FieldType
 from ntp.wire.packet import HEADER
 
@@ -58,17 +60,39 @@ class Layout:
         return Struct(f">{self.proof_at}s{_AUTHENTICATOR.size}x{NONCE_OCTETS[self.algorithm]}s{TAG_OCTETS}s")
 
     @cached_property
-    def heads(self) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.uint32]]:
-        """Where the words are that begin the fields, and for the proof say the lengths of its parts, and they."""
+    def _heads(self) -> list[tuple[int, bytes]]:
+        """What begins the fields, and for the proof tells the lengths of its parts, and where."""
         placeholder = FRAME.pack(FieldType.NTS_COOKIE_PLACEHOLDER, self._cookie_field_octets)
         heads = [_IDENTIFIER_HEAD, self.cookie_head, *[placeholder] * (self.cookies - 1), self._proof_head(TAG_OCTETS)]
-        at = [HEADER.size, *range(IDENTIFIER_END, self.proof_at + 1, self._cookie_field_octets), self.proof_at + 4]
-        return np.array(at, np.intp) // _WORD.itemsize, np.frombuffer(b"".join(heads), _WORD)
+        at = [HEADER.size, *range(IDENTIFIER_END, self.proof_at + 1, self._cookie_field_octets)]
+        return list(zip(at, heads, strict=True))
+
+    @cached_property
+    def _words(self) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.uint32]]:
+        """The same by words: where they are in a request, and they."""
+        at = [word for begin, head in self._heads for word in range(begin, begin + len(head), _WORD.itemsize)]
+        return np.array(at, np.intp) // _WORD.itemsize, np.frombuffer(b"".join(head for _, head in self._heads), _WORD)
+
+    def fits(self, request: bytes) -> bool:
+        """Tell whether *request*, which is as long, has this layout and is one."""
+        return IS_REQUEST[request[0]] != 0 and all(request.startswith(head, at) for at, head in self._heads)
+
+    def fitting(self, requests: Octets) -> npt.NDArray[np.bool_]:
+        """Tell of each row of *requests* what :meth:`fits` does."""
+        at, words = self._words
+        mask: npt.NDArray[np.bool_] = (requests.view(_WORD).take(at, axis=1) == words).all(axis=1)
+        mask &= ARE_REQUESTS[requests[:, 0]]
+        return mask
 
     @cached_property
     def cookie_head(self) -> bytes:
         """What begins a cookie's field, in the reply too."""
         return FRAME.pack(FieldType.NTS_COOKIE, self._cookie_field_octets)
+
+    @cached_property
+    def reply_sealed_at(self) -> int:
+        """Where in the reply its cookies are, sealed."""
+        return IDENTIFIER_END + _AUTHENTICATOR.size + NONCE_OCTETS[self.algorithm]
 
     @cached_property
     def reply_proof_head(self) -> bytes:

@@ -19,7 +19,7 @@ import numpy.typing as npt
 from ntp.server.counters import Count
 from ntp.server.datagrams import CONTROL_ROW, FLAGS, LENGTH, ROW_OCTETS, STAMP_AT, WORDS, Datagrams, Words
 from ntp.server.fixed_point import timestamp, timestamps
-from ntp.server.special import IS_REQUEST, Prepared, Seal, Special
+from ntp.server.special import ARE_REQUESTS, IS_REQUEST, Prepared, Seal, Special
 from ntp.server.time_state import Heading, Line
 
 HEADER_OCTETS: Final = 48
@@ -69,7 +69,7 @@ class Replies:
     def plain(self, count: int) -> Mask:
         """Tell which of the first *count* rows are requests of a header and no more."""
         mask: Mask = self._rows.headers[:count, LENGTH] == HEADER_OCTETS
-        mask &= _IS_REQUEST[self._rows.requests[:count, 0]]
+        mask &= ARE_REQUESTS[self._rows.requests[:count, 0]]
         return mask
 
     def write(self, count: int) -> None:
@@ -221,5 +221,4 @@ def _served(
     return np.divmod(served, 1_000_000_000)
 
 
-_IS_REQUEST = np.frombuffer(IS_REQUEST, np.bool_)
 _NONE = np.empty(0, np.intp)

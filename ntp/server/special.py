@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final, NamedTuple, Protocol
 
+import numpy as np
+
 from ntp.keys import Key
 from ntp.server.counters import Count
 from ntp.server.datagrams import Datagrams, Rows
@@ -22,6 +24,9 @@ Seal = Callable[[bytes], bytes]
 
 IS_REQUEST: Final = bytes(first & 7 == Mode.CLIENT and 1 <= first >> 3 & 7 <= 4 for first in range(256))
 """Whether the first octet is that of a client's request in a version that we speak."""
+
+ARE_REQUESTS: Final = np.frombuffer(IS_REQUEST, np.bool_)
+"""The same for arrays of first octets."""
 
 
 class Prepared(NamedTuple):
@@ -52,7 +57,7 @@ class Nts(Protocol):
     def usual(self, datagrams: Datagrams, rows: Rows) -> tuple[Sequence[Sealing], list[int]]:
         """Return the replies to be to those of *rows* that are of the usual form and authentic, and the other rows."""
 
-    def by_the_book(self, request: bytes) -> Prepared | None:
+    def prepare(self, request: bytes) -> Prepared | None:
         """Return the reply to be to any request, None where it has nothing of NTS. Raises ``WireError``."""
 
 
@@ -74,7 +79,7 @@ class Special:
         if not IS_REQUEST[request[0]]:
             return Count.NOT_A_REQUEST
         try:
-            if self._nts is not None and (prepared := self._nts.by_the_book(request)) is not None:
+            if self._nts is not None and (prepared := self._nts.prepare(request)) is not None:
                 return prepared
             packet = decode(request)
         except WireError:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 import socket
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -12,13 +13,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ntp.nts.aead import Algorithm
-from ntp.nts.errors import AuthenticationError
+from ntp.nts.aead import KEY_OCTETS, Algorithm, are_authentic
 from ntp.nts.fields import seal
 from ntp.nts.key_keeper import KeyKeeper
 from ntp.server.counters import Count
 from ntp.server.datagrams import LENGTH, ROW_OCTETS, Datagrams
-from ntp.server.nts import NtsRequests, NtsResponder, RandomPool, Sessions
+from ntp.server.nts import MANY, NtsRequests, NtsResponder, RandomPool, Sessions
 from ntp.server.nts_layouts import Layout, layouts
 from ntp.server.settings import NtsSettings
 from ntp.server.special import Special
@@ -31,13 +31,16 @@ from .bench import Bench, request
 
 def answered_with_many(server: NtsRequests, *requests: bytes) -> list[bytes | None]:
     """Return the replies that the way for many has for *requests*, None for those that it leaves to the other way."""
-    rows = Datagrams(socket.AF_INET, told_address=False, rows=len(requests) + 2)
+    among = MANY  # plain ones, so that they are many in any case
+    rows = Datagrams(socket.AF_INET, told_address=False, rows=len(requests) + among + 2)
     rows.requests[:] = 0xA5
+    rows.headers[:, LENGTH] = 48
     for row, octets in enumerate(requests, 1):
         rows.requests[row, : len(octets)] = np.frombuffer(octets, np.uint8)
         rows.headers[row, LENGTH] = len(octets)
-    sealings, others = server.usual(rows, np.arange(1, len(requests) + 1))
-    replies: dict[int, bytes | None] = dict.fromkeys(others)
+    sealings, others = server.usual(rows, np.arange(1, len(requests) + 1 + among))
+    assert others[len(others) - among :] == list(range(len(requests) + 1, len(requests) + 1 + among))
+    replies: dict[int, bytes | None] = dict.fromkeys(others[: len(others) - among])
     for sealing in sealings:
         for row in sealing.rows.tolist():
             rows.replies[row, :48] = np.frombuffer(reply_header(requests[row - 1]), np.uint8)
@@ -61,16 +64,26 @@ def answered(server: NtsRequests, octets: bytes) -> tuple[Count, bytes] | None:
     return (prepared.counts, prepared.seal(reply_header(octets))) if prepared else None
 
 
+def answered_alone(server: NtsRequests, octets: bytes) -> tuple[Count, bytes] | None:
+    prepared = server.prepare(octets)
+    return (prepared.counts, prepared.seal(reply_header(octets))) if prepared else None
+
+
+WAYS = pytest.mark.parametrize("way", [answered, answered_alone])
+Way = Callable[[NtsRequests, bytes], tuple[Count, bytes] | None]
+
+
 @pytest.mark.parametrize("algorithm", Algorithm)
 @pytest.mark.parametrize("lost", [0, 1, 7])
-def test_the_short_way_gives_as_many_cookies_and_the_same_proof(algorithm: Algorithm, lost: int) -> None:
+@WAYS
+def test_the_short_way_gives_as_many_cookies_and_the_same_proof(way: Way, algorithm: Algorithm, lost: int) -> None:
     pair = Pair(algorithm)
     server = NtsRequests(pair.jar, os.urandom)
     for _ in range(lost):
         pair.request()
     octets = pair.request()
     assert answered_with_many(server, octets) != [None]
-    found = answered(server, octets)
+    found = way(server, octets)
     assert found is not None
     counts, reply = found
     assert counts is Count.NTS
@@ -81,10 +94,11 @@ def test_the_short_way_gives_as_many_cookies_and_the_same_proof(algorithm: Algor
 
 
 @pytest.mark.parametrize("algorithm", Algorithm)
-def test_a_thousand_replies_repeat_nothing(algorithm: Algorithm) -> None:
+@WAYS
+def test_a_thousand_replies_repeat_nothing(way: Way, algorithm: Algorithm) -> None:
     pair = Pair(algorithm)
     server = NtsRequests(pair.jar, RandomPool().octets)
-    replies = [found[1] for _ in range(1000) if (found := answered(server, pair.request_and_refill()))]
+    replies = [found[1] for _ in range(1000) if (found := way(server, pair.request_and_refill()))]
     assert len({reply[84:] for reply in replies}) == 1000
 
 
@@ -94,7 +108,7 @@ REQUEST = PAIR.request()
 
 
 @given(st.integers(48, len(REQUEST) - 1), st.integers(1, 255), st.sampled_from(["change", "cut", "lengthen"]))
-def test_whatever_is_changed_is_refused_by_both_ways_alike(at: int, by: int, how: str) -> None:
+def test_whatever_is_changed_is_refused_by_all_ways_alike(at: int, by: int, how: str) -> None:
     octets = {
         "change": REQUEST[:at] + bytes([REQUEST[at] ^ by]) + REQUEST[at + 1 :],
         "cut": REQUEST[:at],
@@ -104,10 +118,17 @@ def test_whatever_is_changed_is_refused_by_both_ways_alike(at: int, by: int, how
     try:
         prepared = SERVER.by_the_book(octets)
     except WireError:
+        with pytest.raises(WireError):
+            SERVER.prepare(octets)
         return
+    alone = SERVER.prepare(octets)
     if prepared is None:
+        assert alone is None
         return
     reply = prepared.seal(reply_header(octets))
+    assert alone is not None
+    assert alone.counts is prepared.counts
+    assert len(alone.seal(reply_header(octets))) == len(reply)
     assert len(reply) <= len(octets)
     if prepared.counts is Count.NTS_NAKS:
         assert decode(reply).kiss_code == "NTSN"
@@ -115,23 +136,25 @@ def test_whatever_is_changed_is_refused_by_both_ways_alike(at: int, by: int, how
         assert how == "lengthen"  # what follows the proof proves nothing and changes nothing (RFC 8915 5.7)
 
 
-def test_a_replayed_request_is_answered_and_costs_its_client_nothing() -> None:
+@WAYS
+def test_a_replayed_request_is_answered_and_costs_its_client_nothing(way: Way) -> None:
     """The server keeps nothing; the reply to an old identifier is not believed by anybody (RFC 8915 5.7)."""
     pair = Pair()
     server = NtsRequests(pair.jar, os.urandom)
     octets = pair.request()
-    first, second = answered(server, octets), answered(server, octets)
+    first, second = way(server, octets), way(server, octets)
     assert first is not None
     assert second is not None
     assert pair.client.check(decode(first[1]), first[1]) is None
     assert pair.client.check(decode(second[1]), second[1]) is not None
 
 
-def test_cookies_asked_for_in_one_request_are_never_more_than_eight() -> None:
+@WAYS
+def test_cookies_asked_for_in_one_request_are_never_more_than_eight(way: Way) -> None:
     pair = Pair()
     server = NtsRequests(pair.jar, os.urandom)
     octets = pair.crafted(placeholders=10)
-    found = answered(server, octets)
+    found = way(server, octets)
     assert found is not None
     assert pair.client.check(decode(found[1]), found[1]) is None
     assert pair.client.cookies == 8
@@ -161,24 +184,28 @@ def test_a_worker_waits_for_the_master_key_and_follows_it(tmp_path: Path) -> Non
     file = tmp_path / "master.json"
     responder = NtsResponder(NtsSettings(master_key_file=str(file)))
     pair = Pair()
-    assert responder.by_the_book(pair.request()) is None
+    assert responder.prepare(pair.request()) is None
     KeyKeeper(file, now_s=NOW_S, random_octets=os.urandom, writes=True)
     responder.refresh()
-    prepared = responder.by_the_book(pair.request())
+    prepared = responder.prepare(pair.request())
     assert prepared is not None
     assert prepared.counts is Count.NTS_NAKS
 
 
 @pytest.mark.parametrize("layout", tuple(layouts()), ids=str)
-def test_every_layout_is_that_of_a_request_and_its_reply_is_as_long(layout: Layout) -> None:
+@WAYS
+def test_every_layout_is_that_of_a_request_and_its_reply_is_as_long(way: Way, layout: Layout) -> None:
     pair = Pair(layout.algorithm)
     server = NtsRequests(pair.jar, os.urandom)
     octets = pair.crafted(placeholders=layout.cookies - 1)
     assert len(octets) == layout.octets
     if layout.octets > ROW_OCTETS:
         return  # such a request comes cut, and is refused
-    (reply,) = answered_with_many(server, octets)
-    assert reply is not None
+    assert layout.fits(octets)
+    assert answered_with_many(server, octets) != [None]
+    found = way(server, octets)
+    assert found is not None
+    reply = found[1]
     assert len(reply) == len(octets)
     assert pair.client.check(decode(reply), reply) is None
     assert pair.client.cookies == 8
@@ -219,10 +246,11 @@ def test_a_field_of_another_kind_is_left_to_the_standards_words() -> None:
     server = NtsRequests(pair.jar, os.urandom)
     assert len(other) == len(octets)
     assert answered_with_many(server, other, octets)[0] is None
-    found = answered(server, other)
-    assert found is not None
-    assert found[0] is Count.NTS
-    assert len(found[1]) == len(octets) - 100
+    for way in (answered, answered_alone):
+        found = way(server, other)
+        assert found is not None
+        assert found[0] is Count.NTS
+        assert len(found[1]) == len(octets) - 100
 
 
 def test_ciphers_of_a_bounded_number_of_clients_are_kept_and_any_one_gives_way() -> None:
@@ -230,12 +258,29 @@ def test_ciphers_of_a_bounded_number_of_clients_are_kept_and_any_one_gives_way()
     clients = [os.urandom(64) for _ in range(25)]
     for _ in range(4):
         for secrets in clients:
-            assert (sessions.get(secrets) or sessions.add(secrets)) is sessions.get(secrets)
+            assert sessions.of_all([secrets])[0] is sessions.of_all([secrets])[0]
             assert len(sessions) <= 20
     assert len(sessions) == 20
-    assert sum(sessions.get(secrets) is not None for secrets in clients) == 20
-    with pytest.raises(AuthenticationError, match="another program"):
-        sessions.add(bytes(10))
+    before = sessions.of_all(clients[-1:])
+    (nobody, another) = sessions.of_all([b"", bytes(10)])
+    assert nobody is another
+    assert nobody.c2s is nobody.s2c
+    assert sessions.of_all(clients[-1:]) == before
+    assert len(sessions) == 20
+
+
+@pytest.mark.parametrize("algorithm", Algorithm)
+def test_what_cannot_be_opened_is_nobodys_and_proves_nothing(algorithm: Algorithm) -> None:
+    """A cookie of keys that are gone, and one that holds what no algorithm takes."""
+    pair, octets = Pair(algorithm), KEY_OCTETS[algorithm]
+    server = NtsRequests(new_jar(), os.urandom)
+    request_octets = pair.request()
+    assert answered_with_many(server, request_octets) == [None]
+    alone = answered_alone(server, request_octets)
+    assert alone is not None
+    assert alone[0] is Count.NTS_NAKS
+    (nobody,) = Sessions().of_all([bytes(2 * octets - 2)])
+    assert not are_authentic([nobody.c2s], [(b"covered", bytes(16), bytes(16))])[0]
 
 
 def test_random_octets_are_never_given_twice() -> None:
