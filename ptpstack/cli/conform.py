@@ -25,7 +25,7 @@ EXIT_FAILED, EXIT_NOT_TRIED = 1, 2
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     parser.description = "Try each requirement of a profile and say pass, fail, or not testable and why."
-    parser.epilog = "Exit code: 0 nothing failed, 1 something did, 2 it cannot be tried. The list: docs/conformance.md."
+    parser.epilog = "Exit code: 0 nothing failed, 1 something did, 2 nothing was tried. The list: docs/conformance.md."
     parser.add_argument("profile", metavar="PROFILE", help="by its name, as in `profile =`")
     on = parser.add_mutually_exclusive_group()
     on.add_argument("--simulate", action="store_true", help="on the engine, in virtual time")
@@ -130,27 +130,32 @@ def _assumed(args: argparse.Namespace, profile: Profile) -> DataSets:
 
 def _print(outcomes: Iterable[Outcome], *, as_json: bool) -> int:
     counts: Counter[Verdict] = Counter()
-    rows = []
-    for outcome in outcomes:
-        counts[outcome.verdict] += 1
-        requirement = outcome.requirement
+    rows: list[dict[str, object]] = []
+    try:
+        for outcome in outcomes:
+            counts[outcome.verdict] += 1
+            rows.append(_as_json(outcome))
+            if not as_json:
+                because = f": {outcome.reason}" if outcome.reason else ""
+                name = f"{outcome.verdict.value:<12}  {outcome.requirement.ident:<20}"
+                sys.stdout.write(f"{name}  {outcome.requirement.title}{because}\n")
+                sys.stdout.flush()
+    finally:  # also when somebody has seen enough, or the clock no longer answers
         if as_json:
-            rows.append(
-                {
-                    "requirement": requirement.ident,
-                    "title": requirement.title,
-                    "source": list(requirement.source),
-                    "verdict": outcome.verdict.value,
-                    "reason": outcome.reason,
-                }
-            )
-            continue
-        because = f": {outcome.reason}" if outcome.reason else ""
-        sys.stdout.write(f"{outcome.verdict.value:<12}  {requirement.ident:<20}  {requirement.title}{because}\n")
-        sys.stdout.flush()
-    if as_json:
-        sys.stdout.write(json.dumps({"outcomes": rows}, indent=2) + "\n")
-    else:
-        total = ", ".join(f"{counts[verdict]} {verdict.value}" for verdict in Verdict)
-        sys.stdout.write(f"{total}\n")
-    return EXIT_FAILED if counts[Verdict.FAIL] else 0
+            sys.stdout.write(json.dumps({"outcomes": rows}, indent=2) + "\n")
+        else:
+            sys.stdout.write(", ".join(f"{counts[verdict]} {verdict.value}" for verdict in Verdict) + "\n")
+    if counts[Verdict.FAIL]:
+        return EXIT_FAILED
+    return 0 if counts[Verdict.PASS] else EXIT_NOT_TRIED
+
+
+def _as_json(outcome: Outcome) -> dict[str, object]:
+    requirement = outcome.requirement
+    return {
+        "requirement": requirement.ident,
+        "title": requirement.title,
+        "source": list(requirement.source),
+        "verdict": outcome.verdict.value,
+        "reason": outcome.reason,
+    }

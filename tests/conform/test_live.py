@@ -10,6 +10,7 @@ from lab.daemon import Daemon
 from lab.namespaces import Network, why_unavailable
 from lab.peers.ptp4l import Ptp4l
 from ptpstack.cli.main import main
+from ptpstack.conform.port_under_test import CHECKS
 
 FAST = """
 [instance.main]
@@ -115,7 +116,12 @@ CLOCKS: dict[str, tuple[str, str, tuple[str, ...], tuple[str, ...]]] = {
     "ordinary": ("default-p2p", "", ("pdelay-resp", "header", "qualification", "own-identity"), ()),
     "2011": ("c37-238-2011", TLVS, ("tlv-order", "grandmaster-id", "tlv-required", "comparison-identity"), ()),
     "2017": ("c37-238-2017", TLVS, ("tlv-order", "tlv-not-required", "switch-back"), ("decision-p1",)),
-    "grandmaster": ("iec-61850-9-3", "clock_class = 6", ("decision-p1", "decision-m1"), ("slave-only",)),
+    "grandmaster": (
+        "iec-61850-9-3",
+        "clock_class = 6",
+        ("decision-p1", "decision-m1"),
+        ("slave-only", "qualification"),
+    ),
     "ptp4l": ("iec-61850-9-3", "", ("header", "follow-up", "p2p-only", "pdelay-fields"), ("switch-over",)),
 }
 """By name: the profile, what else is set, what it passes, and what cannot be tried on it."""
@@ -153,7 +159,7 @@ def test_ours_and_ptp4l_pass_what_can_be_tried_from_outside(tmp_path: Path) -> N
     ("arguments", "code", "says"),
     [
         (["c37-238-2017", "--simulate", "--only", "tlv-order"], 0, "1 pass, 0 fail, 0 not testable"),
-        (["ocp-dc", "--simulate", "--only", "frequency"], 0, "python3 -m lab bench hardware"),
+        (["ocp-dc", "--simulate", "--only", "frequency"], 2, "python3 -m lab bench hardware"),
         (["ocp-dc", "--simulate", "--only", "tlv-order"], 2, 'has no requirement "tlv-order"'),
         (["ocp-dc", "--simulate", "--send"], 2, "--interface and --send have no effect"),
         (["no-profile", "--simulate"], 2, 'no profile "no-profile"'),
@@ -171,3 +177,20 @@ def test_the_command_says_what_it_found(
     assert main(["conform", *arguments]) == code
     printed = capsys.readouterr()
     assert says in printed.out + printed.err
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+def test_what_came_out_before_an_interrupt_is_not_lost(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, *, as_json: bool
+) -> None:
+    def interrupted(_port: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setitem(CHECKS, "the_grandmaster_id_is_within_its_range", interrupted)
+    only = [word for ident in ("tlv-order", "grandmaster-id") for word in ("--only", ident)]
+    assert main(["conform", "c37-238-2017", "--simulate", *only, *["--json"] * as_json]) == 130
+    printed = capsys.readouterr().out
+    if as_json:
+        assert [outcome["requirement"] for outcome in json.loads(printed)["outcomes"]] == ["tlv-order"]
+    else:
+        assert "1 pass, 0 fail, 0 not testable" in printed
