@@ -7,6 +7,7 @@ import math
 import statistics
 from collections.abc import Sequence
 
+from ptpstack.conform.following import begin_followed
 from ptpstack.conform.port_under_test import (
     Failed,
     Heard,
@@ -15,41 +16,73 @@ from ptpstack.conform.port_under_test import (
     PortUnderTest,
     check,
     interval_in_use,
+    is_gptp,
     negotiates,
     require,
 )
-from ptpstack.conform.tester import FIRST, UNSPECIFIED, Tester, has_static_roles
+from ptpstack.conform.tester import FIRST, PEER_DELAY, UNSPECIFIED, Tester, has_static_roles
+from ptpstack.gptp.settings import NOT_GRANDMASTER_CAPABLE
 from ptpstack.time import interval_from_log2_seconds, interval_to_seconds
 from ptpstack.wire.message import Message
 from ptpstack.wire.messages import Announce, FollowUp, PdelayReq, Sync
 
-TOLERANCE = 0.3
+TOLERANCE_PERCENT = (-30, 30)
+"""Of intervals, where the profile has no other (7.7.2.1)."""
+
+OUTSIDE = 0.1
+"""The share of intervals that may be outside: they are within with 90 % confidence."""
+
 CONFIDENCE_90 = 1.645
-"""With 90 % confidence the mean lies within 30 % of the advertised interval (7.7.2.1)."""
+"""Standard deviations; UNH takes the mean to be that surely within the tolerance, and so is the share here."""
+
+CMLDS = 2
+"""majorSdoId of the common mean link delay service (IEEE 802.1AS-2020 11.2.17)."""
 
 INTERVALS = 12
+FEWEST = 2
+"""Intervals that say nothing of their mean."""
 
 
-def _as_master(port: PortUnderTest, *, announces: bool = True) -> Tester:
-    """Let the port serve, undisturbed; the check looks at its *announces*."""
+def _as_master(port: PortUnderTest, *, announces: bool = True, syncs: bool = False) -> Tester:
+    """Let the port serve, undisturbed; the check looks at its *announces* and *syncs*."""
     port.become("ordinary")
     tester = Tester(port)
     tester.settle_as_master()
-    if not port.heard(Announce) and (announces or not has_static_roles(port.profile)):
+    heard = port.heard(Announce)
+    if not heard and (announces or not has_static_roles(port.profile)):
         raise NotTestable("the port sends no Announce: somebody else is master on its link, or it is slave only")
+    worst = heard and heard[-1].message.grandmaster_priority1 == NOT_GRANDMASTER_CAPABLE
+    if syncs and worst and is_gptp(port.profile):
+        raise NotTestable("a system that is not grandmaster-capable sends no Sync")
     tester.forget()
     return tester
 
 
-def _check_interval(heard: Sequence[Heard[M]], attribute: str, log_interval: int) -> None:
+def check_interval(port: PortUnderTest, heard: Sequence[Heard[M]], attribute: str, *, shortest: bool = False) -> None:
+    """Fail if what was *heard* does not come at the interval of *attribute*, or if that is the *shortest*, too soon."""
+    log_interval = interval_in_use(port, attribute)
     interval_s = interval_to_seconds(interval_from_log2_seconds(log_interval))
-    times = [each.at_s for each in heard]
-    gaps = [later - earlier for earlier, later in itertools.pairwise(times)]
-    require(len(gaps) > 2, f"{len(heard)} messages in {INTERVALS} intervals of 2^{log_interval} s ({attribute})")
+    gaps = _gaps_s(heard)
+    if len(gaps) <= FEWEST and shortest:
+        raise NotTestable(f"{len(heard)} messages in {INTERVALS} intervals of 2^{log_interval} s say too little")
+    require(len(gaps) > FEWEST, f"{len(heard)} messages in {INTERVALS} intervals of 2^{log_interval} s ({attribute})")
+    below, above = port.profile.interval_tolerance_percent or TOLERANCE_PERCENT
+    least_s = (1 + below / 100) * interval_s
+    most_s = math.inf if shortest else (1 + above / 100) * interval_s
     mean, spread = statistics.mean(gaps), statistics.stdev(gaps)
     margin = CONFIDENCE_90 * spread / math.sqrt(len(gaps))
-    inside = abs(mean - interval_s) + margin <= TOLERANCE * interval_s
+    inside = least_s <= mean - margin and mean + margin <= most_s
     require(inside, f"{attribute}: mean {mean:.4f} s ± {margin:.4f} s, advertised {interval_s:g} s")
+    outside = sum(not least_s <= gap <= most_s for gap in gaps)
+    allowed = OUTSIDE * len(gaps) + CONFIDENCE_90 * math.sqrt(OUTSIDE * (1 - OUTSIDE) * len(gaps))
+    require(outside <= allowed, f"{attribute}: {outside} of {len(gaps)} intervals are not near {interval_s:g} s")
+
+
+def _gaps_s(heard: Sequence[Heard[M]]) -> list[float]:
+    """Return the intervals between messages, by their stamps where all have one."""
+    stamps = [each.stamp_ns for each in heard if each.stamp_ns is not None]
+    times = [stamp / 1e9 for stamp in stamps] if len(stamps) == len(heard) else [each.at_s for each in heard]
+    return [later - earlier for earlier, later in itertools.pairwise(times)]
 
 
 def _to_be_told(port: PortUnderTest, attribute: str) -> int:
@@ -73,33 +106,37 @@ def announces_come_at_their_interval(port: PortUnderTest) -> None:
     heard = port.heard(Announce)
     told = {each.message.log_message_interval for each in heard}
     allowed = {interval_in_use(port, "logAnnounceInterval"), _to_be_told(port, "logAnnounceInterval")}
+    require(told, "it sends no Announces any more")
     require(len(told) == 1 and told <= allowed, f"Announces tell logMessageInterval {told}")
     _of_profile(port, "log_announce_interval", interval_in_use(port, "logAnnounceInterval"))
-    _check_interval(heard, "logAnnounceInterval", interval_in_use(port, "logAnnounceInterval"))
+    check_interval(port, heard, "logAnnounceInterval")
 
 
 @check
 def syncs_come_at_their_interval(port: PortUnderTest) -> None:
     """LogSyncInterval."""
-    tester = _as_master(port, announces=False)
+    tester = _as_master(port, announces=False, syncs=True)
     tester.wait(max(tester.announce_s, INTERVALS * tester.interval_s("logSyncInterval")))
     heard = port.heard(Sync)
     told = {each.message.log_message_interval for each in heard}
+    require(told, "it sends no Sync")
     require(told == {_to_be_told(port, "logSyncInterval")}, f"Syncs tell logMessageInterval {told}")
     _of_profile(port, "log_sync_interval", interval_in_use(port, "logSyncInterval"))
-    _check_interval(heard, "logSyncInterval", interval_in_use(port, "logSyncInterval"))
+    check_interval(port, heard, "logSyncInterval")
 
 
 @check
 def pdelay_reqs_come_at_their_interval(port: PortUnderTest) -> None:
-    """LogMinPdelayReqInterval, once the first exchanges after link-up are over."""
+    """Once the first exchanges after link-up are over; unless a profile fixes it or is gPTP it is the shortest."""
     port.become("ordinary")
     tester = Tester(port)
     tester.wait(tester.interval_s("logMinPdelayReqInterval"))
     tester.forget()
     tester.wait(INTERVALS * tester.interval_s("logMinPdelayReqInterval"))
     _of_profile(port, "log_min_pdelay_req_interval", interval_in_use(port, "logMinPdelayReqInterval"))
-    _check_interval(port.heard(PdelayReq), "logMinPdelayReqInterval", interval_in_use(port, "logMinPdelayReqInterval"))
+    found = port.profile.attributes.get("log_min_pdelay_req_interval")
+    shortest = not is_gptp(port.profile) and found is not None and found.min < found.max
+    check_interval(port, port.heard(PdelayReq), "logMinPdelayReqInterval", shortest=shortest)
 
 
 @check
@@ -122,6 +159,7 @@ def announces_carry_the_data_sets(port: PortUnderTest) -> None:
     tester = _as_master(port)
     tester.wait(2 * tester.announce_s)
     default = port.default_ds()
+    require(port.heard(Announce), "it sends no Announces any more")
     for heard in port.heard(Announce):
         told = heard.message
         quality = told.grandmaster_clock_quality
@@ -130,6 +168,7 @@ def announces_carry_the_data_sets(port: PortUnderTest) -> None:
             "priority2": told.grandmaster_priority2,
             "clockClass": quality.clock_class,
             "clockAccuracy": quality.clock_accuracy,
+            "offsetScaledLogVariance": quality.offset_scaled_log_variance,
             "grandmasterIdentity": str(told.grandmaster_identity),
             "stepsRemoved": told.steps_removed,
         }
@@ -138,6 +177,7 @@ def announces_carry_the_data_sets(port: PortUnderTest) -> None:
             "priority2": default["priority2"],
             "clockClass": default["clockQuality"]["clockClass"],
             "clockAccuracy": default["clockQuality"]["clockAccuracy"],
+            "offsetScaledLogVariance": default["clockQuality"]["offsetScaledLogVariance"],
             "grandmasterIdentity": str(default["clockIdentity"]),
             "stepsRemoved": 0,
         }
@@ -146,27 +186,37 @@ def announces_carry_the_data_sets(port: PortUnderTest) -> None:
 
 @check
 def headers_are_of_its_domain(port: PortUnderTest) -> None:
-    """VersionPTP 2, the port's sdoId, domain and identity in every message (13.3)."""
+    """The port's sdoId, domain and identity in every message, but for those of a common link delay service (13.3)."""
     tester = _as_master(port, announces=False)
     tester.wait(3 * tester.announce_s)
     default = port.default_ds()
-    for heard in port.heard(Message):
-        message = heard.message
+    of_the_link = is_gptp(port.profile)
+    heard = [
+        each.message
+        for each in port.heard(Message)
+        if not (of_the_link and isinstance(each.message, PEER_DELAY) and each.message.major_sdo_id == CMLDS)
+    ]
+    require(heard, "it sends nothing any more")
+    senders = {message.source_port_identity for message in heard}
+    for message in heard:
         right = (
             message.sdo_id == default["sdoId"]
             and message.domain_number == default["domainNumber"]
             and message.source_port_identity.clock_identity == port.identity
         )
         require(right, f"{message.message_type.name} has another domain, sdoId or identity than the port")
+    require(len(senders) == 1, f"messages of one port are from {', '.join(sorted(map(str, senders)))}")
 
 
 @check
 def sequence_ids_count_up(port: PortUnderTest) -> None:
     """7.3.7: one sequence for each type of message."""
-    tester = _as_master(port)
+    tester = _as_master(port, announces=False, syncs=True)
     tester.wait(6 * tester.announce_s)
-    for kind in (Announce, Sync):
+    kinds = (Sync,) if has_static_roles(port.profile) else (Announce, Sync)
+    for kind in kinds:
         numbers = [heard.message.sequence_id for heard in port.heard(kind)]
+        require(len(numbers) > 1, f"{len(numbers)} {kind.__name__} come in {6 * tester.announce_s:g} s")
         for earlier, later in itertools.pairwise(numbers):
             require(later == (earlier + 1) & 0xFFFF, f"{kind.__name__} {earlier} is followed by {later}")
 
@@ -174,17 +224,19 @@ def sequence_ids_count_up(port: PortUnderTest) -> None:
 @check
 def each_two_step_sync_has_its_follow_up(port: PortUnderTest) -> None:
     """9.5.10, 11.4.3: the same sequenceId, and the time at which the Sync left."""
-    tester = _as_master(port, announces=False)
+    tester = _as_master(port, announces=False, syncs=True)
     tester.wait(4 * tester.announce_s)
-    follow_ups = {heard.message.sequence_id: heard.message for heard in port.heard(FollowUp)}
-    syncs = [heard for heard in port.heard(Sync) if heard.message.two_step_flag]
+    heard = port.heard(Sync)
+    require(len(heard) > 1, f"{len(heard)} Syncs come in {4 * tester.announce_s:g} s")
+    follow_ups = {each.message.sequence_id: each.message for each in port.heard(FollowUp)}
+    syncs = [each for each in heard if each.message.two_step_flag]
     if not syncs:
         raise NotTestable("the port sends one-step Syncs")
     origins = []
-    for heard in syncs[:-1]:
-        follow_up = follow_ups.get(heard.message.sequence_id)
+    for sync in syncs[:-1]:
+        follow_up = follow_ups.get(sync.message.sequence_id)
         if follow_up is None:
-            raise Failed(f"Sync {heard.message.sequence_id} has no Follow_Up")
+            raise Failed(f"Sync {sync.message.sequence_id} has no Follow_Up")
         origins.append(follow_up.precise_origin_timestamp)
     require(origins == sorted(set(origins)), "the times in Follow_Ups do not go up")
 
@@ -192,11 +244,7 @@ def each_two_step_sync_has_its_follow_up(port: PortUnderTest) -> None:
 @check
 def a_follower_is_silent_upwards(port: PortUnderTest) -> None:
     """A port that follows sends neither Announce nor Sync (Table 13)."""
-    port.become("ordinary")
-    tester = Tester(port)
-    tester.serve(6 * tester.announce_s, (FIRST, {}))
-    if not tester.follows():
-        raise NotTestable("the port does not follow the tester")
+    tester = begin_followed(port)
     tester.forget()
     tester.serve(6 * tester.announce_s, (FIRST, {}))
     require(not port.heard(Announce), "it announces while it follows")

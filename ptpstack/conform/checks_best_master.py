@@ -2,48 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from ptpstack.conform.dialect import clock_classes
-from ptpstack.conform.port_under_test import TESTERS, NotTestable, PortUnderTest, RoleName, check, is_gptp, require
-from ptpstack.conform.tester import FIRST, GOOD, SECOND_MASTER, Tester
+from ptpstack.conform.following import begin, is_ignored, of_class, show_that_it_follows
+from ptpstack.conform.port_under_test import TESTERS, NotTestable, PortUnderTest, check, require
+from ptpstack.conform.tester import FIRST, SECOND_MASTER, Tester
 from ptpstack.wire.message import Flag
 from ptpstack.wire.messages import Announce
 from ptpstack.wire.types import ClockIdentity, ClockQuality, PortIdentity
-
-LINK_MEASUREMENTS = 6
-"""Of a new neighbour, before a gPTP port lets it be anything."""
 
 RECORDS = 5
 """foreignMasterDS holds so many at least (9.3.2.4.5)."""
 
 FOLLOWING = ("UNCALIBRATED", "SLAVE")
-
-
-def begin(port: PortUnderTest, *masters: PortIdentity, role: RoleName = "ordinary") -> Tester:
-    """Begin with a clock that would follow anybody better; *masters* are played (FIRST if none is said)."""
-    played = masters or (FIRST,)
-    port.become(role, len(played))
-    tester = Tester(port, played)
-    tester.wait(tester.announce_s / 2)
-    if is_gptp(port.profile):
-        tester.wait(LINK_MEASUREMENTS * tester.interval_s("logMinPdelayReqInterval"))
-    return tester
-
-
-def of_class(clock_class: int) -> dict[str, Any]:
-    """Return what a grandmaster of this class announces."""
-    return {"grandmaster_clock_quality": GOOD["grandmaster_clock_quality"]._replace(clock_class=clock_class)}
-
-
-def is_ignored(port: PortUnderTest, **fields: Any) -> None:  # noqa: ANN401 (of an Announce)
-    """Fail if a master with *fields* is followed, and show that without them it is."""
-    tester = begin(port)
-    tester.serve(6 * tester.announce_s, (FIRST, fields))
-    require(not tester.follows(), f"it follows a master whose Announces have {fields}")
-    tester.serve(6 * tester.announce_s, (FIRST, {}))
-    if not tester.follows():
-        raise NotTestable("the port follows not even a good master: is it a slave of somebody better?")
 
 
 @check
@@ -63,18 +36,19 @@ def one_announce_in_four_intervals_never_qualifies(port: PortUnderTest) -> None:
         for _ in range(5):
             tester.wait(tester.announce_s)
             require(not tester.follows(), "it follows a master that announces once in five intervals")
+    show_that_it_follows(tester)
 
 
 @check
 def five_foreign_masters_are_held(port: PortUnderTest) -> None:
-    """The best of several is found, whatever their order (9.3.2.4.5)."""
+    """The best of several is found, though it is the last to be heard (9.3.2.4.5)."""
     senders = [
         PortIdentity(ClockIdentity(bytes((*TESTERS, 0xDD, 0xFF, 0xFE, 0, 0, n))), 1) for n in range(1, RECORDS + 1)
     ]
     tester = begin(port, *senders)
     masters = [
         (sender, of_class(clock_class))
-        for clock_class, sender in zip(clock_classes(port.profile), reversed(senders), strict=True)
+        for clock_class, sender in zip(reversed(clock_classes(port.profile)), senders, strict=True)
     ]
     tester.serve(6 * tester.announce_s, *masters)
     require(tester.follows(senders[-1]), f"of {RECORDS} masters it does not follow the best")
@@ -110,10 +84,11 @@ def the_alternate_master_flag_is_ignored(port: PortUnderTest) -> None:
 def its_own_announces_are_ignored(port: PortUnderTest) -> None:
     """SourcePortIdentity is the clock's own (9.3.2.5 a)."""
     tester = begin(port)
-    own = PortIdentity(port.identity, 7)
-    tester.serve(6 * tester.announce_s, (own, {}))
+    before = port.parent_ds()["parentPortIdentity"]
+    tester.serve(6 * tester.announce_s, (PortIdentity(port.identity, 7), {}))
     parent = port.parent_ds()["parentPortIdentity"]
-    require(parent == f"{port.identity}-0", f"{parent} is its parent by Announces that carry its own clockIdentity")
+    require(parent == before, f"{parent} is its parent by Announces that carry its own clockIdentity")
+    show_that_it_follows(tester)
 
 
 @check
@@ -144,30 +119,31 @@ def the_newest_announce_counts(port: PortUnderTest) -> None:
     require(tester.follows(SECOND_MASTER), "it stays with a master that has become the worse of two")
 
 
-def _better_and_worse() -> list[tuple[str, dict[str, Any], dict[str, Any]]]:
-    quality = GOOD["grandmaster_clock_quality"]
-    return [
-        ("priority1", {"grandmaster_priority1": 9}, {"grandmaster_priority1": 10}),
-        ("clockClass", {}, {"grandmaster_clock_quality": quality._replace(clock_class=7)}),
-        ("clockAccuracy", {}, {"grandmaster_clock_quality": quality._replace(clock_accuracy=0x22)}),
-        (
-            "offsetScaledLogVariance",
-            {},
-            {"grandmaster_clock_quality": quality._replace(offset_scaled_log_variance=0x4E5E)},
-        ),
-        ("priority2", {"grandmaster_priority2": 127}, {"grandmaster_priority2": 128}),
-    ]
+_ATTRIBUTES = ("priority1", "clockClass", "clockAccuracy", "offsetScaledLogVariance", "priority2")
+"""In the order in which they decide; all that come before are equal, all that come after speak for the other."""
+
+
+def _told(values: Sequence[int]) -> dict[str, Any]:
+    priority1, clock_class, accuracy, variance, priority2 = values
+    return {
+        "grandmaster_priority1": priority1,
+        "grandmaster_clock_quality": ClockQuality(clock_class, accuracy, variance),
+        "grandmaster_priority2": priority2,
+    }
 
 
 @check
 def the_data_sets_are_compared_in_order(port: PortUnderTest) -> None:
-    """Figure 34: each attribute decides, with the identity against it; the alternate algorithm knows no priority1."""
-    for name, better, worse in _better_and_worse():
-        if name == "priority1" and port.profile.bmca != "default":
+    """Figure 34: each attribute decides, against all that come after; the alternate algorithm knows no priority1."""
+    low, high = (9, 6, 0x21, 0x4E5D, 127), (10, 7, 0x22, 0x4E5E, 128)
+    for place, name in enumerate(_ATTRIBUTES):
+        if name == "priority1" and port.profile.bmca not in ("default", "gptp"):
             continue
+        better = (*low[: place + 1], *high[place + 1 :])
+        worse = (*low[:place], high[place], *low[place + 1 :])
         tester = begin(port, FIRST, SECOND_MASTER)
-        tester.serve(6 * tester.announce_s, (SECOND_MASTER, better), (FIRST, worse))
-        require(tester.follows(SECOND_MASTER), f"{name} does not decide between two masters")
+        tester.serve(6 * tester.announce_s, (SECOND_MASTER, _told(better)), (FIRST, _told(worse)))
+        require(tester.follows(SECOND_MASTER), f"{name} does not decide between two masters, or what comes after does")
 
 
 @check
@@ -213,15 +189,32 @@ def the_sender_decides_between_equal_paths(port: PortUnderTest) -> None:
     require(tester.follows(FIRST), "of two equal paths it does not follow that of the lower sourcePortIdentity")
 
 
+def _a_little_better_than(port: PortUnderTest) -> dict[str, Any]:
+    """Return what a grandmaster announces that no attribute makes worse than the port's clock, and one better."""
+    default = port.default_ds()
+    quality = default["clockQuality"]
+    values = [
+        default["priority1"],
+        quality["clockClass"],
+        quality["clockAccuracy"],
+        quality["offsetScaledLogVariance"],
+        default["priority2"],
+    ]
+    for place in (3, 4, 2, 0):
+        if values[place] > 0 and not (place == 0 and port.profile.bmca != "default"):
+            values[place] -= 1
+            return _told(values)
+    raise NotTestable("no grandmaster is better than this clock")
+
+
 @check
 def a_clock_of_class_6_becomes_passive(port: PortUnderTest) -> None:
     """Figure 33, P1: it never follows, and gives way to a better one."""
     port.become("grandmaster")
+    if port.port_ds().get("masterOnly"):
+        raise NotTestable("the port is masterOnly, which is never PASSIVE")
     tester = Tester(port)
-    tester.serve(
-        tester.timeout_s + 4 * tester.announce_s,
-        (FIRST, GOOD | {"grandmaster_priority1": 1, "grandmaster_clock_quality": ClockQuality(6, 0x20, 0x4000)}),
-    )
+    tester.serve(tester.timeout_s + 4 * tester.announce_s, (FIRST, _a_little_better_than(port)))
     state = port.port_ds()["portState"]
     require(state == "PASSIVE", f"beside a better grandmaster it is {state}, not PASSIVE")
 

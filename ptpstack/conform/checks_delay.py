@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from ptpstack.conform.port_under_test import Failed, NotTestable, PortUnderTest, check, require
+import itertools
+
+from ptpstack.conform.following import begin_followed
+from ptpstack.conform.port_under_test import Failed, NotTestable, PortUnderTest, check, is_gptp, require
 from ptpstack.conform.tester import FIRST, SECOND_MASTER, UNSPECIFIED, Tester
-from ptpstack.time import NANOSECOND
+from ptpstack.time import NANOSECOND, SECOND
 from ptpstack.wire.messages import (
     Announce,
     DelayReq,
@@ -28,7 +31,8 @@ def _settled(port: PortUnderTest) -> Tester:
 @check
 def pdelay_reqs_have_their_fields(port: PortUnderTest) -> None:
     """13.9, Table 42: logMessageInterval 0x7F, no unicast flag."""
-    _settled(port)
+    tester = _settled(port)
+    tester.wait(4 * tester.interval_s("logMinPdelayReqInterval"))
     requests = port.heard(PdelayReq)
     require(requests, "it sends no Pdelay_Req")
     for heard in requests:
@@ -50,12 +54,14 @@ def pdelay_reqs_are_answered(port: PortUnderTest) -> None:
     response = responses[0].message
     require(response.sequence_id == asked.sequence_id, "Pdelay_Resp has another sequenceId than the request")
     if not response.two_step_flag:
+        require(not is_gptp(port.profile), "it answers in one step, which is not allowed to a gPTP port")
         return
     follow_ups = [
         h.message for h in port.heard(PdelayRespFollowUp) if h.message.requesting_port_identity == tester.real(FIRST)
     ]
     require(len(follow_ups) == 1, f"a two-step Pdelay_Resp has {len(follow_ups)} Follow_Ups")
     follow_up = follow_ups[0]
+    require(follow_up.sequence_id == asked.sequence_id, "Pdelay_Resp_Follow_Up has another sequenceId than the request")
     turnaround = follow_up.response_origin_timestamp - response.request_receipt_timestamp
     require(turnaround >= 0, "it answers before it was asked, by its stamps")
     if port.link_delay_ns is None or left_ns is None or responses[0].stamp_ns is None:
@@ -101,33 +107,49 @@ def pdelay_reqs_are_not_answered_at_all(port: PortUnderTest) -> None:
 
 @check
 def delay_reqs_are_not_answered_at_all(port: PortUnderTest) -> None:
-    """A peer-to-peer profile knows no Delay_Req."""
+    """A peer-to-peer profile knows no Delay_Req: neither of a master nor of a slave."""
     port.become("ordinary")
     tester = Tester(port)
     tester.settle_as_master()
     port.send(tester.new(DelayReq))
     tester.wait(tester.announce_s)
     require(not port.heard(DelayResp), "it answers a Delay_Req")
+    tester.serve(6 * tester.announce_s, (FIRST, {}))
     require(not port.heard(DelayReq), "it sends Delay_Reqs")
 
 
 @check
 def delay_reqs_are_answered_by_a_master(port: PortUnderTest) -> None:
-    """11.3.2: the request's identity, sequenceId and correction."""
+    """11.3.2: the request's identity, sequenceId and correction, and the time at which it came."""
     port.become("ordinary")
     tester = Tester(port)
     tester.settle_as_master()
     if not port.heard(Announce):
         raise NotTestable("the port is no master")
+    times = []
+    for _ in range(2):
+        left_ns, answer = _answered(tester)
+        if left_ns is not None:
+            times.append((left_ns, answer.receive_timestamp))
+    for (first_ns, first), (second_ns, second) in itertools.pairwise(times):
+        passed_s, told_s = (second_ns - first_ns) * NANOSECOND / SECOND, (second - first) / SECOND
+        right = abs(told_s - passed_s) < passed_s / 2
+        require(right, f"two Delay_Reqs {passed_s:.3f} s apart were received {told_s:.3f} s apart, by its answers")
+
+
+def _answered(tester: Tester) -> tuple[int | None, DelayResp]:
+    """Send one Delay_Req and return when it left, in ns, and the answer."""
+    port = tester.port
     tester.forget()
     request = tester.new(DelayReq, correction_field=7 * NANOSECOND)
-    port.send(request)
+    left_ns = port.send(request)
     tester.wait(tester.announce_s)
     answers = [h.message for h in port.heard(DelayResp) if h.message.requesting_port_identity == tester.real(FIRST)]
     require(len(answers) == 1, f"one Delay_Req gets {len(answers)} answers")
     require(answers[0].sequence_id == request.sequence_id, "Delay_Resp has another sequenceId than the request")
     kept = abs(answers[0].correction_field - request.correction_field) < NANOSECOND
     require(kept, "Delay_Resp does not carry the request's correctionField")
+    return left_ns, answers[0]
 
 
 @check
@@ -161,9 +183,8 @@ def several_answering_neighbours_make_it_faulty(port: PortUnderTest) -> None:
 @check
 def a_master_without_syncs_synchronizes_nobody(port: PortUnderTest) -> None:
     """Own: a port is no SLAVE while no Sync can be used."""
-    port.become("ordinary")
-    tester = Tester(port)
-    tester.serve(8 * tester.announce_s, (FIRST, {}))
+    tester = begin_followed(port)
+    tester.serve(2 * tester.announce_s, (FIRST, {}))
     if port.port_ds()["portState"] != "SLAVE":
         raise NotTestable("the port does not become SLAVE of the tester: its clock takes longer to lock")
     silent_s = max(2.5, 11 * tester.interval_s("logSyncInterval")) + 2 * tester.announce_s
@@ -176,11 +197,7 @@ def a_master_without_syncs_synchronizes_nobody(port: PortUnderTest) -> None:
 @check
 def rubbish_changes_nothing(port: PortUnderTest) -> None:
     """Own: octets that are no message are dropped, TLVs of odd length among them (14.1), and the port goes on."""
-    port.become("ordinary")
-    tester = Tester(port)
-    tester.serve(6 * tester.announce_s, (FIRST, {}))
-    if not tester.follows():
-        raise NotTestable("the port does not follow the tester")
+    tester = begin_followed(port)
     header = bytes.fromhex("0b02004500000000") + bytes(56)
     for octets in (b"\x0b\x02", bytes(64), header + b"\x00\x03\x00\x01\xff", header[:40], b"\xff" * 200):
         port.send(octets)

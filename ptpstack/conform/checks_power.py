@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ptpstack.arbiter.clock_state import ClockState
 from ptpstack.arbiter.clock_worth import Announced, Situation, worth
+from ptpstack.conform.following import begin, is_ignored
 from ptpstack.conform.port_under_test import NotTestable, PortUnderTest, check, require
 from ptpstack.conform.tester import FIRST, Tester
 from ptpstack.engine.time_properties import TimeProperties
@@ -51,17 +52,13 @@ def the_grandmaster_id_is_within_its_range(port: PortUnderTest) -> None:
 @check
 def announces_without_the_tlvs_are_ignored(port: PortUnderTest) -> None:
     """C37.238-2011 5.12.2: they take no part in the choice of the grandmaster."""
-    port.become("ordinary")
-    tester = Tester(port)
-    tester.serve(6 * tester.announce_s, (FIRST, {"tlvs": ()}))
-    require(not tester.follows(), "it follows a master that sends no IEEE_C37_238")
+    is_ignored(port, tlvs=())
 
 
 @check
 def announces_without_the_tlvs_are_followed(port: PortUnderTest) -> None:
     """C37.238-2017: the rule of 2011 is gone."""
-    port.become("ordinary")
-    tester = Tester(port)
+    tester = begin(port)
     tester.serve(6 * tester.announce_s, (FIRST, {"tlvs": ()}))
     require(tester.follows(), "it does not follow a master that sends no IEEE_C37_238")
 
@@ -69,8 +66,7 @@ def announces_without_the_tlvs_are_followed(port: PortUnderTest) -> None:
 @check
 def unknown_tlvs_are_passed_over(port: PortUnderTest) -> None:
     """14.1: an organization that nobody knows does no harm."""
-    port.become("ordinary")
-    tester = Tester(port)
+    tester = begin(port)
     unknown = UnknownTlv(TlvType.ORGANIZATION_EXTENSION, bytes.fromhex("000102000009cafe"))
     tester.serve(6 * tester.announce_s, (FIRST, {"tlvs": (*tester.tlvs(), unknown)}))
     require(tester.follows(), "it does not follow a master that sends a TLV of an unknown organization")

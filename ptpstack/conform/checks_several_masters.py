@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ptpstack.conform.checks_best_master import begin, is_ignored, of_class
 from ptpstack.conform.dialect import clock_classes
+from ptpstack.conform.following import begin, is_ignored, of_class
 from ptpstack.conform.port_under_test import PortUnderTest, check, require
 from ptpstack.conform.tester import FIRST, SECOND_MASTER, Tester
 

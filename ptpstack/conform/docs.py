@@ -39,7 +39,7 @@ nothing could be tried.
 
 **This is no certificate.** The test plans of UNH-IOL are public by title only, so a check tries what the title and the
 standard say. Each outcome is `pass`, `fail`, or `not testable` with the reason. Every check is itself tested: on a
-clock with a fault it must fail (`tests/conform`).
+clock that breaks one of its rules it must fail, on one that is right but set otherwise it must not (`tests/conform`).
 
 In the columns: how it is tried (s: simulated, l: on a running port), and the simulator's outcome for each profile.
 Profiles that negotiate unicast (G.8275.2, G.8265.1) are tried as a client of the port, and as masters of its table: on

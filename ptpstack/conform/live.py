@@ -11,6 +11,7 @@ from hw.sockets import PortSocket
 from hw.timestamping import Timestamping
 from profiles.loader import Profile, TransportName
 from ptpstack.conform.data_sets import DataSets
+from ptpstack.conform.following import GRANDMASTER_CLASSES
 from ptpstack.conform.port_under_test import (
     TESTERS,
     Heard,
@@ -20,21 +21,17 @@ from ptpstack.conform.port_under_test import (
     interval_in_use,
     negotiates,
 )
+from ptpstack.conform.tester import PEER_DELAY
 from ptpstack.daemon.transports import groups_of, open_port_socket
 from ptpstack.engine.outputs import Destination
 from ptpstack.errors import WireError
 from ptpstack.wire.message import Message, decode, encode
-from ptpstack.wire.messages import PdelayReq, PdelayResp, PdelayRespFollowUp
 from ptpstack.wire.types import ClockIdentity, MessageType, PortIdentity
 
 M = TypeVar("M", bound=Message)
 POLL_S, STAMP_S = 0.002, 0.3
 FAULT_S = 20.0
 """How long a port may be FAULTY for what the check before did to it."""
-
-PEER_DELAY = (PdelayReq, PdelayResp, PdelayRespFollowUp)
-GRANDMASTER_CLASSES = range(128)
-"""A clock of such a class never follows (IEEE 1588-2019 Table 4)."""
 
 IN_ROLE: dict[RoleName, Callable[[PortUnderTest], bool]] = {
     "slave_only": lambda port: bool(port.default_ds()["slaveOnly"]),
@@ -69,6 +66,7 @@ class LivePort:
         self.epoch = 0
         self._until = float("-inf")
         self.held: list[tuple[PortIdentity, MessageType]] = []
+        self.served: set[int] = set()
         self._identity: ClockIdentity | None = None
         self._heard: list[Heard[Any]] = []
         self._sockets: list[PortSocket] = []
@@ -76,8 +74,12 @@ class LivePort:
         if interface:
             transport = data_sets.transport
             self._groups = groups_of(transport, profile.destination_mac)
-            for own_address in own_addresses or ("",):
-                self._sockets.append(_open_socket(interface, transport, own_address))
+            try:
+                for own_address in own_addresses or ("",):
+                    self._sockets.append(_open_socket(interface, transport, own_address))
+            except BaseException:
+                self.close()
+                raise
 
     def close(self) -> None:
         """Let go of the interface."""

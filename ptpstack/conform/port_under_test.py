@@ -46,6 +46,8 @@ class PortUnderTest(Protocol):
     """Another one for each check where the clock remembers those before: the tester's masters are others then."""
     held: list[tuple[PortIdentity, MessageType]]
     """What the port was asked for by unicast and may still be sending, and under which name."""
+    served: set[int]
+    """The places where the port was granted Announces by unicast, and need not ask again."""
 
     @property
     def identity(self) -> ClockIdentity:

@@ -99,6 +99,7 @@ class SimulatedPort:
         (resolved,) = resolve(config)
         self._instance = self._of_gptp(resolved) if is_gptp(self.profile) else self._of_1588(resolved)
         self.held: list[tuple[PortIdentity, MessageType]] = []
+        self.served: set[int] = set()
         self._now = MonotonicTime(EPOCH)
         self._heard: list[Heard[Any]] = []
         self._heard_below: list[Heard[Any]] = []

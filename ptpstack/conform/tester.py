@@ -41,6 +41,7 @@ from ptpstack.wire.types import ALL_PORTS, ClockIdentity, ClockQuality, MessageT
 M = TypeVar("M", bound=Message)
 FIRST = PortIdentity(ClockIdentity.from_text("02cfbb.fffe.000001"), 1)
 SECOND_MASTER = PortIdentity(ClockIdentity.from_text("02cfcc.fffe.000001"), 1)
+PEER_DELAY = (PdelayReq, PdelayResp, PdelayRespFollowUp)
 UNSPECIFIED = 0x7F
 STEPS_PER_INTERVAL = 8
 ASKED_S = 300
@@ -246,6 +247,19 @@ class Tester:
         for _ in range(max(1, round(seconds / step_s))):
             self.run(step_s)
 
+    def wait_until_asked(self, longest_s: float) -> None:
+        """Wait until the port has asked every master for Announces, now or in a check before."""
+        places = set(range(len(self._masters)))
+        for _ in range(round(longest_s / self.announce_s) + 1):
+            if places <= self.port.served:
+                return
+            self.wait(self.announce_s)
+        missing = len(places - self.port.served)
+        raise NotTestable(
+            f"within {longest_s:g} s the port asks nothing of {missing} of {len(places)} masters that are played: "
+            "are they in its unicast master table?"
+        )
+
     def _say_capable(self, seconds: float) -> None:
         self._capable_s -= seconds
         if self._capable_s <= 0:
@@ -256,6 +270,8 @@ class Tester:
         for place, master in self._places():
             for heard in self._new(Signaling, place):
                 grants = tuple(grants_for(heard.message)) if self.grants else ()
+                if any(grant.message_type == MessageType.ANNOUNCE for grant in grants):
+                    self.port.served.add(place)
                 if grants:
                     self.signal(*grants, sender=master, target=heard.message.source_port_identity)
 

@@ -1,5 +1,6 @@
 """What a fault does to the messages of a clock on their way in or out."""
 
+import itertools
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeAlias
@@ -8,6 +9,7 @@ from msgspec.structs import replace
 
 from ptpstack.wire.message import Message
 from ptpstack.wire.messages import Announce
+from ptpstack.wire.types import PortIdentity
 
 Change: TypeAlias = Callable[[Message], Iterable[Message]]
 
@@ -58,3 +60,29 @@ def numbered(make: Callable[[int], Message]) -> Callable[[Any], Message]:
 
 def every_second(kind: type[Message]) -> Change:
     return dropped(kind, lambda message: message.sequence_id % 2)
+
+
+def thrice(kind: type[Message]) -> Change:
+    return lambda message: (message,) * (3 if isinstance(message, kind) else 1)
+
+
+def every(kind: type[Message], number: int, when: Callable[[Any], bool] = lambda _m: True) -> Change:
+    """Of the messages of a kind the first goes on, and after it each of that *number*."""
+    count = itertools.count()
+    return dropped(kind, lambda message: when(message) and next(count) % number)
+
+
+def of_the_first_senders(kind: type[Message], number: int) -> Change:
+    """Messages of a kind are heard of so many senders: those that came first."""
+    senders: set[PortIdentity] = set()
+
+    def change(message: Message) -> Iterable[Message]:
+        if isinstance(message, kind) and (len(senders) < number):
+            senders.add(message.source_port_identity)
+        return () if isinstance(message, kind) and message.source_port_identity not in senders else (message,)
+
+    return change
+
+
+def twice(kind: type[Message]) -> Change:
+    return beside(kind, lambda message: message)

@@ -20,13 +20,13 @@ from ptpstack.wire.tlvs import (
 )
 from ptpstack.wire.tlvs.ieee_802_1as import MessageIntervalRequest
 from ptpstack.wire.types import ALL_PORTS, ClockQuality, MessageType, PortIdentity
-from tests.conform.changes import Change, beside, changed, dropped, only_the_first
+from tests.conform.changes import Change, beside, changed, dropped, only_the_first, thrice
 
 OWN = PortIdentity(IDENTITY, 1)
 BORN = 1
 """Requests that a client has sent before a check begins: it begins anew with each."""
 
-TELECOM, GPTP = "g8275-2", "gptp"
+TELECOM, GPTP, CAR = "g8275-2", "gptp", "avnu-automotive"
 
 
 def with_tlvs(kind: type[Tlv], **fields: Any) -> Change:
@@ -45,19 +45,21 @@ def has(kind: type[Tlv]) -> Callable[[Any], bool]:
     return lambda message: any(isinstance(tlv, kind) for tlv in message.tlvs)
 
 
-def asked_for_before(message: Message) -> Iterable[Message]:
-    """Who asks for the delay is taken to have asked for answers."""
-    if isinstance(message, DelayReq):
-        wish = RequestUnicastTransmission(MessageType.DELAY_RESP, -4, 60)
-        sender = message.source_port_identity
-        yield Signaling(
-            source_port_identity=sender,
-            domain_number=message.domain_number,
-            flag_field=Flag.UNICAST,
-            target_port_identity=ALL_PORTS,
-            tlvs=(wish,),
-        )
-    yield message
+def asked_for_before(kind: MessageType) -> Change:
+    """Who asks for the delay is taken to have asked for this, too."""
+
+    def change(message: Message) -> Iterable[Message]:
+        if isinstance(message, DelayReq):
+            yield Signaling(
+                source_port_identity=message.source_port_identity,
+                domain_number=message.domain_number,
+                flag_field=Flag.UNICAST,
+                target_port_identity=ALL_PORTS,
+                tlvs=(RequestUnicastTransmission(kind, -4 if kind is MessageType.DELAY_RESP else 0, 60),),
+            )
+        yield message
+
+    return change
 
 
 def one_request_of_each_type() -> Change:
@@ -80,7 +82,7 @@ UNICAST_FAULTS: dict[str, tuple[str, Faults]] = {
         TELECOM,
         Faults(outgoing=with_tlvs(GrantUnicastTransmission, log_inter_message_period=1)),
     ),
-    "nothing_comes_that_was_not_granted": (TELECOM, Faults(incoming=asked_for_before)),
+    "nothing_comes_that_was_not_granted": (TELECOM, Faults(incoming=asked_for_before(MessageType.DELAY_RESP))),
     "unicast_messages_are_marked": (TELECOM, Faults(outgoing=changed(Sync, log_message_interval=-4))),
     "a_grant_lasts_as_long_as_it_says": (
         TELECOM,
@@ -102,7 +104,7 @@ UNICAST_FAULTS: dict[str, tuple[str, Faults]] = {
         TELECOM,
         Faults(outgoing=with_tlvs(RequestUnicastTransmission, duration_field=5)),
     ),
-    "a_refused_client_asks_again_without_haste": (TELECOM, Faults(outgoing=only_the_first(Signaling, BORN + 1))),
+    "a_refused_client_asks_again_without_haste": (TELECOM, Faults(outgoing=thrice(Signaling))),
     "a_client_renews_in_time": (TELECOM, Faults(outgoing=only_the_first(Signaling, BORN + 2))),
     "a_client_asks_delays_only_where_answers_are_granted": (
         TELECOM,
@@ -139,7 +141,7 @@ STILL_SERVES = Faults(outgoing=beside(PdelayReq, lambda _m: Sync(source_port_ide
 
 GPTP_FAULTS: dict[str, tuple[str, Faults]] = {
     "it_says_that_it_invokes_gptp": (GPTP, Faults(outgoing=dropped(Signaling))),
-    "an_interval_request_is_obeyed": (GPTP, Faults(incoming=dropped(Signaling, has(MessageIntervalRequest)))),
+    "an_interval_request_is_obeyed": (CAR, Faults(incoming=dropped(Signaling, has(MessageIntervalRequest)))),
     "follow_ups_carry_the_information_tlv": (GPTP, Faults(outgoing=changed(FollowUp, tlvs=()))),
     "announces_trace_their_path": (GPTP, Faults(outgoing=changed(Announce, tlvs=()))),
     "a_path_through_itself_is_ignored": (

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from msgspec.structs import replace
 
@@ -26,8 +28,18 @@ from ptpstack.wire.messages import (
 )
 from ptpstack.wire.tlvs import AlternateTimeOffsetIndicator, IeeeC37238Of2011
 from ptpstack.wire.types import ClockQuality, PortIdentity
-from tests.conform.changes import beside, changed, doubled, dropped, every_second, numbered, only_the_first
+from tests.conform.changes import (
+    beside,
+    changed,
+    doubled,
+    dropped,
+    every_second,
+    numbered,
+    of_the_first_senders,
+    only_the_first,
+)
 from tests.conform.faults import GPTP_FAULTS, SEVERAL_MASTERS_FAULTS, UNICAST_FAULTS
+from tests.conform.one_rule import BROKEN, Broken
 
 
 def announce_of_a_rogue(number: int) -> Announce:
@@ -42,7 +54,6 @@ def announce_of_a_rogue(number: int) -> Announce:
 
 ROGUE = numbered(announce_of_a_rogue)
 OF_FIRST = lambda message: message.source_port_identity == FIRST  # noqa: E731 (a predicate of the table)
-FIFTH = lambda message: message.source_port_identity.clock_identity[-1] == 5  # noqa: E731 (as well)
 E2E, P2P = "default-e2e", "default-p2p"
 
 FAULTS: dict[str, tuple[str, Faults]] = (
@@ -52,7 +63,7 @@ FAULTS: dict[str, tuple[str, Faults]] = (
     | {
         "a_good_master_is_followed": (E2E, Faults(incoming=dropped(Announce))),
         "one_announce_in_four_intervals_never_qualifies": (E2E, Faults(incoming=doubled)),
-        "five_foreign_masters_are_held": (E2E, Faults(incoming=dropped(Announce, FIFTH))),
+        "five_foreign_masters_are_held": (E2E, Faults(incoming=of_the_first_senders(Announce, 4))),
         "steps_removed_255_is_ignored": (E2E, Faults(incoming=changed(Announce, steps_removed=1))),
         "steps_removed_65535_is_ignored": (E2E, Faults(incoming=changed(Announce, steps_removed=1))),
         "steps_removed_254_is_followed": (E2E, Faults(incoming=changed(Announce, steps_removed=255))),
@@ -69,7 +80,7 @@ FAULTS: dict[str, tuple[str, Faults]] = (
             E2E,
             Faults(incoming=changed(Announce, OF_FIRST, grandmaster_clock_quality=ClockQuality(6, 0x21, 0x4E5D))),
         ),
-        "the_data_sets_are_compared_in_order": (E2E, Faults(incoming=changed(Announce, grandmaster_priority2=128))),
+        "the_data_sets_are_compared_in_order": (E2E, Faults(incoming=changed(Announce, grandmaster_priority1=9))),
         "the_identity_decides_between_equal_masters": (
             E2E,
             Faults(incoming=changed(Announce, OF_FIRST, grandmaster_priority2=129)),
@@ -96,7 +107,7 @@ FAULTS: dict[str, tuple[str, Faults]] = (
         "a_silent_master_is_left_after_the_announce_timeout": (E2E, Faults(incoming=only_the_first(Announce, 4))),
         "announces_come_at_their_interval": (E2E, Faults(outgoing=every_second(Announce))),
         "syncs_come_at_their_interval": (E2E, Faults(outgoing=every_second(Sync))),
-        "pdelay_reqs_come_at_their_interval": (P2P, Faults(outgoing=every_second(PdelayReq))),
+        "pdelay_reqs_come_at_their_interval": ("iec-61850-9-3", Faults(outgoing=every_second(PdelayReq))),
         "attributes_are_within_the_profile": ("ocp-dc", Faults(instance={"priority1": 7})),
         "announces_carry_the_data_sets": (E2E, Faults(outgoing=changed(Announce, grandmaster_priority2=1))),
         "headers_are_of_its_domain": (E2E, Faults(outgoing=changed(Sync, domain_number=5))),
@@ -164,6 +175,25 @@ def test_a_check_fails_on_a_clock_with_the_fault_and_passes_without(name: str) -
     with pytest.raises(Failed):
         CHECKS[name](SimulatedPort(load_profile(profile), faults))
     CHECKS[name](SimulatedPort(load_profile(profile)))
+
+
+@pytest.mark.parametrize("broken", BROKEN, ids=lambda broken: f"{broken.check}: {broken.says}")
+def test_a_check_finds_each_rule_that_is_broken_alone(broken: Broken) -> None:
+    with pytest.raises(Failed, match=broken.says):
+        CHECKS[broken.check](SimulatedPort(load_profile(broken.profile), broken.faults))
+
+
+class OfClass248(SimulatedPort):
+    """A clock that says so, whatever it is."""
+
+    def default_ds(self) -> dict[str, Any]:
+        told = super().default_ds()
+        return told | {"clockQuality": told["clockQuality"] | {"clockClass": 248}}
+
+
+def test_a_slave_only_clock_of_another_class_fails() -> None:
+    with pytest.raises(Failed, match="not of class 255"):
+        CHECKS["a_slave_only_clock_never_announces"](OfClass248(load_profile(E2E)))
 
 
 def test_a_table_without_degradation_fails() -> None:
