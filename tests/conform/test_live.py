@@ -3,6 +3,7 @@
 import json
 import sys
 from pathlib import Path
+from subprocess import CalledProcessError
 
 import pytest
 
@@ -39,8 +40,10 @@ def test_without_an_interface_nothing_of_the_wire_is_tried(tmp_path: Path) -> No
         daemon.start()
         daemon.wait_until_ready()
         command = [sys.executable, "-m", "ptpstack", "conform", "default-p2p", "--against", str(daemon.socket)]
-        unseen = tester.run([*command, "--json", "--only", "header"])
-        assert "--interface" in json.loads(unseen)["outcomes"][0]["reason"]
+        with pytest.raises(CalledProcessError) as ended:
+            tester.run([*command, "--json", "--only", "header"])
+        assert ended.value.returncode == 2  # nothing was tried
+        assert "--interface" in json.loads(ended.value.stdout)["outcomes"][0]["reason"]
 
 
 OTHERS = """
