@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable
 
-from hw.gpsd import GpsdConnection, GpsdReport, SystemStamp
+from hw.gpsd import GpsdConnection, SystemStamp
 from hw.serial_receiver import SerialPort, SerialReceiver
 from hw.time_of_day import UtcSecond
 from hw.time_of_day_nmea import NmeaSentences
@@ -22,7 +22,10 @@ _NOT_BEFORE_S = 1_735_689_600  # 2025-01-01: a receiver that has lost count of 1
 
 
 class GpsdInput:
-    """The gpsd of this host: its PPS within ± *pulse_bound*, else its TOFF, *delay* late and within ± *bound*."""
+    """The gpsd of this host: its PPS within ± *pulse_bound*, else its TOFF, *delay* late and within ± *bound*.
+
+    A TOFF comes before the TPV of its second and counts once that says that there is a fix.
+    """
 
     def __init__(
         self, gpsd: GpsdConnection, *, pulse_bound: TimeInterval, delay: TimeInterval, bound: TimeInterval
@@ -30,6 +33,8 @@ class GpsdInput:
         self._gpsd = gpsd
         self._pulse_bound, self._delay, self._bound = pulse_bound, delay, bound
         self._fix: bool | None = None
+        self._told: Reading | None = None
+        """Of a TOFF whose TPV, which says whether there is a fix, has not come yet."""
         self.tai_offset_s: int | None = None
         """TAI - UTC as the receiver believes, None until it says."""
 
@@ -61,28 +66,34 @@ class GpsdInput:
         """Return what has come."""
         readings = []
         for said in self._gpsd.receive(now):
-            if said.has_fix is not None:
-                self._fix = said.has_fix
             if said.tai_offset_s is not None:
                 self.tai_offset_s = said.tai_offset_s
-            if said.stamp is not None and self._fix is not False and said.stamp.true_ns >= _NOT_BEFORE_S * _SECOND_NS:
-                readings.append(self._reading(said, said.stamp))
+            if said.has_fix is not None:
+                self._fix = said.has_fix
+                if self._fix and self._told is not None:
+                    readings.append(self._told)
+                self._told = None
+            if said.stamp is None or said.stamp.true_ns < _NOT_BEFORE_S * _SECOND_NS:
+                continue
+            if said.report == "TOFF":
+                self._told = self._sentences(said.stamp)
+            elif self._fix is not False:
+                readings.append(self._pulse(said.stamp))
         return readings
 
     def close(self) -> None:
         """Close the connection for good."""
         self._gpsd.close()
 
-    def _reading(self, said: GpsdReport, stamp: SystemStamp) -> Reading:
-        precision = SECOND if stamp.precision is None else round(SECOND * 2.0 ** min(max(stamp.precision, -30), 0))
-        if said.report == "PPS":
-            bound = self._pulse_bound if stamp.precision is None else max(self._pulse_bound, precision)
-            system_ns = stamp.system_ns + stamp.qerr_ps // 1000
-            return Reading(system_ns=system_ns, true_ns=stamp.true_ns, bound=bound, kind="PPS of gpsd", rank=1)
-        late_ns = self._delay // NANOSECOND
-        return Reading(
-            system_ns=stamp.system_ns, true_ns=stamp.true_ns + late_ns, bound=self._bound, kind="TOFF of gpsd"
-        )
+    def _pulse(self, stamp: SystemStamp) -> Reading:
+        precision = 0 if stamp.precision is None else round(SECOND * 2.0 ** min(max(stamp.precision, -30), 0))
+        bound = max(self._pulse_bound, precision)
+        system_ns = stamp.system_ns + stamp.qerr_ps // 1000
+        return Reading(system_ns=system_ns, true_ns=stamp.true_ns, bound=bound, kind="PPS of gpsd", rank=1)
+
+    def _sentences(self, stamp: SystemStamp) -> Reading:
+        true_ns = stamp.true_ns + self._delay // NANOSECOND
+        return Reading(system_ns=stamp.system_ns, true_ns=true_ns, bound=self._bound, kind="TOFF of gpsd")
 
 
 class SerialInput:

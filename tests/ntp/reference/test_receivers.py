@@ -24,6 +24,9 @@ SECOND_S = 1_795_000_000  # 2026-11-18 11:06:40 UTC
 SYSTEM_NS = SECOND_S * 1_000_000_000 + 180_000_000
 
 
+FIX, NO_FIX = b'{"class":"TPV","mode":3,"leapseconds":18}', b'{"class":"TPV","mode":1}'
+
+
 def at(seconds: float) -> MonotonicTime:
     return MonotonicTime(round(seconds * SECOND))
 
@@ -58,7 +61,7 @@ def test_gpsd_gives_pulses_as_they_are_and_sentences_as_late_as_set() -> None:
         delay=150 * MILLISECOND,
         bound=50 * MILLISECOND,
     )
-    gpsd.lines = [report("TOFF"), report("PPS", precision=-20, qErr=7000), report("PPS", precision=-10)]
+    gpsd.lines = [report("TOFF"), FIX, report("PPS", precision=-20, qErr=7000), report("PPS", precision=-10)]
     toff, pulse, coarse = source.receive(at(0))
     assert (toff.system_ns - toff.true_ns, toff.bound, toff.rank) == (30_000_000, 50 * MILLISECOND, 0)
     assert (pulse.system_ns - pulse.true_ns, pulse.bound, pulse.rank) == (180_000_007, 10 * MICROSECOND, 1)
@@ -69,11 +72,13 @@ def test_gpsd_gives_pulses_as_they_are_and_sentences_as_late_as_set() -> None:
 def test_without_a_fix_gpsd_says_nothing_and_why() -> None:
     gpsd = ScriptedGpsd()
     source = GpsdInput(gpsd, pulse_bound=0, delay=0, bound=0)  # type: ignore[arg-type]
-    gpsd.lines = [b'{"class":"TPV","mode":1}', report("TOFF"), b'{"class":"TPV","mode":3,"leapseconds":18}']
+    gpsd.lines = [report("TOFF"), NO_FIX, FIX, NO_FIX]
     assert source.receive(at(0)) == []
+    gpsd.lines = [report("TOFF"), FIX]
+    assert len(source.receive(at(0))) == 1
     assert source.tai_offset_s == 37
     assert source.fault == ""
-    gpsd.lines = [b'{"class":"TPV","mode":0}']
+    gpsd.lines = [NO_FIX]
     source.receive(at(1))
     assert source.fault == "the receiver has no fix"
 
