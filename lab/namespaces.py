@@ -153,7 +153,12 @@ class Node:
         return _in_thread(work)
 
     def start(
-        self, command: list[str], log: Path | None = None, environment: dict[str, str] | None = None
+        self,
+        command: list[str],
+        log: Path | None = None,
+        environment: dict[str, str] | None = None,
+        *,
+        stdin: int = subprocess.DEVNULL,
     ) -> subprocess.Popen[bytes]:
         """Start *command* in the node, its output into *log*.
 
@@ -163,7 +168,7 @@ class Node:
         with log.open("wb") if log else open(os.devnull, "wb") as output:  # noqa: PTH123 (one `with` for both)
             process = subprocess.Popen(
                 [*wrapper, *command],
-                stdin=subprocess.DEVNULL,
+                stdin=stdin,
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 env=environment,

@@ -1,7 +1,7 @@
 """Debian packages that the lab calls upon: which are missing, and installing them where we are root.
 
-What lives here: looking and installing. What does not: who needs which (`lab.test`, `lab.vm.packages`), and the
-Python packages of the environment (`lab.bootstrap`).
+What lives here: looking, installing, and unpacking what is not to be installed. What does not: who needs which
+(`lab.test`, `lab.vm.packages`), and the Python packages of the environment (`lab.bootstrap`).
 """
 
 from __future__ import annotations
@@ -10,8 +10,9 @@ import contextlib
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from ptpstack.errors import PtpstackError
 
@@ -56,10 +57,27 @@ def install_missing(packages: Mapping[str, Path], who: str) -> None:
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     for step in (["apt-get", "update"], command):
         with services_stay_off():
-            done = subprocess.run(step, env=environment, capture_output=True, text=True, check=False)
-        if done.returncode != 0:
-            raise PackagesMissingError(
-                f"{' '.join(step)} failed",
-                why=done.stderr.strip()[-1000:],
-                next_step="run it by hand and read its output",
-            )
+            _run(step, environment=environment)
+
+
+def unpack(target: Path, packages: Sequence[str]) -> None:
+    """Unpack *packages* of this machine's release alone, without what they depend on, into *target*, as anybody.
+
+    Raises PackagesMissingError where they are not to be had.
+    """
+    if shutil.which("apt-get") is None:
+        raise PackagesMissingError(f"{', '.join(packages)} cannot be fetched", why="this is no Debian system")
+    with TemporaryDirectory() as folder:
+        _run(["apt-get", "download", *packages], Path(folder))
+        for archive in sorted(Path(folder).glob("*.deb")):
+            _run(["dpkg-deb", "--extract", str(archive), str(target)])
+
+
+def _run(command: Sequence[str], folder: Path | None = None, environment: Mapping[str, str] | None = None) -> None:
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise PackagesMissingError(
+            f"{' '.join(command)} failed",
+            why=done.stderr.strip()[-1000:],
+            next_step="run it by hand and read its output",
+        )

@@ -1,7 +1,6 @@
 """gpsd with a receiver of ours, which names each second of this machine's time a while after it.
 
-The receiver is on TCP: what gpsd hears on a pseudo terminal (that of its own gpsfake) it takes for a test, and writes
-to no shared memory; TPV and TOFF it tells of it all the same.
+The receiver is on TCP: what gpsd hears on a pseudo terminal it takes for a test, and writes to no shared memory.
 
 What lives here: the sentences, start and stop. What does not: what is expected of gpsd.
 """
@@ -36,13 +35,18 @@ def sentence(body: str) -> bytes:
 
 def burst(utc_s: int) -> bytes:
     """Return what a receiver with a fix says of a second."""
+    return b"".join(sentences(utc_s))
+
+
+def sentences(utc_s: int, *, has_fix: bool = True) -> list[bytes]:
+    """Return the sentences that a receiver says of a second, with a fix or with nothing but its own clock."""
     moment = time.gmtime(utc_s)
     clock, date = time.strftime("%H%M%S.00", moment), time.strftime("%d%m%y", moment)
-    return (
-        sentence(f"GPRMC,{clock},A,4717.11437,N,00833.91522,E,0.004,77.52,{date},,,A")
-        + sentence(f"GPGGA,{clock},4717.11437,N,00833.91522,E,1,08,1.01,499.6,M,48.0,M,,")
-        + sentence(f"GPZDA,{clock},{time.strftime('%d,%m,%Y', moment)},00,00")
-    )
+    place = "4717.11437,N,00833.91522,E"
+    said = [f"GPRMC,{clock},A,{place},0.004,77.52,{date},,,A", f"GPGGA,{clock},{place},1,08,1.01,499.6,M,48.0,M,,"]
+    if not has_fix:
+        said = [f"GPRMC,{clock},V,,,,,,,{date},,,N", f"GPGGA,{clock},,,,,0,00,,,M,,M,,"]
+    return [sentence(body) for body in (*said, f"GPZDA,{clock},{time.strftime('%d,%m,%Y', moment)},00,00")]
 
 
 class Receiver:
