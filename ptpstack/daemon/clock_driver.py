@@ -24,7 +24,7 @@ from ptpstack.daemon.events import ClockFailed
 from ptpstack.daemon.kept_state import KeptState
 from ptpstack.daemon.leap_seconds import LeapSeconds, choose_tai_offset
 from ptpstack.daemon.loop import Loop, monotonic_now
-from ptpstack.daemon.steered_clock import SteeredClock, phase_writing_of
+from ptpstack.daemon.steered_clock import Look, SteeredClock, phase_writing_of
 from ptpstack.daemon.utc_keeper import UtcKeeper
 from ptpstack.engine.outputs import Measurement
 from ptpstack.engine.time_properties import TimeProperties
@@ -184,16 +184,16 @@ class ClockDriver:
         try:
             if self._follow_timescale(user):
                 return
-            local_now, raw_now, moved = self._look()
+            look = self._look()
         except HardwareError as error:
             self._steered.failed(error)
             return
-        if moved:
+        if look.moved:
             return  # stamped by a clock that was somewhere else, or where it is not known to be
-        if insane := self._steered.check.sample(local_now, raw_now):
+        if insane := self._steered.check.sample(look.local, look.raw, look.bracket):
             self._record([insane], user.name)
             self.moved_by_others(interval_from_seconds(insane.interval_s - insane.raw_interval_s))
-        self._carry_out(self.discipline.take(user.name, measurement, local_now, now), user.name)
+        self._carry_out(self.discipline.take(user.name, measurement, look.local, now), user.name)
 
     def parent_lost(self, name: str) -> None:
         """Take that instance *name* follows nobody any more, without waiting for its silence."""
@@ -336,12 +336,12 @@ class ClockDriver:
         except HardwareError as error:
             self._steered.failed(error)
 
-    def _look(self) -> tuple[LocalTime, MonotonicTime, TimeInterval]:
+    def _look(self) -> Look:
         """Look at the clock as :meth:`SteeredClock.look` does, and follow what it saw."""
-        local, raw, moved = self._steered.look()
-        if moved:
-            self.moved_by_others(moved)
-        return local, raw, moved
+        look = self._steered.look()
+        if look.moved:
+            self.moved_by_others(look.moved)
+        return look
 
     def _on_watch(self) -> None:
         """Look at a clock that no measurement looks at, and whether it runs as it was set."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 from hw.clock import Clock
 from hw.phc import ClockGone, Phc
@@ -26,6 +27,15 @@ from ptpstack.time import NANOSECOND, LocalTime, MonotonicTime, TimeInterval, in
 def raw_now() -> MonotonicTime:
     """Return CLOCK_MONOTONIC_RAW, which nobody steers."""
     return MonotonicTime(time.clock_gettime_ns(time.CLOCK_MONOTONIC_RAW) * NANOSECOND)
+
+
+class Look(NamedTuple):
+    """The clock read *local* when CLOCK_MONOTONIC_RAW read *raw* to *raw* + *bracket*; others *moved* it meanwhile."""
+
+    local: LocalTime
+    raw: MonotonicTime
+    bracket: TimeInterval
+    moved: TimeInterval
 
 
 class SteeredClock:
@@ -109,8 +119,8 @@ class SteeredClock:
 
     # -- what others did -----------------------------------------------------------------------------------
 
-    def look(self) -> tuple[LocalTime, MonotonicTime, TimeInterval]:
-        """Read the clock and CLOCK_MONOTONIC_RAW, and by how much another hand moved it since the last look.
+    def look(self) -> Look:
+        """Read the clock beside CLOCK_MONOTONIC_RAW, and tell by how much another hand moved it since the last look.
 
         CLOCK_MONOTONIC_RAW stands while the machine sleeps: what a clock then moved by is nobody's doing, and is told
         by ``host_watch``. Raises ``HardwareError``.
@@ -119,14 +129,15 @@ class SteeredClock:
         slept, self._asleep = asleep - self._asleep >= LEAST_SLEEP, asleep
         raw = raw_now()
         local = self.device.time()
+        bracket = raw_now() - raw
         if isinstance(self.device, SoftClock):
-            return local, raw, 0  # it watches the system clock by itself
-        moved = self._watch.look(local, raw, raw_now() - raw)
+            return Look(local, raw, bracket, 0)  # it watches the system clock by itself
+        moved = self._watch.look(local, raw, bracket)
         if moved and not slept:
             mismatch = is_timescale_mismatch(moved)
             moved_ns = interval_to_ns(moved)
             self._record([ClockMovedByOthers(clock=self.device.name, moved_ns=moved_ns, tai_minus_utc=mismatch)])
-        return local, raw, moved
+        return Look(local, raw, bracket, moved)
 
     def read_back(self) -> None:
         """Tell of a frequency that was set elsewhere, once. Raises ``HardwareError``."""

@@ -28,7 +28,7 @@ class ClockCheck:
         """Forget everything: the clock is another one now, or runs free."""
         self._frequency_ppb: float | None = None
         self._min_ppb = self._max_ppb = 0.0
-        self._last: tuple[LocalTime, MonotonicTime] | None = None
+        self._last: tuple[LocalTime, MonotonicTime, TimeInterval] | None = None
 
     def set_frequency(self, frequency_ppb: float) -> None:
         """Say that the clock was just set to run at *frequency_ppb*."""
@@ -41,7 +41,8 @@ class ClockCheck:
     def stepped(self, step: TimeInterval) -> None:
         """Say that the clock was just moved by *step* on purpose."""
         if self._last is not None:
-            self._last = (self._last[0] + step, self._last[1])
+            local, raw, bracket = self._last
+            self._last = local + step, raw, bracket
 
     def frequency_read(self, frequency_ppb: float) -> FrequencyChangedElsewhere | None:
         """Judge what the clock says its frequency is; ``None`` is good."""
@@ -50,25 +51,27 @@ class ClockCheck:
             return None
         return FrequencyChangedElsewhere(expected_ppb=expected_ppb, found_ppb=frequency_ppb)
 
-    def sample(self, local: LocalTime, raw: MonotonicTime) -> SanityFailed | None:
-        """Judge the clock's reading *local*, taken when CLOCK_MONOTONIC_RAW read *raw*; ``None`` is good.
+    def sample(self, local: LocalTime, raw: MonotonicTime, bracket: TimeInterval = 0) -> SanityFailed | None:
+        """Judge the clock's reading *local*, taken when CLOCK_MONOTONIC_RAW read *raw* to *raw* + *bracket*.
 
+        ``None`` is good: there is an instant in the bracket by which it runs right.
         Nothing is judged before a frequency was set, nor until both clocks advanced by a second.
         """
         if self._frequency_ppb is None or not self.frequency_limit_ppb:
             return None
         if self._last is None:
-            self._restart(local, raw)
+            self._restart(local, raw, bracket)
             return None
         interval, raw_interval = local - self._last[0], raw - self._last[1]
-        if 0 <= interval < MIN_INTERVAL or raw_interval < MIN_INTERVAL:
+        shortest, longest = raw_interval - self._last[2], raw_interval + bracket
+        if 0 <= interval < MIN_INTERVAL or shortest < MIN_INTERVAL:
             return None
+        least_ratio, most_ratio = sorted((interval / shortest, interval / longest))
         # The clock ran somewhere between the lowest and the highest frequency set since the last look.
-        ratio = interval / raw_interval
-        least_error_ppb = 1e9 * (ratio / (1.0 + self._max_ppb / 1e9) - 1.0)
-        most_error_ppb = 1e9 * (ratio / (1.0 + self._min_ppb / 1e9) - 1.0)
+        least_error_ppb = 1e9 * (least_ratio / (1.0 + self._max_ppb / 1e9) - 1.0)
+        most_error_ppb = 1e9 * (most_ratio / (1.0 + self._min_ppb / 1e9) - 1.0)
         checked = self._max_ppb <= MAX_CHECKED_FREQUENCY_PPB
-        self._restart(local, raw)
+        self._restart(local, raw, bracket)
         if checked and least_error_ppb > self.frequency_limit_ppb:
             error_ppb = least_error_ppb
         elif checked and most_error_ppb < -self.frequency_limit_ppb:
@@ -82,7 +85,7 @@ class ClockCheck:
             limit_ppb=self.frequency_limit_ppb,
         )
 
-    def _restart(self, local: LocalTime, raw: MonotonicTime) -> None:
+    def _restart(self, local: LocalTime, raw: MonotonicTime, bracket: TimeInterval) -> None:
         assert self._frequency_ppb is not None
-        self._last = (local, raw)
+        self._last = local, raw, bracket
         self._min_ppb = self._max_ppb = self._frequency_ppb

@@ -74,6 +74,16 @@ def test_frequencies_set_since_the_last_look_are_allowed_for() -> None:
     assert bench.read(0.6 * 2, 2) is not None  # but not slow once only the fast rate was set
 
 
+def test_a_clock_that_was_read_slowly_is_not_blamed_for_what_is_not_known_of_when() -> None:
+    check = ClockCheck()
+    check.set_frequency(0.0)
+    assert check.sample(LocalTime(SECOND), MonotonicTime(0), SECOND) is None  # read at the end of the bracket
+    assert check.sample(LocalTime(3 * SECOND), MonotonicTime(3 * SECOND), SECOND // 2) is None  # at its begin
+    assert check.sample(LocalTime(5 * SECOND + SECOND // 2), MonotonicTime(5 * SECOND), SECOND // 2) is None
+    assert check.sample(LocalTime(8 * SECOND), MonotonicTime(7 * SECOND), SECOND // 2) is None
+    assert check.sample(LocalTime(11 * SECOND), MonotonicTime(9 * SECOND), 0) is not None  # never so much in 2 s
+
+
 @pytest.mark.parametrize("limit", [0, 1e9])
 def test_the_limit_can_be_widened_or_switched_off(limit: float) -> None:
     assert Bench(limit_ppb=limit).read(3, 2) is None
