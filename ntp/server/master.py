@@ -37,7 +37,6 @@ _LIVED_S = 30.0
 """A worker that lived so long did not fail at once: the next one is started without much ado."""
 
 _BUSIEST = 10
-_LONGEST_SETTINGS = 1 << 20
 
 
 @dataclass(slots=True)
@@ -180,7 +179,7 @@ def _write(line: dict[str, Any]) -> None:
 def main() -> int:
     """Serve by the settings in the first line of stdin."""
     die_with_parent()
-    line = sys.stdin.buffer.readline(_LONGEST_SETTINGS)
+    line = sys.stdin.buffer.readline()
     return Master(msgspec.json.decode(line, type=ServerSettings)).run()
 
 

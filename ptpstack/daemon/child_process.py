@@ -76,6 +76,7 @@ class ChildProcess:
         self._burial = loop.timer(self._bury)
         self._kill_at = MonotonicTime(0)
         self._process: subprocess.Popen[bytes] | None = None
+        self._unsent = b""
         self._rest = b""
         self._begun = MonotonicTime(0)
         self._back_off = FIRST_BACK_OFF
@@ -104,11 +105,11 @@ class ChildProcess:
         self._process, self._rest = process, b""
         assert process.stdin is not None
         assert process.stdout is not None
-        with contextlib.suppress(OSError):  # if it is gone, its stdout says so
-            process.stdin.write(self._settings() + b"\n")
-            process.stdin.flush()
+        os.set_blocking(process.stdin.fileno(), False)
         os.set_blocking(process.stdout.fileno(), False)
         self._loop.watch(process.stdout.fileno(), self._on_readable)
+        self._unsent = self._settings() + b"\n"
+        self._send()
 
     def stop(self) -> None:
         """End it, at once if it does not do so in good time."""
@@ -117,18 +118,39 @@ class ChildProcess:
         process, self._process = self._process, None
         if process is None:
             return
-        assert process.stdin is not None
-        assert process.stdout is not None
-        if not process.stdout.closed:
-            self._loop.unwatch(process.stdout.fileno())
-        with contextlib.suppress(OSError):
-            process.stdin.close()
+        self._leave(process)
         try:
             process.wait(timeout=3)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+        assert process.stdout is not None
         process.stdout.close()
+
+    def _send(self) -> None:
+        """Write what it takes of the settings now; the rest when it takes more."""
+        assert self._process is not None
+        assert self._process.stdin is not None
+        stdin = self._process.stdin.fileno()
+        try:
+            self._unsent = self._unsent[os.write(stdin, self._unsent) :]
+        except BlockingIOError:
+            pass
+        except OSError:  # it is gone, as its stdout says
+            self._unsent = b""
+        if self._unsent:
+            self._loop.watch(stdin, None, self._send)
+        else:
+            self._loop.unwatch(stdin)
+
+    def _leave(self, process: subprocess.Popen[bytes]) -> None:
+        """Tell it no more, which bids it end, and hear it no more."""
+        assert process.stdin is not None
+        assert process.stdout is not None
+        for pipe in (process.stdin, process.stdout):
+            if not pipe.closed:
+                self._loop.unwatch(pipe.fileno())
+        process.stdin.close()
 
     def _on_readable(self) -> None:
         assert self._process is not None
@@ -160,12 +182,9 @@ class ChildProcess:
     def _hang_up(self) -> None:
         """Take that it says no more: it ended, or is about to."""
         assert self._process is not None
-        assert self._process.stdin is not None
         assert self._process.stdout is not None
-        self._loop.unwatch(self._process.stdout.fileno())
+        self._leave(self._process)
         self._process.stdout.close()
-        with contextlib.suppress(OSError):
-            self._process.stdin.close()
         self._kill_at = monotonic_now() + GRACE
         self._bury()
 

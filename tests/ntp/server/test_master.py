@@ -94,6 +94,12 @@ def test_all_ends_with_who_started_it(server: Callable[..., Server]) -> None:
             os.kill(pid, 0)
 
 
+def test_settings_may_be_as_long_as_an_operator_writes_them(server: Callable[..., Server]) -> None:
+    networks = tuple(f"2001:db8:{number >> 16:x}:{number & 0xFFFF:x}::/64" for number in range(50_000))
+    assert len(msgspec.json.encode(networks)) > 1 << 20
+    assert len(server(workers=1, allow=networks).status()["workers"]) == 1
+
+
 def test_workers_share_a_port_and_one_client_has_one_worker(server: Callable[..., Server]) -> None:
     running = server(workers=2, listen=("127.0.0.1", "::1"))
     running.status()
