@@ -213,6 +213,11 @@ class ClockArbiter:
             return events + self._become(holdover, rule)
         return events + self._become(ClockState.FREE_RUNNING, "measurements stopped before it was locked")
 
+    def clock_moved(self, delta: TimeInterval) -> None:
+        """Take a step of the clock by *delta*."""
+        if self.hot_standby is not None:
+            self.hot_standby.clock_moved(delta)
+
     def clock_lost(self, rule: str) -> list[Event]:
         """Take that nobody knows any more where the clock is."""
         return self._become(ClockState.FREE_RUNNING if self.writer is None else ClockState.ACQUIRING, rule)

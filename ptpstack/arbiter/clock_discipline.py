@@ -288,6 +288,7 @@ class ClockDiscipline:
             self._reentry.cancel()
             self._both_ways.forget()
             self.prediction.stepped(command.step)
+            self.arbiter.clock_moved(command.step)
             return [ClockMoved(command.step), *self._command_done()]
         interval = interval_from_log2_seconds(self._followed[1].log_sync_interval)
         self._learnt.add(command.frequency_ppb - self._target_ppb, interval_to_seconds(interval))
@@ -316,6 +317,7 @@ class ClockDiscipline:
     def moved_by_others(self, delta: TimeInterval) -> list[Output]:
         """Take that another hand moved the clock by *delta*: nothing measured before compares with what follows."""
         self._lose_phase()
+        self.arbiter.clock_moved(delta)
         return [ClockMoved(delta), *self._lost("another hand moved it")]
 
     def frequency_set_by_others(self, frequency_ppb: float, now: MonotonicTime) -> list[Output]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from msgspec import UNSET, UnsetType
 
@@ -130,15 +130,17 @@ def _content(table: Autosar) -> Iterator[SubTlv]:
         yield OffsetTime(row.domain, *divmod(row.offset_ns, 1_000_000_000), secured=secured)
 
 
-def hot_standby_settings(table: HotStandby) -> HotStandbySettings | None:
-    """Return the hot standby that *table* describes, None if it names no instance."""
+def hot_standby_settings(table: HotStandby, instances: Mapping[str, Instance]) -> HotStandbySettings | None:
+    """Return the hot standby that *table* describes, of filled *instances*; None if it names none."""
     if not table.primary:
         return None
+    ports = [port for name in (table.primary, table.secondary) for port in instances[name].port]
     return HotStandbySettings(
         primary=table.primary,
         secondary=table.secondary,
         primary_secondary_offset_thresh=interval_from_ns(table.primary_secondary_offset_thresh_ns),
         log_sync_time_thresh=table.log_sync_time_thresh,
+        sync_receipt_timeout=max(_decided(port.sync_receipt_timeout) for port in ports),
         instance_sync=InstanceSyncSettings(
             offset_from_time_transmitter_max=interval_from_ns(table.offset_from_time_transmitter_max_ns),
             rx_sync_count_thresh=table.rx_sync_count_thresh,

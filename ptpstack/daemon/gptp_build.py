@@ -12,6 +12,7 @@ from hw.sockets.ethernet_group import EthernetGroupSocket
 from ptpstack.arbiter.clock_state import ClockState
 from ptpstack.config.gptp_resolve import hot_standby_settings
 from ptpstack.config.hot_standby_table import HotStandby
+from ptpstack.config.instance_table import Instance
 from ptpstack.config.resolve import ResolvedInstance, ResolvedPort
 from ptpstack.config.servo_table import Servo as ServoConfig
 from ptpstack.daemon.clock_driver import ClockDriver
@@ -140,12 +141,12 @@ def primary_first(steering: Sequence[str], table: HotStandby) -> list[str]:
     return [pair.pop(0) if name in (table.primary, table.secondary) else name for name in steering]
 
 
-def hot_standby(table: HotStandby, steering: Sequence[str]) -> HotStandbySystem | None:
+def hot_standby(table: HotStandby, steering: Mapping[str, Instance]) -> HotStandbySystem | None:
     """Return the hot standby of the clock that *steering* instances steer, None where it is not theirs."""
-    settings = hot_standby_settings(table)
-    if settings is None or not {settings.primary, settings.secondary} <= set(steering):
+    if not {table.primary, table.secondary} <= steering.keys():
         return None
-    return HotStandbySystem(settings)
+    settings = hot_standby_settings(table, steering)
+    return HotStandbySystem(settings) if settings is not None else None
 
 
 def station_status(

@@ -39,6 +39,7 @@ class HotStandbySettings(msgspec.Struct, frozen=True, kw_only=True):
     primary_secondary_offset_thresh: TimeInterval = MICROSECOND
     log_sync_time_thresh: int = 0
     sync_receipt_timeout: int = 3
+    """Sync intervals of silence; the larger one, should those of both instances differ."""
     instance_sync: InstanceSyncSettings = msgspec.field(default_factory=InstanceSyncSettings)
 
 
@@ -75,12 +76,17 @@ class HotStandbySystem(Machine):
         self._compare()
         return self.check(now)
 
+    def clock_moved(self, delta: TimeInterval) -> None:
+        """Take a step of the clock by *delta*: what was measured before it compares with what follows."""
+        self._offsets = {name: offset + delta for name, offset in self._offsets.items()}
+
     def check(self, now: MonotonicTime) -> list[Event]:
         """Take that time passes; return what changed."""
         for name, instance in self.instances.items():
             instance.run_if_due(now)
             if not instance.is_synced and instance.deadline is None:
                 self._offsets.pop(name, None)
+                self.primary_secondary_offset = None
         self._redundant_since = _since(self._redundant_since, now, holds=self._may_be_redundant())
         self._synced_since = _since(self._synced_since, now, holds=self._synced > 0)
         self.run(now)
@@ -112,7 +118,6 @@ class HotStandbySystem(Machine):
 
     def _compare(self) -> None:
         if len(self._offsets) < len(self.instances):
-            self.primary_secondary_offset = None
             return
         # local − secondary less local − primary is primary − secondary
         difference = self._offsets[self.settings.secondary] - self._offsets[self.settings.primary]

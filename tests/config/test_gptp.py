@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from ptpstack.config import from_dict, load, resolve
+from ptpstack.config.fill import fill_instance
 from ptpstack.config.gptp_resolve import hot_standby_settings
 from ptpstack.config.problems import InvalidConfigError
 from ptpstack.config.resolve import ResolvedInstance
@@ -249,11 +250,15 @@ class TestHotStandby:
 
     def test_two_instances_may_steer_one_clock_where_one_stands_in_for_the_other(self, tmp_path: Path) -> None:
         file = tmp_path / "hot.toml"
-        file.write_text(self.INSTANCES + '[hot_standby]\nprimary = "a"\nsecondary = "b"\n')
-        settings = hot_standby_settings(load(file).hot_standby)
+        text = self.INSTANCES.replace('"common-p2p"\n', '"common-p2p"\nsync_receipt_timeout = 5\n')
+        file.write_text(text + '[hot_standby]\nprimary = "a"\nsecondary = "b"\n')
+        config = load(file)
+        instances = {name: fill_instance(instance) for name, instance in config.instance.items()}
+        settings = hot_standby_settings(config.hot_standby, instances)
         assert settings is not None
         assert (settings.primary, settings.secondary) == ("a", "b")
         assert settings.primary_secondary_offset_thresh == interval_from_ns(1000)
+        assert settings.sync_receipt_timeout == 5
 
     @pytest.mark.parametrize(
         ("table", "expected"),

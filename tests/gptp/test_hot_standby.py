@@ -13,6 +13,7 @@ from ptpstack.engine.port_state import PortState
 from ptpstack.gptp.events import HotStandbyStateChanged
 from ptpstack.gptp.hot_standby import IMMEDIATELY, HotStandbySettings, HotStandbyState, HotStandbySystem
 from ptpstack.gptp.settings import GptpPortSettings, GptpSettings, LinkSettings
+from ptpstack.servo.events import ClockStepped
 from ptpstack.servo.registry import make_servo
 from ptpstack.sim.gptp import add_gptp_instance, add_link_delay_service
 from ptpstack.sim.host import Host
@@ -124,7 +125,7 @@ class TestStates:
 class Net:
     """Two grandmasters and an end station around a relay; the second one's clock follows the first one."""
 
-    def __init__(self, *, seed: int, secondary_ahead_ns: float = 0.0) -> None:
+    def __init__(self, *, seed: int, secondary_ahead_ns: float = 0.0, end_ahead_ns: float = 0.0) -> None:
         self.world = World(seed)
         self.first = self._add("first", {0: [MASTER]})
         self.second = self._add(
@@ -134,7 +135,12 @@ class Net:
             "relay", {0: [SLAVE, MASTER, MASTER], 1: [MASTER, SLAVE, MASTER]}, frequency_error_ppm=11.0
         )
         self.end = self._add(
-            "end", {0: [SLAVE], 1: [SLAVE]}, frequency_error_ppm=17.0, servo=True, hot_standby=settings()
+            "end",
+            {0: [SLAVE], 1: [SLAVE]},
+            frequency_error_ppm=17.0,
+            offset_ns=end_ahead_ns,
+            servo=True,
+            hot_standby=settings(),
         )
         self.upper: Link = self.world.connect(self.first.port(), self.relay.port(1), conditions=CABLE)
         self.world.connect(self.second.port(), self.relay.port(2), conditions=CABLE)
@@ -147,6 +153,7 @@ class Net:
         domains: dict[int, list[PortState]],
         *,
         frequency_error_ppm: float = 0.0,
+        offset_ns: float = 0.0,
         servo: bool = False,
         hot_standby: HotStandbySettings | None = None,
         latency_ns: float = 0.0,
@@ -154,6 +161,7 @@ class Net:
         host = self.world.add_host(
             name,
             frequency_error_ppb=frequency_error_ppm * PPM,
+            offset_ns=offset_ns,
             random_walk_fm_ppb=0.05,
             servo=make_servo("auto") if servo else None,
             clock_domains=[domain for domain, roles in domains.items() if SLAVE in roles],
@@ -223,3 +231,30 @@ def test_time_differs_by_what_the_net_says() -> None:
         ahead.take("0", measurement(100), now)
         ahead.take("1", measurement(350), now)
     assert ahead.primary_secondary_offset == pytest.approx(interval_from_ns(250), rel=1e-6)
+
+
+def test_what_is_not_measured_any_more_is_not_known() -> None:
+    watched = Watched()
+    watched.run(5, primary_ns=5, secondary_ns=-40)
+    watched.run(1)
+    assert watched.states[-1] == "OUT_OF_SYNC"
+    assert watched.system.as_dict()["primary_secondary_offset_ns"] is None
+
+
+def test_a_step_of_the_clock_moves_it_against_both() -> None:
+    watched = Watched()
+    watched.run(5, primary_ns=1e6, secondary_ns=1e6 + 40)
+    watched.system.clock_moved(interval_from_ns(-1e6))
+    watched.run(1, primary_ns=0, secondary_ns=40)
+    assert watched.states == ["REDUNDANT"]
+    assert watched.system.as_dict()["primary_secondary_offset_ns"] == pytest.approx(40)
+
+
+def test_the_first_step_of_the_clock_does_not_keep_it_from_being_redundant() -> None:
+    net = Net(seed=1, end_ahead_ns=4e8)
+    net.world.run(30)
+    (step,) = [record.time_s for record in net.world.events if isinstance(record.event, ClockStepped)]
+    (event,) = [
+        record.time_s for record in net.world.events if isinstance(record.event, HotStandbyStateChanged)
+    ]
+    assert event - step < 3
