@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from msgspec import UnsetType
+
 from profiles.loader import load_profile
 from ptpstack.config.fill import fill_instance
 from ptpstack.config.gptp_resolve import has_static_roles
@@ -90,6 +92,10 @@ def _within_port(instance: Instance, port: Port, path: Path, source: Source) -> 
     if not port.two_step and len(instance.port) > 1:
         why = "how long a Sync stays in a relay is known only once it left, and goes into its Follow_Up"
         yield source.problem((*path, "two_step"), "false is for end stations", why=why)
+    if not port.two_step and not isinstance(instance.autosar, UnsetType):
+        why = "CRCs cover when a Sync left, which only the NIC knows that writes it"
+        what, step = "false leaves no Follow_Up for what AUTOSAR adds", "write two_step = true"
+        yield source.problem((*path, "two_step"), what, why=why, next_step=step)
     if port.one_step_on_request and port.two_step:
         yield source.problem((*path, "one_step_on_request"), "has no effect", why="two_step is true")
     external, given = has_static_roles(instance), source.gives((*path, "desired_state"))

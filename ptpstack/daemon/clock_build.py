@@ -70,7 +70,9 @@ def build_clock(
             steered_by,
             refuses_timescale_mismatch=refuses_timescale_mismatch(word, config.clock),
             watch=_majority_watch(config, word),
-            hot_standby=hot_standby(config.hot_standby, {user.name: user.values for user in users if user.name in steering}),
+            hot_standby=hot_standby(
+                config.hot_standby, {user.name: user.values for user in users if user.name in steering}
+            ),
             settings=arbiter_settings(config.arbiter, config.servo.first_step_threshold_ns),
         ),
         ClockCheck(config.servo.sanity_freq_limit_ppb),

@@ -11,7 +11,7 @@ from ptpstack.gptp.autosar_crc import data_id_of, secured, time_secured
 from ptpstack.gptp.events import AutosarContentChanged
 from ptpstack.gptp.settings import AutosarSettings, CrcCheck
 from ptpstack.wire.message import encode
-from ptpstack.wire.messages import FollowUp
+from ptpstack.wire.messages import FollowUp, Sync
 from ptpstack.wire.tlv import Tlv
 from ptpstack.wire.tlvs.autosar import AutosarTimeSync, OffsetTime, Status, SubTlv, TimeSecured, UserData
 
@@ -45,16 +45,16 @@ class AutosarTimeSyncPort:
 
     # -- receiving ---------------------------------------------------------------------------------------
 
-    def refusal(self, follow_up: FollowUp) -> str:
-        """Return why *follow_up* is not to be used, "" if it may be; remember what it says."""
-        tlv = _autosar(follow_up.tlvs)
+    def refusal(self, message: FollowUp | Sync) -> str:
+        """Return why *message*, a Follow_Up or one-step Sync, is not to be used, "" if it may be; keep what it says."""
+        tlv = _autosar(message.tlvs)
         sub_tlvs = tlv.sub_tlvs if tlv is not None else ()
-        reason = self._why_not(follow_up, sub_tlvs)
+        reason = self._why_not(message, sub_tlvs)
         if not reason:
             self._take(tuple(sub_tlv for sub_tlv in sub_tlvs if not isinstance(sub_tlv, TimeSecured)))
         return reason
 
-    def _why_not(self, follow_up: FollowUp, sub_tlvs: tuple[SubTlv, ...]) -> str:
+    def _why_not(self, message: FollowUp | Sync, sub_tlvs: tuple[SubTlv, ...]) -> str:
         check = self._settings.crc_check
         time = next((sub_tlv for sub_tlv in sub_tlvs if isinstance(sub_tlv, TimeSecured)), None)
         if check is CrcCheck.IGNORED:
@@ -63,8 +63,8 @@ class AutosarTimeSyncPort:
             return "secured, where the configuration wants unsecured ones" if _has_crc(sub_tlvs) else ""
         if time is None and check is CrcCheck.VALIDATED:
             return "no Time Secured sub-TLV"
-        data_id = data_id_of(self._settings.data_ids, follow_up.sequence_id)
-        if time is not None and time != time_secured(encode(follow_up), time.crc_time_flags, data_id):
+        data_id = data_id_of(self._settings.data_ids, message.sequence_id)
+        if time is not None and time != time_secured(encode(message), time.crc_time_flags, data_id):
             return "the CRC of Time Secured is wrong"
         for sub_tlv in sub_tlvs:
             if sub_tlv != secured(sub_tlv, data_id):

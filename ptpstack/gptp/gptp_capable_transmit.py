@@ -44,18 +44,19 @@ class GptpCapableTransmit(Machine):
         return not self._is_disabled()
 
     def _is_due(self) -> bool:
-        return self.expired
+        may_say_it_again = self.deadline is None and self._setting.current_log_interval is not None
+        return self.expired or may_say_it_again
 
     def _disable(self) -> None:
         self.deadline = None
 
     def _transmit(self) -> None:
-        log_interval = self._setting.next_log_interval()
-        if log_interval is None:
+        log_interval, told = self._setting.next_log_interval(), self._setting.current_log_interval
+        if log_interval is None or told is None:
             self.deadline = None
             return
         self.deadline = following(self.deadline or self.now, interval_from_log2_seconds(log_interval), self.now)
-        self._messages.send_general(self._messages.new(Signaling, tlvs=(GptpCapable(log_interval),)))
+        self._messages.send_general(self._messages.new(Signaling, tlvs=(GptpCapable(told),)))
 
     ROWS = (
         (None, _is_disabled, State.NOT_ENABLED),

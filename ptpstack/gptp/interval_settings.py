@@ -30,8 +30,8 @@ class State(Enum):
 class IntervalSetting(Machine):
     """One interval, within *least* and *greatest*, log2 seconds.
 
-    ``current_log_interval`` is None after a neighbour asked to stop. ``slow_down_after`` more messages are sent at
-    ``previous_log_interval``, so that nobody's timeout runs out before the neighbour knows.
+    ``current_log_interval`` is None after a neighbour asked to stop. ``slow_down_after`` more messages, which tell the
+    new interval, are sent at ``previous_log_interval``: nobody's timeout runs out before the neighbour knows.
     """
 
     message: str

@@ -75,8 +75,8 @@ class LinkCapability:
             self.lost_responses += 1
         if self.lost_responses > settings.allowed_lost_responses:
             self._refuse(Reason.RESPONSES_LOST if self._delays else Reason.NO_RESPONSE)
-        elif not self.as_capable_across_domains and not self._delays and self.lost_responses > 1:
-            self.reason = Reason.NO_RESPONSE
+        elif not self._delays and self.lost_responses > 1:
+            self._refuse(Reason.NO_RESPONSE)
 
     def measured(self, mean_link_delay: TimeInterval, *, own_clock: bool, rate_ratio_is_valid: bool) -> None:
         """Take one measurement; a capable link may miss the limits allowedFaults times in a row."""

@@ -110,6 +110,8 @@ class LinkDelayService:
         return self._take()
 
     def _receive_signaling(self, port: LinkPort, message: Signaling, now: MonotonicTime) -> None:
+        if not self._messages[port.settings.port_number].concerns(message):
+            return
         for tlv in message.tlvs:
             if isinstance(tlv, MessageIntervalRequest):
                 port.request_interval(tlv.link_delay_interval, message.source_port_identity, now)

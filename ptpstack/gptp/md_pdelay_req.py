@@ -166,7 +166,7 @@ class MdPdelayReq(Machine):
     # -- what is done in a state -------------------------------------------------------------------------
 
     def _disable(self) -> None:
-        self.deadline = None
+        self.deadline = self.neighbor = self.neighbor_minor_version = None
         self._several_in_a_row = 0
         self._begin_exchange(None)
         self.rate_ratio.reset()

@@ -22,7 +22,10 @@ from ptpstack.wire.types import NO_PORT, PortIdentity
 CORRECTION_MAX: TimeInterval = 1 << 62
 """Both correctionFields together, about 20 h: what a relay adds must fit in one too."""
 LATE_WINDOW = 16
-"""How far behind the newest sequenceId a Sync counts as late or doubled; farther is a neighbour that started anew."""
+"""How far behind the newest sequenceId a Sync counts as late or doubled, until the next ones are overdue.
+
+Farther, or later, is a neighbour that started anew.
+"""
 
 
 class State(Enum):
@@ -54,6 +57,7 @@ class MdSyncReceive(Machine):
         self._waiting: tuple[Sync, LocalTime] | None = None
         self._follow_up: FollowUp | None = None
         self._newest: tuple[PortIdentity, int] = NO_PORT, 0
+        self._overdue_at = MonotonicTime(0)
 
     def receive_sync(self, sync: Sync, ingress: LocalTime, now: MonotonicTime) -> None:
         """Take a Sync."""
@@ -61,10 +65,13 @@ class MdSyncReceive(Machine):
             self._messages.discard(sync, "the port is not asCapable")
             return
         source, sequence_id = self._newest
-        if source == sync.source_port_identity and (sequence_id - sync.sequence_id) & 0xFFFF < LATE_WINDOW:
+        behind = (sequence_id - sync.sequence_id) & 0xFFFF
+        if source == sync.source_port_identity and behind < LATE_WINDOW and now < self._overdue_at:
             self._messages.discard(sync, "late or duplicate")
             return
         self._newest = sync.source_port_identity, sync.sequence_id
+        interval = interval_from_log2_seconds(sensible(sync.log_message_interval))
+        self._overdue_at = now + self._port.settings.sync_receipt_timeout * interval
         if self._waiting is not None and not sync.two_step_flag:
             self._messages.discard(self._waiting[0], "no Follow_Up before the next Sync")
             self._waiting = None
@@ -142,7 +149,7 @@ class MdSyncReceive(Machine):
 
     def _finish(self, sync: Sync, ingress: LocalTime, told_by: Sync | FollowUp, origin: PtpTime) -> None:
         """Compute MDSyncReceive (11.2.14.2.1)."""
-        if self._autosar is not None and isinstance(told_by, FollowUp):
+        if self._autosar is not None:
             refusal = self._autosar.refusal(told_by)
             if refusal:
                 self._messages.discard(told_by, f"AUTOSAR: {refusal}")

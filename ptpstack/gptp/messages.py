@@ -8,7 +8,8 @@ from ptpstack.engine.outputs import Destination, Output
 from ptpstack.engine.port_messages import PortMessages
 from ptpstack.gptp.settings import LinkSettings
 from ptpstack.wire.message import Flag, Message
-from ptpstack.wire.types import PortIdentity
+from ptpstack.wire.messages.signaling import Signaling
+from ptpstack.wire.types import ALL_PORTS, PortIdentity
 
 M = TypeVar("M", bound=Message)
 
@@ -44,6 +45,16 @@ class GptpMessages(PortMessages):
             body["control_field"] = 0
         flags |= Flag.PTP_TIMESCALE * self.ptp_timescale
         return super().new(message_type, sequence_id=sequence_id, flags=flags, **body)
+
+    def concerns(self, message: Signaling) -> bool:
+        """Whether a neighbour says *message* to this port; one to or from elsewhere is discarded."""
+        if message.target_port_identity not in (ALL_PORTS, self.port_identity):
+            self.discard(message, "to another port")
+            return False
+        if message.source_port_identity.clock_identity == self.port_identity.clock_identity:
+            self.discard(message, "sent by this system")
+            return False
+        return True
 
     def send_general(
         self, message: Message, destination: Destination = Destination.PEER_DELAY, address: object = None

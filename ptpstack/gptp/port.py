@@ -75,7 +75,7 @@ class GptpPort:
         self._link_was_capable = False
         limits = {"least": settings.min_log_interval, "greatest": settings.max_log_interval}
         self.sync_interval = SyncIntervalSetting(
-            messages, settings.log_sync_interval, slow_down_after=settings.sync_receipt_timeout, **limits
+            messages, settings.log_sync_interval, slow_down_after=settings.sync_slow_down_after, **limits
         )
         self.announce_interval = AnnounceIntervalSetting(
             messages, settings.log_announce_interval, slow_down_after=settings.announce_receipt_timeout, **limits
@@ -232,6 +232,7 @@ class GptpPort:
                 self.announce_receive.receive(message, now)
             case Signaling():
                 self._signaling.receive(message, now)
+                self.capable_transmit.run(now)
             case _:
                 messages.discard(message, "no message of gPTP on this port")
         self.announce_information.refresh_deadline()

@@ -110,19 +110,19 @@ class PortSyncSyncSend(Machine):
 
     def _initialize(self) -> None:
         self._fresh = self._last = self._send_at = self.deadline = None
-        self._goes_on = False
+        self._goes_on = self._port.sync_locked = False
 
     def _send(self) -> None:
         self._tell_whether_it_goes_on()
         if self._fresh is not None:
             self._last, self._fresh = self._fresh, None
-        log_interval = self._setting.next_log_interval()
-        if self._last is None or log_interval is None:
+        log_interval, told = self._setting.next_log_interval(), self._setting.current_log_interval
+        if self._last is None or log_interval is None or told is None:
             return
         interval = interval_from_log2_seconds(log_interval)
         grid = None if self._port.sync_locked else self._send_at  # who is locked keeps the neighbour's pace
         self._send_at = following(grid or self.now, interval, self.now)
-        self._md.send(self._last, log_interval, self.now)
+        self._md.send(self._last, told, self.now)
 
     def _tell_whether_it_goes_on(self) -> None:
         goes_on_at = self._goes_on_at()

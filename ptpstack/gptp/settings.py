@@ -123,6 +123,14 @@ class GptpPortSettings(msgspec.Struct, frozen=True, kw_only=True):
         return self.link.port_number
 
     @property
+    def sync_slow_down_after(self) -> int:
+        """How many more Syncs go at the old interval when a neighbour asks for a longer one (10.2.5.18).
+
+        AVnu Automotive 6.2.4 wants it within two intervals.
+        """
+        return 1 if self.obeys_only_sync_interval else self.sync_receipt_timeout
+
+    @property
     def initial_one_step_tx_oper(self) -> bool:
         """Whether it sends in one step before the neighbour said anything."""
         return not self.two_step_flag and not self.one_step_on_request

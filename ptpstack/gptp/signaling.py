@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from ptpstack.engine.port_messages import PortMessages
 from ptpstack.gptp.gptp_capable_receive import GptpCapableReceive
 from ptpstack.gptp.interval_settings import IntervalSetting
 from ptpstack.gptp.link_port import LinkPort
+from ptpstack.gptp.messages import GptpMessages
 from ptpstack.gptp.one_step_tx_oper_setting import OneStepTxOperSetting
 from ptpstack.gptp.variables import PortVariables
 from ptpstack.time import MonotonicTime
@@ -20,7 +20,6 @@ from ptpstack.wire.tlvs.ieee_802_1as import (
     IntervalRequestFlags,
     MessageIntervalRequest,
 )
-from ptpstack.wire.types import ALL_PORTS
 
 
 class Requestable(NamedTuple):
@@ -43,7 +42,7 @@ class SignalingExchange:
     def __init__(
         self,
         port: PortVariables,
-        messages: PortMessages,
+        messages: GptpMessages,
         requestable: Requestable,
         capable: GptpCapableReceive,
         link: LinkPort | None,
@@ -56,14 +55,9 @@ class SignalingExchange:
 
     def receive(self, message: Signaling, now: MonotonicTime) -> None:
         """Take the TLVs of *message*."""
-        source = message.source_port_identity
-        if message.target_port_identity not in (ALL_PORTS, self._messages.port_identity):
-            self._messages.discard(message, "to another port")
+        if not self._messages.concerns(message):
             return
-        if source.clock_identity == self._messages.port_identity.clock_identity:
-            self._messages.discard(message, "sent by this system")
-            return
-        asked = self._requestable
+        asked, source = self._requestable, message.source_port_identity
         for tlv in message.tlvs:
             match tlv:
                 case GptpCapable():

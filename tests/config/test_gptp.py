@@ -130,6 +130,10 @@ REFUSED = [
         "instance.main.port[0].two_step: false is for end stations",
     ),
     (
+        GPTP.format("[instance.main.autosar]\nuser_data = '01'", "two_step = false"),
+        "instance.main.port[0].two_step: false leaves no Follow_Up for what AUTOSAR adds",
+    ),
+    (
         GPTP.format("domain_number = 3", 'delay_mechanism = "p2p"'),
         'instance.main.port[0].delay_mechanism: "p2p" is for domain 0',
     ),

@@ -66,6 +66,12 @@ class TestAsCapable:
         rig.run(30)
         assert rig.port.variables.as_capable
         assert rig.link.capability.trouble is Reason.NO_RESPONSE
+        assert rig.port.port_ds.as_capable
+
+    def test_that_nobody_answers_is_told_soon(self) -> None:
+        rig = slave_rig(strategy=nothing)
+        rig.run(5)
+        assert rig.port.port_ds.as_capable_reason.endswith("does the neighbour speak IEEE 802.1AS?")
         told = rig.events_of(LinkCapabilityChanged)[-1]
         assert told.as_capable_across_domains
         assert "does the neighbour speak IEEE 802.1AS?" in told.explanation
@@ -222,6 +228,19 @@ class TestIntervals:
             rig.take(rig.instance.link_changed(1, up, rig.now))
         assert self.requests(rig)[-1].time_sync_interval == INITIAL_INTERVAL
         assert rig.link.port_ds.current_log_pdelay_req_interval == 0
+
+    @pytest.mark.parametrize("initial", [-5, -4, -3])
+    def test_a_request_is_obeyed_within_two_intervals(self, initial: int) -> None:
+        rig = master_rig(log_sync_interval=initial)
+        rig.run(3 + 2**initial / 2)
+        since = rig.now
+        request = MessageIntervalRequest(time_sync_interval=0)
+        rig.receive(Signaling(**rig.header(), tlvs=(request,)), stamped=False)
+        rig.run(4)
+        times_s = [(at - since) / SECOND for at, message in rig.sent if isinstance(message, Sync) and at > since]
+        before = [time_s for time_s in times_s if time_s < 1]
+        assert max(before) <= 2 * 2**initial
+        assert len(times_s) - len(before) == 3
 
     def test_of_a_request_only_the_sync_interval_is_obeyed(self) -> None:
         rig = master_rig()

@@ -16,7 +16,7 @@ from ptpstack.gptp.settings import AutosarSettings, CrcCheck
 from ptpstack.sim.world import World
 from ptpstack.time import NANOSECOND, PtpTime
 from ptpstack.wire.message import decode, encode
-from ptpstack.wire.messages import FollowUp
+from ptpstack.wire.messages import FollowUp, Sync
 from ptpstack.wire.tlvs import AutosarTimeSync, FollowUpInformation
 from ptpstack.wire.tlvs.autosar import OffsetTime, Status, SubTlv, TimeSecured, UserData
 from tests.gptp.car import add_static, master_rig, slave_rig
@@ -154,6 +154,25 @@ class TestReceiving:
 
     def test_one_with_crcs_where_none_are_wanted(self) -> None:
         assert not self.receive(CrcCheck.NOT_VALIDATED).measurements
+
+    @pytest.mark.parametrize(
+        ("check", "used"),
+        [(CrcCheck.VALIDATED, 1), (CrcCheck.OPTIONAL, 2), (CrcCheck.NOT_VALIDATED, 1), (CrcCheck.IGNORED, 2)],
+    )
+    def test_one_in_one_step_is_checked_as_well(self, check: CrcCheck, used: int) -> None:
+        rig = self.receive(check)
+        rig.run(0.1)
+        rig.receive(
+            Sync(
+                **rig.header(sequence_id=6, log_message_interval=-3),
+                origin_timestamp=PtpTime(5000_000_000_000 * NANOSECOND),
+                tlvs=(FollowUpInformation(),),
+            ),
+            stamped=True,
+        )
+        assert len(rig.measurements) == used
+        if check is CrcCheck.OPTIONAL:
+            assert rig.events_of(AutosarContentChanged)[-1].content == ()
 
     @pytest.mark.parametrize("place", range(3))
     def test_a_wrong_crc_of_content_is_noticed(self, place: int) -> None:

@@ -254,7 +254,5 @@ def test_the_first_step_of_the_clock_does_not_keep_it_from_being_redundant() -> 
     net = Net(seed=1, end_ahead_ns=4e8)
     net.world.run(30)
     (step,) = [record.time_s for record in net.world.events if isinstance(record.event, ClockStepped)]
-    (event,) = [
-        record.time_s for record in net.world.events if isinstance(record.event, HotStandbyStateChanged)
-    ]
+    (event,) = [record.time_s for record in net.world.events if isinstance(record.event, HotStandbyStateChanged)]
     assert event - step < 3

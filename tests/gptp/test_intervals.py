@@ -8,7 +8,9 @@ import pytest
 
 from ptpstack.gptp.events import IntervalRequested
 from ptpstack.time import SECOND
+from ptpstack.wire.message import Message
 from ptpstack.wire.messages import Announce, PdelayReq, Signaling, Sync
+from ptpstack.wire.tlv import Tlv
 from ptpstack.wire.tlvs import GptpCapable, GptpCapableIntervalRequest, MessageIntervalRequest
 from ptpstack.wire.tlvs.ieee_802_1as import INITIAL_INTERVAL, NO_CHANGE, STOP
 from ptpstack.wire.types import PortIdentity
@@ -104,6 +106,47 @@ def test_the_interval_of_saying_that_a_port_is_capable() -> None:
     said = rig.sent_of(Signaling, since=since)
     assert len(said) == pytest.approx(8, abs=1)
     assert said[-1].tlvs == (GptpCapable(-1),)
+
+
+def test_a_neighbour_may_ask_for_silence_about_that_and_for_more() -> None:
+    rig = Rig(log_gptp_capable_message_interval=-1)
+    for wish, expected in ((STOP, 0), (INITIAL_INTERVAL, 8), (STOP, 0), (-2, 16)):
+        rig.receive(Signaling(**rig.header(), tlvs=(GptpCapableIntervalRequest(wish),)), stamped=False)
+        rig.run(1.1)
+        assert rate(rig, Signaling) * 4 == pytest.approx(expected, abs=1)
+
+
+@pytest.mark.parametrize(
+    ("kind", "request_tlv"),
+    [
+        (Sync, MessageIntervalRequest(time_sync_interval=0)),
+        (Announce, MessageIntervalRequest(announce_interval=0)),
+        (Signaling, GptpCapableIntervalRequest(0)),
+    ],
+)
+def test_who_slows_down_says_so_at_once(kind: type, request_tlv: Tlv) -> None:
+    rig = Rig(
+        settings={"priority1": 50},
+        log_sync_interval=-3,
+        log_announce_interval=-3,
+        log_gptp_capable_message_interval=-3,
+        sync_receipt_timeout=3,
+        announce_receipt_timeout=3,
+        gptp_capable_receipt_timeout=3,
+    )
+    rig.says_capable(log_interval=3)
+    rig.run(3.05)
+    since = rig.now
+    rig.receive(Signaling(**rig.header(), tlvs=(request_tlv,)), stamped=False)
+    rig.run(3)
+    told = [_told_interval(message) for message in rig.sent_of(kind, since=since)]
+    assert len(told) in (6, 7)  # three more at the old interval, so that losing one is no timeout
+    assert set(told) == {0}
+
+
+def _told_interval(message: Message) -> int:
+    told = [tlv.log_gptp_capable_message_interval for tlv in message.tlvs if isinstance(tlv, GptpCapable)]
+    return told[0] if told else message.log_message_interval
 
 
 @pytest.mark.parametrize(("edition", "flags"), [("2011", 0x06), ("2020", 0x07)])

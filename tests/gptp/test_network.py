@@ -21,7 +21,11 @@ from ptpstack.sim.host import Host
 from ptpstack.sim.network import LinkConditions
 from ptpstack.sim.world import World
 from ptpstack.time import MILLISECOND, interval_from_ns
+from ptpstack.wire.messages import Signaling
+from ptpstack.wire.tlvs import MessageIntervalRequest
+from ptpstack.wire.types import ALL_PORTS, PortIdentity
 from tests.gptp.network import CABLE, JITTER, PPM, add_system, gptp, pair, port, port_of
+from tests.gptp.rig import STRANGER
 
 
 def states(*ports: tuple[Host, int]) -> list[PortState]:
@@ -200,6 +204,15 @@ class TestSeveralDomains:
             assert port_of(left, domain=domain).counters.sent["PdelayReq"] == 0
             assert port_of(left, domain=domain).port_ds.delay_mechanism == "COMMON_P2P"
             assert port_of(left, domain=domain).port_ds.as_capable
+
+    @pytest.mark.parametrize(("target", "obeyed"), [(ALL_PORTS, True), (STRANGER, False)])
+    def test_it_obeys_requests_to_its_port(self, target: PortIdentity, obeyed: bool) -> None:
+        _, left, _ = self.two_domains()
+        service: Any = left.instances[LINK_DELAY_SERVICE]
+        header = {"major_sdo_id": 2, "domain_number": 0, "source_port_identity": STRANGER}
+        request = Signaling(**header, target_port_identity=target, tlvs=(MessageIntervalRequest(-3),))
+        service.receive(1, request, None, left.monotonic())
+        assert service.ports[1].port_ds.current_log_pdelay_req_interval == (-3 if obeyed else 0)
 
     def test_both_lose_it_together(self) -> None:
         world, left, right = self.two_domains()

@@ -15,7 +15,8 @@ from ptpstack.wire.message import Flag
 from ptpstack.wire.messages import Announce, FollowUp, Signaling, Sync
 from ptpstack.wire.tlvs import FollowUpInformation
 from ptpstack.wire.tlvs.ieee_802_1as import INTERVAL_REQUEST_FLAGS, RATE_ONE, MessageIntervalRequest
-from tests.gptp.rig import OWN, STRANGER, Rig, whole_ns
+from tests.gptp.car import relay_rig
+from tests.gptp.rig import NEIGHBOR, OWN, STRANGER, Rig, whole_ns
 
 
 def following(**settings: object) -> Rig:
@@ -84,6 +85,17 @@ class TestMeasurement:
         (measurement,) = rig.measurements
         true = int(rig.local(rig.now)) - int(rig.neighbor_time(rig.now))
         assert interval_to_ns(measurement.offset_from_master - true) == pytest.approx(0, abs=1)
+
+    def test_a_neighbour_that_starts_anew_soon_is_followed_at_once(self) -> None:
+        rig = following()
+        for number in (*range(12), *range(12)):
+            rig.run(1)
+            rig.announces()
+            rig.syncs(number, log_message_interval=0)
+            if number == 11:
+                rig.run(3)
+                rig.announces()
+        assert len(rig.measurements) >= 23
 
 
 class TestWhatIsNoUse:
@@ -309,3 +321,16 @@ def test_a_grandmaster_on_another_timescale_is_told_as_such() -> None:
     rig = Rig(gptp_capable_state_machines_enabled=False, settings={"priority1": 50, "time_properties": properties})
     rig.run(3)
     assert not any(message.ptp_timescale for message in (*rig.sent_of(Announce), *rig.sent_of(Sync)))
+
+
+def test_a_port_without_link_is_locked_to_nobody_and_has_no_neighbour() -> None:
+    rig = relay_rig()
+    for number in range(20):
+        rig.run(0.125)
+        rig.syncs(number)
+    assert rig.instance.ports[2].port_ds.sync_locked
+    assert rig.port.port_ds.neighbor_port_identity == NEIGHBOR
+    for number in (1, 2):
+        rig.take(rig.instance.link_changed(number, False, rig.now))
+    assert not rig.instance.ports[2].port_ds.sync_locked
+    assert rig.port.port_ds.neighbor_port_identity is None
