@@ -53,7 +53,8 @@ def build_clock(
     clock = open_clock(word, users, config.clock, store)
     kept = KeptState(store)
     host_writer = host_writers(config).get(word, "")
-    steering = primary_first([user.name for user in users if steers(user.values)], config.hot_standby)
+    may_steer = {user.name: user.values for user in users if steers(user.values)}
+    steering = primary_first([*may_steer], config.hot_standby)
     followed = [user.profile for user in users if user.name in steering]
     among = [follower_name(user.name) for user in users if len(set(words[user.name].values())) > 1]
     steered_by = [*filter(None, [host_writer]), *steering, *among, *ntp_writers(config, word)]
@@ -70,9 +71,7 @@ def build_clock(
             steered_by,
             refuses_timescale_mismatch=refuses_timescale_mismatch(word, config.clock),
             watch=_majority_watch(config, word),
-            hot_standby=hot_standby(
-                config.hot_standby, {user.name: user.values for user in users if user.name in steering}
-            ),
+            hot_standby=hot_standby(config.hot_standby, may_steer),
             settings=arbiter_settings(config.arbiter, config.servo.first_step_threshold_ns),
         ),
         ClockCheck(config.servo.sanity_freq_limit_ppb),
