@@ -143,8 +143,12 @@ class Response:
 
 
 def error_records(code: ErrorCode) -> tuple[Record, ...]:
-    """Return the message of a server that gives up (RFC 8915 4.1.3)."""
-    return (Record(RecordType.ERROR, struct.pack(">H", code), critical=True),)
+    """Return the message of a server that gives up (RFC 8915 4.1.3).
+
+    It speaks no protocol, which every response must say (4.1.2), and which readers need not get to.
+    """
+    error = Record(RecordType.ERROR, struct.pack(">H", code), critical=True)
+    return (error, Record(RecordType.NEXT_PROTOCOL, critical=True))
 
 
 def _negotiation(

@@ -18,7 +18,7 @@ from .vectors import octets
 
 SIV_256, SIV_512, GCM_SIV = Algorithm.AES_SIV_CMAC_256, Algorithm.AES_SIV_CMAC_512, Algorithm.AES_128_GCM_SIV
 END = "8000 0000"
-NTPV4 = "8001 0002 0000"
+NTPV4, NO_PROTOCOL = "8001 0002 0000", "8001 0000"
 AEAD = "8004 0002 000f"
 COOKIE = "0005 0004 aaaaaaaa"
 
@@ -138,11 +138,11 @@ def test_a_client_keeps_eight_cookies_of_however_many() -> None:
 @pytest.mark.parametrize(
     ("request_octets", "answer", "why"),
     [
-        (octets(NTPV4, END), octets("8002 0002 0001", END), "AEAD Algorithm is missing"),
-        (octets(NTPV4, AEAD, "cbcd 0000", END), octets("8002 0002 0000", END), "record 19405"),
-        (octets("8002 0002 0001", END), octets("8002 0002 0001", END), "record 2"),
-        (b"GET / HTTP/1.1\r\n" + bytes(2000), octets("8002 0002 0001", END), "longer than 1024"),
-        (octets(NTPV4, AEAD, END, "00"), octets("8002 0002 0001", END), "follow End of Message"),
+        (octets(NTPV4, END), octets("8002 0002 0001", NO_PROTOCOL, END), "AEAD Algorithm is missing"),
+        (octets(NTPV4, AEAD, "cbcd 0000", END), octets("8002 0002 0000", NO_PROTOCOL, END), "record 19405"),
+        (octets("8002 0002 0001", END), octets("8002 0002 0001", NO_PROTOCOL, END), "record 2"),
+        (b"GET / HTTP/1.1\r\n" + bytes(2000), octets("8002 0002 0001", NO_PROTOCOL, END), "longer than 1024"),
+        (octets(NTPV4, AEAD, END, "00"), octets("8002 0002 0001", NO_PROTOCOL, END), "follow End of Message"),
         (octets("8001 0002 8001", AEAD, END), octets("8001 0000 8004 0000", END), "not for NTPv4"),
         (octets(NTPV4, "8004 0002 0001", END), octets(NTPV4, "8004 0000", END), r"only the algorithms \(1,\)"),
     ],

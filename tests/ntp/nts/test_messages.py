@@ -99,4 +99,4 @@ def test_an_error_of_the_server_is_told_by_number_and_name(code: int, name: str)
 
 
 def test_our_own_errors_are_written_as_rfc_8915_says() -> None:
-    assert encode(error_records(ErrorCode.BAD_REQUEST)) == octets("8002 0002 0001", END)
+    assert encode(error_records(ErrorCode.BAD_REQUEST)) == octets("8002 0002 0001", "8001 0000", END)
