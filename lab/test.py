@@ -25,6 +25,7 @@ PACKAGES = {
     "libc6-dev": Path("/usr/include/stdio.h"),
     "gpsd": Path("/usr/sbin/gpsd"),
     "chrony": Path("/usr/sbin/chronyd"),
+    "mmdebstrap": Path("/usr/bin/mmdebstrap"),
     "ntpsec-ntpdig": Path("/usr/bin/ntpdig"),
     "rdate": Path("/usr/sbin/rdate"),
 }

@@ -21,5 +21,9 @@ def cached(name: str, sources: Iterable[bytes], build: Callable[[Path], None]) -
         with TemporaryDirectory(dir=target.parent) as scratch:
             fresh = Path(scratch) / name
             build(fresh)
-            fresh.replace(target)  # whole or not there, also when two runs build at once
+            try:
+                fresh.replace(target)  # whole or not there
+            except OSError:
+                if not target.exists():  # else a folder that another run has built at the same time
+                    raise
     return target

@@ -8,6 +8,7 @@ import pytest
 
 from lab import packages
 from lab.test import PACKAGES
+from lab.vm.cache import cached
 from lab.vm.packages import PACKAGES as VM_PACKAGES
 
 NEEDED = {"there": Path("/"), "gone": Path("/nowhere/gone"), "lost": Path("/nowhere/lost")}
@@ -77,3 +78,17 @@ def apt_get(monkeypatch: pytest.MonkeyPatch, returncode: int) -> list[list[str]]
     monkeypatch.setattr(subprocess, "run", run)
     monkeypatch.setattr(packages, "services_stay_off", contextlib.nullcontext)
     return ran
+
+
+def test_a_folder_that_two_runs_build_at_once_is_built_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+
+    def build(target: Path, *, alone: bool = True) -> None:
+        target.mkdir()
+        (target / "file").write_text("alone" if alone else "second")
+        if not alone:
+            cached("tree", [b"source"], build)
+
+    tree = cached("tree", [b"source"], lambda target: build(target, alone=False))
+    assert (tree / "file").read_text() == "alone"
+    assert cached("tree", [b"source"], pytest.fail) == tree
