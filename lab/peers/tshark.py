@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import subprocess
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -50,29 +51,39 @@ class Capture:
         return self.file
 
 
-def marks(file: Path, display_filter: str = "ptp") -> list[Mark]:
-    """Return what tshark holds against the frames of *file* that pass *display_filter*."""
-    fields = ["frame.number", "_ws.malformed", "_ws.expert.message"]
-    wanted = f"({display_filter}) && (_ws.malformed || _ws.expert)"
-    lines = _tshark(file, "-Y", wanted, "-T", "fields", *(part for field in fields for part in ("-e", field)))
-    frames = (line.split("\t") for line in lines.splitlines())
-    return [Mark(int(number), " ".join(filter(None, text))) for number, *text in frames]
+class Tshark:
+    """What one tshark, by its *command*, makes of captures."""
+
+    def __init__(self, command: Sequence[str] = ("tshark",)) -> None:
+        self._command = command
+
+    def marks(self, file: Path, display_filter: str = "ptp") -> list[Mark]:
+        """Return what tshark holds against the frames of *file* that pass *display_filter*."""
+        fields = ["frame.number", "_ws.malformed", "_ws.expert.message"]
+        wanted = f"({display_filter}) && (_ws.malformed || _ws.expert)"
+        return [
+            Mark(int(number), " ".join(filter(None, text)))
+            for number, *text in self.field_values(file, *fields, display_filter=wanted)
+        ]
+
+    def field_values(self, file: Path, *fields: str, display_filter: str = "ptp") -> list[tuple[str, ...]]:
+        """Return the values of *fields* of every frame that passes *display_filter*."""
+        wanted = [part for field in fields for part in ("-e", field)]
+        lines = self._read(file, "-Y", display_filter, "-T", "fields", *wanted)
+        return [tuple(line.split("\t")) for line in lines.splitlines()]
+
+    def dissect(self, file: Path, display_filter: str = "ptp") -> list[dict[str, Any]]:
+        """Return the layers of every frame that passes *display_filter*, as tshark's JSON has them."""
+        packets = json.loads(self._read(file, "-Y", display_filter, "-T", "json"))
+        return [packet["_source"]["layers"] for packet in packets]
+
+    def _read(self, file: Path, *arguments: str) -> str:
+        command = [*self._command, "-r", str(file), *arguments]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise TsharkError("tshark cannot read a capture", where=str(file), why=done.stderr.strip())
+        return done.stdout
 
 
-def field_values(file: Path, *fields: str, display_filter: str = "ptp") -> list[tuple[str, ...]]:
-    """Return the values of *fields* of every frame that passes *display_filter*."""
-    lines = _tshark(file, "-Y", display_filter, "-T", "fields", *(part for field in fields for part in ("-e", field)))
-    return [tuple(line.split("\t")) for line in lines.splitlines()]
-
-
-def dissect(file: Path, display_filter: str = "ptp") -> list[dict[str, Any]]:
-    """Return the layers of every frame that passes *display_filter*, as tshark's JSON has them."""
-    packets = json.loads(_tshark(file, "-Y", display_filter, "-T", "json"))
-    return [packet["_source"]["layers"] for packet in packets]
-
-
-def _tshark(file: Path, *arguments: str) -> str:
-    done = subprocess.run(["tshark", "-r", str(file), *arguments], capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise TsharkError("tshark cannot read a capture", where=str(file), why=done.stderr.strip())
-    return done.stdout
+_INSTALLED = Tshark()
+marks, field_values, dissect = _INSTALLED.marks, _INSTALLED.field_values, _INSTALLED.dissect

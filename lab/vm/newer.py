@@ -67,13 +67,15 @@ def command_of(root: Path, program: str) -> list[str]:
 
 
 def unpack(target: Path, packages_wanted: Sequence[str], suites: Sequence[str] = (SUITE,)) -> None:
-    """Unpack *packages_wanted*, with all that they depend on, into *target*. Raises NewerDebianError."""
+    """Unpack *packages_wanted* of *suites*, with all that they depend on, into *target*. Raises NewerDebianError."""
     if os.geteuid() != 0:
         raise NewerDebianError("a newer Debian is unpacked by root only", next_step="the same command with sudo, once")
     packages.install_missing({"mmdebstrap": Path("/usr/bin/mmdebstrap")}, "a newer Debian")
     mirror = _mirror()
     command = ["mmdebstrap", "--mode=root", "--variant=extract", "--format=directory"]
-    command += ["--aptopt=APT::Install-Recommends false", f"--include={','.join(packages_wanted)}", SUITE, str(target)]
+    command += ["--aptopt=APT::Install-Recommends false"]
+    command += ["--aptopt=Acquire::Check-Valid-Until false"]  # a mirror may stand still; its signatures are checked
+    command += [f"--include={','.join(packages_wanted)}", suites[0], str(target)]
     command += [f"deb {mirror} {suite} main" for suite in suites]
     with TemporaryDirectory() as scratch:
         environment = {**os.environ, "TMPDIR": scratch}

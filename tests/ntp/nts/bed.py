@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -56,7 +57,7 @@ def authenticator(grant: Grant) -> NtsAuthenticator:
 class OurServer:
     """The server of NTS-KE as a process in a node, and a responder there."""
 
-    def __init__(self, node: Node, folder: Path, certificate: tuple[Path, Path]) -> None:
+    def __init__(self, node: Node, folder: Path, certificate: tuple[Path, Path], **more: Any) -> None:
         folder.mkdir()
         self.master_key_file = folder / "master.json"
         settings = KeServerSettings(
@@ -64,6 +65,7 @@ class OurServer:
             key_file=str(certificate[1]),
             master_key_file=str(self.master_key_file),
             listen=(OURS,),
+            **more,
         )
         file = folder / "ke.json"
         file.write_bytes(msgspec.json.encode(settings))
