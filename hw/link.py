@@ -177,24 +177,30 @@ class LinkMonitor:
         return [change for change in (*gone, *now.values()) if self._is_news(change)]
 
 
-def decode_link_messages(data: bytes) -> Iterator[LinkChange]:
-    """The links told of by a datagram of RTM_NEWLINK and RTM_DELLINK messages; others are passed over."""
+def netlink_messages(data: bytes) -> Iterator[tuple[int, bytes]]:
+    """The messages of a datagram: type, and what follows the header."""
     offset = 0
     while offset + NLMSG_HEADER.size <= len(data):
         length, kind, *_ = NLMSG_HEADER.unpack_from(data, offset)
-        message = data[offset + NLMSG_HEADER.size : offset + length]
+        yield kind, data[offset + NLMSG_HEADER.size : offset + length]
         offset += max(_aligned(length), NLMSG_HEADER.size)
+
+
+def decode_link_messages(data: bytes) -> Iterator[LinkChange]:
+    """The links told of by a datagram of RTM_NEWLINK and RTM_DELLINK messages; others are passed over."""
+    for kind, message in netlink_messages(data):
         if kind not in (RTM_NEWLINK, RTM_DELLINK) or len(message) < IFINFOMSG.size:
             continue
         family, _, index, flags, _ = IFINFOMSG.unpack_from(message)
         if family != socket.AF_UNSPEC:  # AF_BRIDGE's RTM_DELLINK says that a port left its bridge, not the machine
             continue
-        name = _attribute(message[IFINFOMSG.size :], IFLA_IFNAME)
+        name = attribute(message[IFINFOMSG.size :], IFLA_IFNAME)
         exists = kind == RTM_NEWLINK
         yield LinkChange(os.fsdecode(name.rstrip(b"\0")), index, exists and _is_up(flags), exists)
 
 
-def _attribute(data: bytes, wanted: int) -> bytes:
+def attribute(data: bytes, wanted: int) -> bytes:
+    """Return the value of the first attribute of type *wanted* among those in *data*; empty: there is none."""
     offset = 0
     while offset + RTATTR.size <= len(data):
         length, kind = RTATTR.unpack_from(data, offset)

@@ -60,6 +60,9 @@ class Resolver:
         """Return the descriptor that is readable when an answer waits."""
         return self._ours.fileno()
 
+    def network_came(self, name: str) -> None:
+        """Nothing here waits for a network to ask for *name* again."""
+
     def forget(self, name: str) -> None:
         """Nothing is kept of *name*; an answer under way still comes."""
 

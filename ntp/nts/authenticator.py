@@ -13,7 +13,7 @@ from typing import Final
 
 from ntp.client.packet_tests import Rejected
 from ntp.nts.aead import NONCE_OCTETS, PREFERRED, TAG_OCTETS, Aead, Algorithm
-from ntp.nts.errors import AuthenticationError, KeyEstablishmentError
+from ntp.nts.errors import AuthenticationError, Cause, KeyEstablishmentError
 from ntp.nts.establishment import LONGEST_COOKIE
 from ntp.nts.events import CertificatesWereNotValid, KeyEstablishmentFailed, KeysEstablished, KeysRefused
 from ntp.nts.fields import (
@@ -198,6 +198,11 @@ class NtsAuthenticator:
             others = tuple(number for number in self._algorithms if number is not Algorithm.AES_128_GCM_SIV)
             self._algorithms = others or self._algorithms
         return self._algorithms, events
+
+    def network_came(self, now: MonotonicTime) -> None:
+        """Want keys at once if it was the network that kept them away: the wait was for another network."""
+        if self.last_error is not None and self.last_error.cause in (Cause.UNREACHABLE, Cause.TIMEOUT):
+            self._failures, self._not_before = 0, now
 
     def granted(self, grant: Grant, now: MonotonicTime) -> list[Event]:
         """Use the keys of *grant* from now on, and its cookies; older ones are forgotten."""

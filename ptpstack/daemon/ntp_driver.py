@@ -28,7 +28,7 @@ from ptpstack.daemon.loop import Loop, monotonic_now
 from ptpstack.daemon.ntp_measurement import measurement_of
 from ptpstack.daemon.ntp_memory import NtpMemory
 from ptpstack.daemon.ntp_requests import NtpRequests, OwnServer
-from ptpstack.daemon.ntp_source import Names, NtpSourceState, SourceResolved
+from ptpstack.daemon.ntp_source import Names, NetworkCame, NtpSourceState, SourceResolved
 from ptpstack.daemon.ntp_status import association_dict, ensemble_dict
 from ptpstack.daemon.reference_inputs import Reference, inputs_of
 from ptpstack.daemon.utc_timescale import UtcTimescale
@@ -175,6 +175,20 @@ class NtpDriver:
             self.references.clock_stepped()
         self._arm()
 
+    def network_came(self) -> None:
+        """Ask those that were out of reach at once: this machine has a new address."""
+        now = monotonic_now()
+        for source in self._sources:
+            silent = [name for name in source.addresses if not self.associations[name].reachable]
+            if source.addresses and not silent:
+                continue
+            self._recorder.record(NetworkCame(source=source.name))
+            source.network_came(now)
+            self.names.network_came(source.name)
+            for name in silent:
+                self.associations[name].burst(now)
+        self._arm()
+
     def add_source(self, source: NtpSourceState) -> None:
         """Ask *source* too, from now on."""
         self._sources.append(source)
@@ -222,6 +236,9 @@ class NtpDriver:
         others = source.others(answer)
         for name in source.replaced_by(answer, self.associations):
             self._remove(source, name)
+        for name in source.addresses if source.config.nts else ():
+            if not self.associations[name].reachable:
+                self.associations[name].burst(now)  # the keys that it lacked are here
         fresh = others[: source.count - len(source.addresses)]
         for address in fresh:
             self._add(source, address, now)

@@ -30,6 +30,9 @@ class Names(Protocol):
     def ask(self, name: str, port: int, family: FamilyName) -> None:
         """Look *name* up."""
 
+    def network_came(self, name: str) -> None:
+        """Do not wait any longer because there was no network to ask for *name*."""
+
     def forget(self, name: str) -> None:
         """Nobody asks for *name* any more."""
 
@@ -72,6 +75,13 @@ class SourceNotResolved(SourceEvent, frozen=True, kw_only=True):
 
     def __str__(self) -> str:
         return f"NTP source {self.source}: no address: {self.reason}; what is asked already is asked on"
+
+
+class NetworkCame(SourceEvent, frozen=True, kw_only=True):
+    """This machine has a new address, and the source was out of reach before."""
+
+    def __str__(self) -> str:
+        return f"NTP source {self.source}: asked again at once, for this machine has a new address"
 
 
 @dataclass(slots=True)
@@ -140,6 +150,11 @@ class NtpSourceState:
             return []
         self._reason = answer.reason
         return [SourceNotResolved(source=self.name, reason=answer.reason)]
+
+    def network_came(self, now: MonotonicTime) -> None:
+        """Look the name up again at once, if it has no address yet."""
+        if self.ask_at is not None and not self.addresses:
+            self._retry, self.ask_at = FIRST_RETRY, now
 
     def take_back(self, now: MonotonicTime) -> None:
         """Plan to look the name up again soon: nothing could be made of the answer."""

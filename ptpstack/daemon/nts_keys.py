@@ -63,6 +63,11 @@ class NtsKeys:
             self.answer(_resolved(self.config.address, self.authenticator.grant))
         self._look()
 
+    def network_came(self) -> None:
+        """Try again, if there was no network."""
+        self.authenticator.network_came(monotonic_now())
+        self._look()
+
     def close(self) -> None:
         """Want no more keys."""
         self._end_exchange()
@@ -179,6 +184,13 @@ class NamesAndKeys:
             self._keys.pop(name).close()
         else:
             self._plain.forget(name)
+
+    def network_came(self, name: str) -> None:
+        """Try again to get keys for *name*, should it be the network that kept them away."""
+        if name in self._keys:
+            self._keys[name].network_came()
+        else:
+            self._plain.network_came(name)
 
     def lacks(self, name: str) -> str:
         """Return why *name* has no keys yet; empty: it needs none."""

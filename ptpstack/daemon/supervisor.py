@@ -26,6 +26,7 @@ from ptpstack.daemon.control import ControlError, ControlServer
 from ptpstack.daemon.events import DaemonStarted, DaemonStopping, HangupTaken, InternalError, Unavailable
 from ptpstack.daemon.host_watch import HostWatch
 from ptpstack.daemon.loop import Loop, monotonic_now
+from ptpstack.daemon.network_watch import NetworkWatch
 from ptpstack.daemon.notify import Notifier
 from ptpstack.daemon.plant import Plant
 from ptpstack.daemon.process import freeze_garbage, harden
@@ -104,6 +105,8 @@ class Supervisor:
             part.start()
         self._watch_links()
         self._host.start()
+        if self.plant.host.ntp is not None:
+            self._exits.callback(NetworkWatch(self.plant.host.ntp.network_came, self.loop).stop)
         self._every(SAVE_TIME_EVERY, self._save_time)
         self._exits.callback(self._save_time)
         self._every(CHECK_INTERVAL, self._check)

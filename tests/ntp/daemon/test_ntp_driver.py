@@ -25,15 +25,25 @@ from ptpstack.config.ntp_table import NtpSource
 from ptpstack.daemon.events import ClockFailed
 from ptpstack.daemon.kept_state import KeptState
 from ptpstack.daemon.leap_seconds import LeapSeconds
+from ptpstack.daemon.loop import monotonic_now
 from ptpstack.daemon.ntp_driver import NtpDriver
 from ptpstack.daemon.ntp_memory import NtpMemory, SamplesRestored
 from ptpstack.daemon.ntp_requests import THIS_MACHINE, OwnServer
-from ptpstack.daemon.ntp_source import NtpSourceState, SourceNotResolved, SourceResolved
+from ptpstack.daemon.ntp_source import NetworkCame, NtpSourceState, SourceNotResolved, SourceResolved
 from ptpstack.daemon.state_store import StateStore
 from ptpstack.engine.outputs import Measurement
 from ptpstack.engine.time_properties import TimeProperties
 from ptpstack.errors import HardwareError
-from ptpstack.time import MILLISECOND, NANOSECOND, SECOND, LocalTime, TimeInterval, UtcTime, interval_to_ns
+from ptpstack.time import (
+    MILLISECOND,
+    NANOSECOND,
+    SECOND,
+    LocalTime,
+    MonotonicTime,
+    TimeInterval,
+    UtcTime,
+    interval_to_ns,
+)
 from tests.daemon.fakes import Workshop
 from tests.ntp.world import Server
 
@@ -263,6 +273,53 @@ def test_a_source_with_a_proof_takes_its_server_from_one_without(server: Loopbac
     bench.ntp.stop()
     assert only == ["proven.example (127.0.0.1)"]
     assert bench.source.taken == "proven.example"
+
+
+def test_when_a_network_comes_a_name_that_had_no_address_is_looked_up_at_once(server: LoopbackServer) -> None:
+    bench = Bench()
+    bench.ntp.start()
+    bench.run_until(lambda: bench.source.ask_at)
+    bench.source.ask_at = MonotonicTime(monotonic_now() + 600 * SECOND)
+    bench.addresses = [server.address]
+    bench.ntp.network_came()
+    bench.run_until(lambda: bench.clock_driver.taken)
+    bench.ntp.stop()
+    assert [event.source for event in bench.events(NetworkCame)] == ["ntp.example"]
+
+
+def test_when_a_network_comes_servers_out_of_reach_are_asked_at_once_and_others_are_not(server: LoopbackServer) -> None:
+    server.silent = True
+    bench = Bench(server.address)
+    bench.ntp._settings_of = lambda _source, name: AssociationSettings(
+        name=name, min_poll=6, iburst=False, stamps=StampSource.KERNEL
+    )
+    bench.ntp.start()
+    bench.run_until(lambda: bench.ntp.associations and server.server.requests)
+    server.silent = False
+    bench.ntp.network_came()
+    bench.run_until(lambda: bench.clock_driver.taken)
+    asked = len(server.server.requests)
+    (association,) = bench.ntp.associations.values()
+    association.stop()
+    bench.ntp.network_came()
+    bench.run_for(0.2)
+    bench.ntp.stop()
+    assert len(server.server.requests) == asked
+    assert len(bench.events(NetworkCame)) == 1
+
+
+def test_when_keys_came_a_server_that_lacked_them_is_asked_at_once(server: LoopbackServer) -> None:
+    server.silent = True
+    bench = Bench(server.address, nts=True)
+    bench.ntp._settings_of = lambda _source, name: AssociationSettings(
+        name=name, min_poll=6, iburst=False, stamps=StampSource.KERNEL
+    )
+    bench.ntp.start()
+    bench.run_until(lambda: bench.ntp.associations and server.server.requests)
+    server.silent = False
+    bench.ntp._look_up(bench.source)
+    bench.run_until(lambda: bench.clock_driver.taken)
+    bench.ntp.stop()
 
 
 def test_several_addresses_of_a_name_are_asked(server: LoopbackServer) -> None:

@@ -159,6 +159,30 @@ def test_a_server_that_vanishes_is_let_go_and_another_goes_on(wire: tuple[Node, 
     assert abs(statistics.median(errors)) < LIMIT_NS
 
 
+def test_a_network_that_comes_late_is_used_at_once(wire: tuple[Node, Node], tmp_path: Path) -> None:
+    ours, theirs = wire
+    ours.run(["ip", "address", "flush", "dev", "eth0"])
+    chronyd = Chronyd.server(theirs, tmp_path / "theirs")
+    chronyd.start()
+    text = configuration(tmp_path).replace('"100us"', '"1s"').replace("key = 0", "key = 0\niburst = false")
+    daemon = Daemon(ours, tmp_path / "ours", text)
+    daemon.start()
+    try:
+        daemon.wait_until_ready()
+        daemon.wait_until(lambda: daemon.status()["ntp"]["sources"]["10.0.0.2"]["requests"] >= 1, 30, "asked in vain")
+        why = daemon.status()["ntp"]["sources"]["10.0.0.2"]["why"]
+        ours.run(["ip", "address", "add", "10.0.0.1/24", "dev", "eth0"])
+        daemon.wait_until(lambda: daemon.status()["ntp"]["sources"]["10.0.0.2"]["used"], 60, "used the server")
+        poll_s = daemon.status()["ntp"]["sources"]["10.0.0.2"]["poll_s"]
+        events = [event["event"] for event in daemon.events()]
+    finally:
+        daemon.stop()
+        chronyd.stop()
+    assert "no route" in why
+    assert poll_s >= 256  # the next request of its own would have been so much later
+    assert "NetworkCame" in events
+
+
 def test_nothing_listens(wire: tuple[Node, Node], tmp_path: Path) -> None:
     """A client needs no port of its own: between two requests it has not even a socket that others could reach."""
     ours, theirs = wire

@@ -101,6 +101,20 @@ def test_only_a_proven_reply_ends_the_back_off() -> None:
     assert pair.client._not_before - due < 13 * SECOND
 
 
+@pytest.mark.parametrize(
+    ("cause", "at_once"), [(Cause.UNREACHABLE, True), (Cause.TIMEOUT, True), (Cause.CERTIFICATE, False)]
+)
+def test_when_a_network_comes_keys_are_wanted_at_once_if_that_was_it(cause: Cause, at_once: bool) -> None:
+    client = new()
+    for failures in range(8):
+        client.begin_exchange(at(100 * failures))
+        client.failed(KeyEstablishmentError(cause), at(100 * failures))
+    client.network_came(at(750))
+    due = client.next_exchange()
+    assert due is not None
+    assert (due <= at(750)) is at_once
+
+
 def test_a_grant_is_told_without_secrets() -> None:
     client = new()
     client.begin_exchange(at(0))

@@ -47,6 +47,9 @@ class PlainNames:
     def forget(self, name: str) -> None:
         self.asked.remove(name)
 
+    def network_came(self, name: str) -> None:
+        self.asked.append(name)
+
     def lacks(self, _name: str) -> str:
         return "a plain name"
 
@@ -120,6 +123,16 @@ def test_a_server_that_is_not_there_is_told_and_asked_again_later() -> None:
     assert isinstance(event, KeyEstablishmentFailed)
     assert "Connection refused" in str(event)
     assert not bed.answers
+
+
+def test_a_server_out_of_reach_is_asked_again_when_a_network_comes() -> None:
+    bed = Bed(NtpSource(address="127.0.0.1", nts=True, nts_port=1))
+    bed.names.ask("127.0.0.1", 123, "any")
+    bed.run_until(lambda: bool(bed.recorder.events))
+    assert bed.keys._exchange is None
+    bed.names.network_came("127.0.0.1")
+    assert bed.keys._exchange is not None
+    bed.close()
 
 
 def test_other_names_are_looked_up_as_ever() -> None:
