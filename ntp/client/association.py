@@ -112,6 +112,12 @@ class Association:
         return self._authenticator is not None
 
     @property
+    def awaits_something(self) -> bool:
+        """Whether anything may come to the port of the last request still: its reply, or the stamp of its departure."""
+        left_unseen = self._previous is not None and not self._previous.has_stamp_by(self.settings.stamps)
+        return self._open is not None or left_unseen
+
+    @property
     def proof(self) -> str:
         """By what replies prove where they come from: a key by its number, NTS, or nothing."""
         if self.settings.authenticator is not None:

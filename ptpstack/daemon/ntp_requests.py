@@ -139,6 +139,8 @@ class NtpRequests:
             self.close(name)
         except HardwareError as error:
             self._failed(error)
+        if self._requests.get(name) is request and not association.awaits_something:
+            self.close(name)  # between two requests nobody can reach us
         self._settled()
 
     def _stamp_source(self) -> StampSource:

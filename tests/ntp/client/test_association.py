@@ -203,6 +203,21 @@ def test_a_reply_waits_for_the_stamp_of_its_request() -> None:
     assert ms(sample.delay) == pytest.approx(10, abs=1e-3)
 
 
+@pytest.mark.parametrize("interleaved", [False, True])
+def test_after_a_reply_only_a_stamp_that_is_missing_is_awaited(interleaved: bool) -> None:
+    bench = Bench(interleaved=interleaved)
+    bench.measure()
+    assert not bench.association.awaits_something
+    request = bench.request(stamped=False)
+    assert bench.association.awaits_something
+    server_time = ntp_from_utc(UtcTime(START + bench.elapsed))
+    origin = request.receive_timestamp if interleaved else request.transmit_timestamp
+    bench.receive(bench.reply_to(request, origin_timestamp=origin, receive_timestamp=server_time))
+    assert bench.association.awaits_something
+    bench.association.transmitted(bench.context, bench.local, StampSource.KERNEL, bench.now)
+    assert not bench.association.awaits_something
+
+
 def test_a_better_stamp_replaces_the_daemon_s_own() -> None:
     bench = Bench()
     reply = bench.reply_to(bench.request(stamped=False))

@@ -322,6 +322,17 @@ def test_when_keys_came_a_server_that_lacked_them_is_asked_at_once(server: Loopb
     bench.ntp.stop()
 
 
+def test_between_two_requests_no_socket_is_open(server: LoopbackServer) -> None:
+    bench = Bench(server.address)
+    bench.ntp._settings_of = lambda _source, name: AssociationSettings(
+        name=name, min_poll=6, iburst=False, stamps=StampSource.KERNEL
+    )
+    bench.ntp.start()
+    bench.run_until(lambda: bench.clock_driver.taken)
+    bench.run_until(lambda: len(bench.ntp._requests) == 0)
+    bench.ntp.stop()
+
+
 def test_several_addresses_of_a_name_are_asked(server: LoopbackServer) -> None:
     other = LoopbackServer("127.0.0.2")
     bench = Bench(server.address, other.address, Address(socket.AF_INET, ("127.0.0.3", 9)), count=2)
