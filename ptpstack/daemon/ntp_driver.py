@@ -28,7 +28,7 @@ from ptpstack.daemon.loop import Loop, monotonic_now
 from ptpstack.daemon.ntp_measurement import measurement_of
 from ptpstack.daemon.ntp_memory import NtpMemory
 from ptpstack.daemon.ntp_requests import NtpRequests, OwnServer
-from ptpstack.daemon.ntp_source import Names, NetworkCame, NtpSourceState, SourceResolved
+from ptpstack.daemon.ntp_source import Names, NetworkCame, NtpSourceState, SourceResolved, without_taken
 from ptpstack.daemon.ntp_status import association_dict, ensemble_dict
 from ptpstack.daemon.reference_inputs import Reference, inputs_of
 from ptpstack.daemon.utc_timescale import UtcTimescale
@@ -232,7 +232,9 @@ class NtpDriver:
     def _take_answer(self, source: NtpSourceState, answer: Resolved, now: MonotonicTime) -> None:
         for event in source.take(answer, now):
             self._recorder.record(event)
-        answer = self._without_taken(source, answer)
+        answer, let_go = without_taken(source, answer, self._sources)
+        for other, name in let_go:
+            self._remove(other, name)
         others = source.others(answer)
         for name in source.replaced_by(answer, self.associations):
             self._remove(source, name)
@@ -245,22 +247,6 @@ class NtpDriver:
         if fresh:
             hosts = tuple(address.host for address in source.addresses.values())
             self._recorder.record(SourceResolved(source=source.name, addresses=hosts))
-
-    def _without_taken(self, source: NtpSourceState, answer: Resolved) -> Resolved:
-        """Leave out servers that other sources ask, so that none has two votes; one with a proof goes before."""
-        taken = {}
-        for other in self._sources:
-            for name, address in list(other.addresses.items()):
-                if other is source or address not in answer.addresses:
-                    continue
-                if source.authenticated and not other.authenticated:
-                    self._remove(other, name)
-                    other.taken = source.name
-                else:
-                    taken[address] = other.name
-        free = tuple(address for address in answer.addresses if address not in taken)
-        source.taken = "" if free or not taken else ", ".join(dict.fromkeys(taken.values()))
-        return answer._replace(addresses=free)
 
     def _add(self, source: NtpSourceState, address: Address, now: MonotonicTime) -> None:
         name, config = source.association_name(address), source.config

@@ -5,7 +5,7 @@ What lives here: names and addresses over time. What does not: sockets and the c
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar, Protocol
 
@@ -194,3 +194,25 @@ class NtpSourceState:
             if associations[name].state is AssociationState.STOPPED
             or (associations[name].requests >= REQUESTS_IN_VAIN and not associations[name].reachable)
         ]
+
+
+def without_taken(
+    source: NtpSourceState, answer: Resolved, sources: Iterable[NtpSourceState]
+) -> tuple[Resolved, list[tuple[NtpSourceState, str]]]:
+    """Return *answer* for *source* without servers that others of *sources* ask, so that none has two votes.
+
+    One with a proof goes before: the second is which associations others are to let go for it.
+    """
+    taken, let_go = {}, []
+    for other in sources:
+        for name, address in other.addresses.items():
+            if other is source or address not in answer.addresses:
+                continue
+            if source.authenticated and not other.authenticated:
+                other.taken = source.name
+                let_go.append((other, name))
+            else:
+                taken[address] = other.name
+    free = tuple(address for address in answer.addresses if address not in taken)
+    source.taken = "" if free or not taken else ", ".join(dict.fromkeys(taken.values()))
+    return answer._replace(addresses=free), let_go
