@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import ipaddress
 import json
 import os
 import signal
@@ -126,7 +127,7 @@ class KeServer:
         return ServerEstablishment(self._offer, self._keeper.jar.seal)
 
     def admit(self, client: str) -> bool:
-        """Count a connection of *client* in, or say that it is one too many."""
+        """Count a connection of *client*, a ``customer``, in, or say that it is one too many."""
         settings = self.settings
         limit = ""
         if self.connections.total() >= settings.max_connections:
@@ -182,7 +183,8 @@ class _Connection(asyncio.Protocol):
         self._transport = transport
         peer = transport.get_extra_info("peername")
         self._client = str(peer[0]) if peer else "a client that has gone"
-        self._admitted = self._server.admit(self._client)
+        self._customer = customer(self._client) if peer else self._client
+        self._admitted = self._server.admit(self._customer)
         if not self._admitted:
             transport.abort()
             return
@@ -215,13 +217,21 @@ class _Connection(asyncio.Protocol):
         del exc
         if self._admitted:
             self._timer.cancel()
-            self._server.leave(self._client)
+            self._server.leave(self._customer)
 
     def _fail(self, reason: str) -> None:
         if not self._answered:
             self._answered = True
             self._server.record(ClientFailed(client=self._client, reason=reason))
         self._transport.abort()
+
+
+def customer(host: str) -> str:
+    """Return whose the address *host* is, as far as limits go: of IPv6, one customer has 64 bits of them."""
+    address = ipaddress.ip_address(host)
+    if address.version == 4 or address.is_link_local:  # of those every neighbour has one
+        return host
+    return str(ipaddress.ip_network((int(address), 64), strict=False))
 
 
 def _seen(*files: Path) -> tuple[tuple[int, int, int] | None, ...]:

@@ -58,7 +58,7 @@ class NtpReference(Table, frozen=True):
         Meta(
             description=(
                 "How wrong it may be, which is its vote; unset: 10 us for pulses and samples, 250 ms for messages: "
-                "unverified."
+                "unverified. Of gpsd it means the pulses, or with delay_ns the messages."
             )
         ),
     ] = UNSET

@@ -47,11 +47,13 @@ def _input(config: NtpReference) -> ReferenceInput:
     now = monotonic_now()
     stated = None if config.accuracy_ns is UNSET else interval_from_ns(config.accuracy_ns)
     pulse_bound, message_bound = stated or PULSE_BOUND, stated or MESSAGE_BOUND
+    if config.type == "gpsd":  # gives either, of which nobody knows messages well without their delay
+        pulse_bound, message_bound = _gpsd_bounds(stated, knows_delay=config.delay_ns is not UNSET)
     delay = MESSAGE_DELAY if config.delay_ns is UNSET else interval_from_ns(config.delay_ns)
     match config.type:
         case "gpsd":
             gpsd = GpsdConnection(now, port=config.gpsd_port, device=config.device or None)
-            return GpsdInput(gpsd, pulse_bound=PULSE_BOUND, delay=delay, bound=message_bound)
+            return GpsdInput(gpsd, pulse_bound=pulse_bound, delay=delay, bound=message_bound)
         case "sock":
             return SockInput(config.path, now, bound=pulse_bound, mode=config.mode, group=config.group)
         case "shm":
@@ -67,3 +69,10 @@ def _input(config: NtpReference) -> ReferenceInput:
                 delay=delay,
                 bound=message_bound,
             )
+
+
+def _gpsd_bounds(stated: TimeInterval | None, *, knows_delay: bool) -> tuple[TimeInterval, TimeInterval]:
+    """Return how wrong pulses and messages may be: what is *stated* is of messages where their delay is set too."""
+    if stated is None:
+        return PULSE_BOUND, MESSAGE_BOUND
+    return (min(stated, PULSE_BOUND), stated) if knows_delay else (stated, MESSAGE_BOUND)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
 import socket
@@ -14,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from lab.pki import Authority
+from ntp.nts.ke_server import KeServer, KeServerSettings, _Connection
 from ntp.nts.key_exchange import ExchangeRequest, Grant
 from ntp.nts.key_exchange_child import exchange
 from ntp.nts.master_keys import PERIOD_ID_OCTETS, MasterKey, MasterKeyFile
@@ -97,6 +99,49 @@ def test_one_client_cannot_take_all_places(authority: Authority, tmp_path: Path)
                 break
             except OSError:
                 time.sleep(0.1)
+
+
+class Peer(asyncio.Transport):
+    """A connection from *host*, of which only the end is seen."""
+
+    def __init__(self, host: str) -> None:
+        super().__init__({"peername": (host, 4460, 0, 0)})
+        self.aborted = False
+
+    def abort(self) -> None:
+        self.aborted = True
+
+
+def test_the_addresses_of_one_customer_are_one_client(authority: Authority, tmp_path: Path) -> None:
+    """Who has IPv6 has 2**64 addresses at least."""
+    certificate, private_key = authority.issue("127.0.0.1")
+    settings = KeServerSettings(
+        certificate_file=str(certificate),
+        key_file=str(private_key),
+        master_key_file=str(tmp_path / "master.json"),
+        max_connections_per_client=2,
+    )
+
+    async def refused(*hosts: str) -> list[bool]:
+        server = KeServer(settings, lambda _event: None)
+        peers = [Peer(host) for host in hosts]
+        connections = [_Connection(server) for _ in hosts]
+        for connection, peer in zip(connections, peers, strict=True):
+            connection.connection_made(peer)
+        found = [peer.aborted for peer in peers]
+        for connection in connections:
+            connection.connection_lost(None)
+        assert not server.connections
+        return found
+
+    assert asyncio.run(refused("2001:db8::1", "2001:db8::2", "2001:db8::3", "2001:db8:0:1::1")) == [
+        False,
+        False,
+        True,
+        False,
+    ]
+    assert asyncio.run(refused("192.0.2.1", "192.0.2.2", "192.0.2.3")) == [False] * 3
+    assert asyncio.run(refused("fe80::1%eth0", "fe80::2%eth0", "fe80::3%eth0")) == [False] * 3
 
 
 def test_there_is_a_limit_for_all_together(authority: Authority, tmp_path: Path) -> None:
