@@ -14,6 +14,8 @@ from ntp.transport import Address
 
 FAMILIES = {"any": socket.AF_UNSPEC, "ipv4": socket.AF_INET, "ipv6": socket.AF_INET6}
 FamilyName = Literal["any", "ipv4", "ipv6"]
+STACK_OCTETS = 512 * 1024
+"""Of a thread that looks up: the usual 8 MB are all resident in a process that locks its memory."""
 
 
 class Resolved(NamedTuple):
@@ -72,9 +74,16 @@ class Resolver:
 
     def ask(self, name: str, port: int, family: FamilyName = "any") -> None:
         """Look *name* up; the answer comes later, even for what needs no looking up."""
-        threading.Thread(
+        work = threading.Thread(
             target=self._work, args=(name, port, FAMILIES[family]), name=f"resolve {name}", daemon=True
-        ).start()
+        )
+        before = threading.stack_size(STACK_OCTETS)
+        try:
+            work.start()
+        except RuntimeError as error:
+            self._say(Resolved(name, (), str(error)))
+        finally:
+            threading.stack_size(before)
 
     def results(self) -> list[Resolved]:
         """Return the answers that have come."""
@@ -100,6 +109,9 @@ class Resolver:
             answer = Resolved(name, (), str(error.strerror or error))
         except UnicodeError as error:
             answer = Resolved(name, (), f"no name of a host can be so: {error}")
+        self._say(answer)
+
+    def _say(self, answer: Resolved) -> None:
         self._answers.put(answer)
         with contextlib.suppress(OSError):  # closed meanwhile
             self._theirs.send(b"\0")

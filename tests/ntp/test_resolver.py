@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import ctypes
 import select
 import socket
 import threading
 
 import pytest
 
-from ntp.resolver import Resolved, Resolver, literal, look_up
+from ntp.resolver import STACK_OCTETS, Resolved, Resolver, literal, look_up
 from ntp.transport import Address
 
 ONE, OTHER = Address(socket.AF_INET, ("192.0.2.1", 123)), Address(socket.AF_INET, ("192.0.2.2", 123))
@@ -69,6 +70,43 @@ def test_what_no_name_can_be_is_answered_too(name: str) -> None:
     (answer,) = answers(resolver)
     assert answer.addresses == ()
     assert "no name of a host" in answer.reason
+    resolver.close()
+
+
+def stack_octets() -> int:
+    """Return how large the stack of this thread is."""
+    libc, attributes, size = ctypes.CDLL(None), ctypes.create_string_buffer(256), ctypes.c_size_t()
+    libc.pthread_self.restype = ctypes.c_void_p
+    assert not libc.pthread_getattr_np(ctypes.c_void_p(libc.pthread_self()), attributes)
+    assert not libc.pthread_attr_getstacksize(attributes, ctypes.byref(size))
+    libc.pthread_attr_destroy(attributes)
+    return size.value
+
+
+def test_a_look_up_takes_little_memory_of_a_process_that_locks_it() -> None:
+    sizes: list[int] = []
+
+    def look(_name: str, _port: int, _family: int) -> list[Address]:
+        sizes.append(stack_octets())
+        return [ONE]
+
+    before = threading.stack_size()
+    resolver = Resolver(look)
+    resolver.ask("ntp.example", 123)
+    assert answers(resolver)
+    resolver.close()
+    assert sizes[0] <= STACK_OCTETS + 65_536
+    assert threading.stack_size() == before
+
+
+def test_where_no_thread_can_be_had_that_is_the_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    resolver = Resolver()
+    resolver.ask("ntp.example", 123)
+    assert answers(resolver) == [Resolved("ntp.example", (), "can't start new thread")]
     resolver.close()
 
 
