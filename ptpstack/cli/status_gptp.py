@@ -43,7 +43,7 @@ def gptp_lines(name: str, instance: dict[str, Any]) -> Iterator[str]:
         yield (
             f"  grandmaster     {parent['grandmasterIdentity']} by {parent['parentPortIdentity']}, "
             f"{steps} {'step' if steps == 1 else 'steps'} away, "
-            f"running {(parent['cumulativeRateRatio'] - 1) * 1e6:+.3f} ppm by the own clock"
+            f"running {(parent['cumulativeRateRatio'] - 1) * 1e6:+.3f} ppm by the own clock{_silence(instance)}"
         )
 
 
@@ -62,6 +62,10 @@ def gptp_reasons(instance: dict[str, Any]) -> Iterator[str]:
             yield f"  port {number} counted    {', '.join(counted)}"
 
 
+def _silence(instance: dict[str, Any]) -> str:
+    return "" if any(port["portDS"]["hearsSync"] for port in instance["ports"]) else "; silent now: no Sync comes"
+
+
 def _row(number: int, port: dict[str, Any]) -> tuple[str, ...]:
     port_ds = port["portDS"]
     return (
@@ -69,7 +73,14 @@ def _row(number: int, port: dict[str, Any]) -> tuple[str, ...]:
         port["interface"],
         port_ds["portState"],
         "yes" if port_ds["asCapable"] else "no",
-        f"{port_ds['meanLinkDelay']:.0f}",
-        f"{(port_ds['neighborRateRatio'] - 1) * 1e6:+.3f}",
+        *_measured(port_ds),
         port["stamps"] if port["open"] else "interface not usable",
     )
+
+
+def _measured(port_ds: dict[str, Any]) -> tuple[str, str]:
+    """Return the delay of a link and the rate of the neighbour, as far as they are known since the link is up."""
+    delay = f"{port_ds['meanLinkDelay']:.0f}"
+    if port_ds["neighborPortIdentity"] is None:
+        return f"{delay} (kept)" if port_ds["meanLinkDelay"] else "-", "-"
+    return delay, f"{(port_ds['neighborRateRatio'] - 1) * 1e6:+.3f}"

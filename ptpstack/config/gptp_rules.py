@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from msgspec import UnsetType
 
-from profiles.loader import load_profile
+from profiles.loader import Profile, load_profile
 from ptpstack.config.fill import fill_instance
 from ptpstack.config.gptp_resolve import has_static_roles
 from ptpstack.config.gptp_table import GptpInstanceKeys, GptpPortKeys
@@ -26,6 +26,13 @@ WITHOUT_EFFECT = {
     "local_time": "Announces carry no local time",
 }
 
+OF_ANNOUNCES = "log_announce_interval", "announce_receipt_timeout", "request_log_announce_interval"
+OF_BEING_CAPABLE = (
+    "log_gptp_capable_message_interval",
+    "gptp_capable_receipt_timeout",
+    "gptp_capable_state_machines_enabled",
+)
+
 SAME_ON_A_LINK = (
     "log_min_pdelay_req_interval",
     "log_pdelay_retry_interval",
@@ -41,6 +48,14 @@ SAME_ON_A_LINK = (
 def is_gptp(instance: Instance) -> bool:
     """Whether *instance* speaks IEEE 802.1AS."""
     return load_profile(instance.profile).bmca == "gptp"
+
+
+def without_effect_on_ports(profile: Profile) -> dict[str, str]:
+    """Return what keys of a port *profile* leaves without effect, and why."""
+    rules = profile.gptp_rules
+    announces = dict.fromkeys(OF_ANNOUNCES, "nobody announces") if "static_roles" in rules else {}
+    link_is_enough = "as_capable_on_link_up" in rules
+    return announces | (dict.fromkeys(OF_BEING_CAPABLE, "a link that is up is capable") if link_is_enough else {})
 
 
 def gptp_problems(instances: Mapping[str, Instance], source: Source) -> Iterator[Problem]:
@@ -78,6 +93,9 @@ def _within(instance: Instance, path: Path, source: Source) -> Iterator[Problem]
         yield source.problem((*path, "instance_type"), what, why="with several ports a gPTP instance is a relay")
     for index, port in enumerate(instance.port):
         yield from _within_port(instance, port, (*path, "port", index), source)
+        for key, why in without_effect_on_ports(load_profile(instance.profile)).items():
+            if source.gives(given := (*path, "port", index, key)):
+                yield source.problem(given, "has no effect", why=f"profile {instance.profile}: {why}")
     if has_static_roles(instance):
         slaves = [index for index, port in enumerate(instance.port) if port.desired_state == "slave"]
         for index in slaves[1:]:

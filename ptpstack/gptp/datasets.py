@@ -51,7 +51,10 @@ class ParentDS(msgspec.Struct, kw_only=True):
 
 
 class PortDS(msgspec.Struct, kw_only=True):
-    """14.8, with what the link says (14.16), and what AVnu Automotive counts (9.2, 9.3) since the start."""
+    """14.8, with what the link says (14.16), and what AVnu Automotive counts (9.2, 9.3) since the start.
+
+    ``hears_sync`` is ours: usable Syncs come, the next one not being overdue.
+    """
 
     port_identity: PortIdentity
     port_state: PortState
@@ -76,6 +79,7 @@ class PortDS(msgspec.Struct, kw_only=True):
     current_log_pdelay_req_interval: int | None
     lost_responses: int
     detected_faults: int
+    hears_sync: bool
     link_up_count: int
     link_down_count: int
     sync_receipt_timeout_count: int

@@ -17,6 +17,7 @@ from ptpstack.engine.port_state import PortState
 from ptpstack.gptp.events import OperationalIntervalsChanged
 from ptpstack.gptp.link_port import LinkPort
 from ptpstack.gptp.machine import Machine
+from ptpstack.gptp.sync_watch import SyncWatch
 from ptpstack.gptp.variables import PortVariables
 from ptpstack.time import SECOND, TimeInterval
 from ptpstack.wire.tlvs.ieee_802_1as import INITIAL_INTERVAL, NO_CHANGE
@@ -35,13 +36,17 @@ class State(Enum):
 
 
 class OperationalIntervals(Machine):
-    """One for a port; *request* asks the neighbour for (linkDelay, timeSync, announce) intervals."""
+    """One for a port; *request* asks the neighbour for (linkDelay, timeSync, announce) intervals.
+
+    ``synchronized`` is what the clock's servo made of its last sample; it says nothing while no Syncs come.
+    """
 
     def __init__(
         self,
         port: PortVariables,
         messages: PortMessages,
         link: LinkPort | None,
+        sync_watch: SyncWatch,
         request: Callable[[int, int, int], None],
     ) -> None:
         super().__init__(State.DISABLED)
@@ -49,6 +54,7 @@ class OperationalIntervals(Machine):
         self._port = port
         self._messages = messages
         self._link = link
+        self._sync_watch = sync_watch
         self._request = request
 
     # -- conditions --------------------------------------------------------------------------------------
@@ -60,10 +66,10 @@ class OperationalIntervals(Machine):
         return not self._is_disabled()
 
     def _is_synchronized(self) -> bool:
-        return self.synchronized
+        return self.synchronized and not self._sync_watch.is_lost
 
     def _is_not_synchronized(self) -> bool:
-        return not self.synchronized
+        return not self._is_synchronized()
 
     def _is_settled(self) -> bool:
         return self.expired

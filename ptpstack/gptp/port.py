@@ -113,7 +113,7 @@ class GptpPort:
             link if owns_link else None,
         )
         self.operational_intervals = OperationalIntervals(
-            variables, messages, link if owns_link else None, self._signaling.request
+            variables, messages, link if owns_link else None, self.sync_watch, self._signaling.request
         )
         self.machines: tuple[Machine, ...] = (
             *self._intervals,
@@ -171,6 +171,7 @@ class GptpPort:
             current_log_pdelay_req_interval=link.current_log_pdelay_req_interval,
             lost_responses=link.lost_responses,
             detected_faults=link.detected_faults,
+            hears_sync=self.sync_watch.hears_sync,
             link_up_count=self.link_up_count,
             link_down_count=self.link_down_count,
             sync_receipt_timeout_count=self.sync_watch.sync_receipt_timeout_count,

@@ -41,6 +41,16 @@ class SyncWatch(Machine):
         link = port.settings.link
         self._jump_limit: TimeInterval = max(NEIGHBOR_JUMP_LIMIT, link.mean_link_delay_thresh)
 
+    @property
+    def hears_sync(self) -> bool:
+        """Whether Syncs come, the next one not being overdue."""
+        return self.state is State.RECEIVING
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether they came, and come no more."""
+        return self.state is State.LOST
+
     def receive(self, sync: MdSync, now: MonotonicTime) -> None:
         """Take a Sync with all that belongs to it."""
         self._received = sync

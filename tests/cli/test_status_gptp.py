@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from ptpstack.cli.status_gptp import gptp_lines, gptp_ports, gptp_reasons, is_gptp
 from ptpstack.observe.status import data_set, instance_data_sets
+from ptpstack.time import TimeInterval, interval_from_ns
 from tests.gptp.car import slave_rig
 from tests.gptp.rig import Rig, nothing
 
@@ -60,6 +63,32 @@ def test_in_a_car_a_port_that_is_measured_has_nothing_to_say() -> None:
     rig = slave_rig()
     rig.run(3)
     assert list(gptp_reasons(status(rig))) == []
+
+
+def test_a_grandmaster_that_is_silent_is_told_as_such() -> None:
+    rig = slave_rig()
+    rig.run(3)
+    rig.syncs(1)
+    *_, line = gptp_lines("main", status(rig))
+    assert line.endswith("by the own clock")
+    rig.run(0.4)
+    *_, line = gptp_lines("main", status(rig))
+    assert line.endswith("by the own clock; silent now: no Sync comes")
+
+
+@pytest.mark.parametrize(("kept", "shown"), [(None, "-"), (interval_from_ns(120), "120 (kept)")])
+def test_what_was_not_measured_is_not_shown_as_a_measurement(kept: TimeInterval | None, shown: str) -> None:
+    rig = slave_rig(strategy=nothing, link={"kept_mean_link_delay": kept})
+    rig.run(3)
+    assert gptp_ports(status(rig)) == [("1", "eth0", "SLAVE", "yes", shown, "-", "hardware stamps")]
+
+
+def test_a_link_that_is_down_has_no_measurement_any_more() -> None:
+    rig = slave_rig()
+    rig.run(3)
+    assert gptp_ports(status(rig))[0][4:6] == ("300", "+8.000")
+    rig.take(rig.instance.link_changed(1, False, rig.now))
+    assert gptp_ports(status(rig))[0][4:6] == ("-", "-")
 
 
 def test_members_have_their_standard_names() -> None:

@@ -134,6 +134,16 @@ REFUSED = [
         "instance.main.port[0].two_step: false leaves no Follow_Up for what AUTOSAR adds",
     ),
     (
+        GPTP.format("", "desired_state = 'slave'\nannounce_receipt_timeout = 5").replace("gptp", "avnu-automotive"),
+        "instance.main.port[0].announce_receipt_timeout: has no effect",
+    ),
+    (
+        GPTP.format("", "desired_state = 'slave'\ngptp_capable_state_machines_enabled = true").replace(
+            "gptp", "avnu-automotive", 1
+        ),
+        "instance.main.port[0].gptp_capable_state_machines_enabled: has no effect",
+    ),
+    (
         GPTP.format("domain_number = 3", 'delay_mechanism = "p2p"'),
         'instance.main.port[0].delay_mechanism: "p2p" is for domain 0',
     ),

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from profiles import Profile, load_profile, profile_names
 from ptpstack.config import Config, from_command_line, from_dict, resolve
 from ptpstack.config.fill import fill
+from ptpstack.config.gptp_rules import without_effect_on_ports
 from ptpstack.config.gptp_table import GptpPortKeys
 from ptpstack.config.model import TABLES, written
 from ptpstack.config.port_table import Port
@@ -25,7 +26,9 @@ ATTRIBUTES = [
     pytest.param(load_profile(ident), name, id=f"{ident} {name}")
     for ident in profile_names()
     for name in load_profile(ident).attributes
+    if name not in without_effect_on_ports(load_profile(ident))
 ]
+"""Of those without effect, ``test_gptp`` has that they are refused whatever they are."""
 
 
 OF_SOCKETS = {"vlan_id", "vlan_priority", "dscp_event", "dscp_general", "unicast_duration_s"}

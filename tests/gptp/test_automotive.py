@@ -229,6 +229,20 @@ class TestIntervals:
         assert self.requests(rig)[-1].time_sync_interval == INITIAL_INTERVAL
         assert rig.link.port_ds.current_log_pdelay_req_interval == 0
 
+    def test_without_syncs_a_clock_is_not_synchronized(self) -> None:
+        rig = slave_rig()
+        for number in range(40):
+            rig.run(0.125)
+            rig.syncs(number)
+        rig.take(rig.instance.servo_locked(True, rig.now))
+        rig.run(SETTLED_S + 1)
+        assert not rig.events_of(OperationalIntervalsChanged)
+        assert self.requests(rig)[-1].time_sync_interval == INITIAL_INTERVAL
+        for number in range(40, 40 + 8 * 11):
+            rig.run(0.125)
+            rig.syncs(number)
+        assert self.requests(rig)[-1].time_sync_interval == 0
+
     @pytest.mark.parametrize("initial", [-5, -4, -3])
     def test_a_request_is_obeyed_within_two_intervals(self, initial: int) -> None:
         rig = master_rig(log_sync_interval=initial)
