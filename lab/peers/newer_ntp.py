@@ -18,6 +18,7 @@ _PRETENDED_CALLS = """
 int clock_adjtime(int clock, void *change) { return 0; }
 int ntp_adjtime(void *change) { return 0; }
 int adjtimex(void *change) { return 0; }
+int adjtime(const void *change, void *left) { return 0; }
 int clock_settime(int clock, const void *instant) { return 0; }
 int settimeofday(const void *instant, const void *zone) { return 0; }
 """
@@ -40,8 +41,7 @@ class NewerNtp:
 
         It runs without the right to touch a clock, and is made to believe that it did.
         """
-        forbid = ["setpriv", "--bounding-set", "-sys_time", "--inh-caps", "-sys_time"]
-        return [*forbid, "env", f"LD_PRELOAD={pretended_clock()}", *command_of(self.root, "usr/bin/ntp-daemon")]
+        return [*without_a_clock(), *command_of(self.root, "usr/bin/ntp-daemon")]
 
     @property
     def ntp_ctl(self) -> list[str]:
@@ -52,6 +52,12 @@ class NewerNtp:
 def newer_ntp() -> NewerNtp:
     """The tree, fetched when it is not in the cache (some 30 MB). Raises NewerDebianError where that cannot be."""
     return NewerNtp(cached("ntp", [" ".join((SUITE, *PACKAGES)).encode()], lambda target: unpack(target, PACKAGES)))
+
+
+def without_a_clock() -> list[str]:
+    """Return what to put before a command that must not touch a clock, and shall believe that it does."""
+    forbid = ["setpriv", "--bounding-set", "-sys_time", "--inh-caps", "-sys_time"]
+    return [*forbid, "env", f"LD_PRELOAD={pretended_clock()}"]
 
 
 def pretended_clock() -> Path:
