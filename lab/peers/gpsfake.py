@@ -24,6 +24,10 @@ from lab.peers.gpsd import GpsdError
 from lab.vm.cache import cached
 
 PACKAGES = ("gpsd-clients", "python3-gps")
+_MODULES = "usr/lib/python3/dist-packages"
+_FIND_EXECUTABLE = "from shutil import which as find_executable\n"
+"""All that it wants of distutils, which Python 3.12 has not any more (it looks for xterm)."""
+
 _START_TIMEOUT_S = 20.0
 
 
@@ -51,7 +55,7 @@ class Gpsfake:
         self.output = directory / "gpsfake.out"
         self._play = directory / "receiver.log"
         self._play.write_bytes(b"".join(sentence for _, sentence in self._due))
-        self._tree = cached("gpsfake", [" ".join(PACKAGES).encode()], lambda target: unpack(target, PACKAGES))
+        self._tree = cached("gpsfake", [" ".join(PACKAGES).encode(), _FIND_EXECUTABLE.encode()], _fetch)
         self._process: subprocess.Popen[bytes] | None = None
         self._player: threading.Thread | None = None
         self._ended = threading.Event()
@@ -62,7 +66,7 @@ class Gpsfake:
         together = ["unshare", "--pid", "--fork", "--kill-child"]  # its gpsd ends with it, however that ends
         command = [sys.executable, str(self._tree / "usr/bin/gpsfake"), "-i", "-n", "-P", "2947", *self._options]
         environment = os.environ | {
-            "PYTHONPATH": str(self._tree / "usr/lib/python3/dist-packages"),
+            "PYTHONPATH": str(self._tree / _MODULES),
             "LD_LIBRARY_PATH": str(next((self._tree / "usr/lib").glob("*/libgpsdpacket.so")).parent),
             "TMPDIR": str(self._directory),  # for the control socket, else by its process number alone
         }
@@ -101,3 +105,11 @@ class Gpsfake:
                 self._process.stdin.flush()
             except BrokenPipeError:
                 return
+
+
+def _fetch(target: Path) -> None:
+    unpack(target, PACKAGES)
+    distutils = target / _MODULES / "distutils"
+    distutils.mkdir()
+    (distutils / "__init__.py").touch()
+    (distutils / "spawn.py").write_text(_FIND_EXECUTABLE)
