@@ -97,6 +97,30 @@ class MasterKeyUnusable(Event, frozen=True, kw_only=True):
         return f"going on with the NTS master key in memory: {self.error}"
 
 
+class MasterKeyNotSaved(Event, frozen=True, kw_only=True):
+    """The master key was turned in memory and the file is still an older one; said once until it is saved."""
+
+    severity: ClassVar[Severity] = Severity.ERROR
+    error: str
+
+    def __str__(self) -> str:
+        return (
+            f"NTS master key turned in memory alone, to be tried again each second: {self.error}. Cookies go on, and "
+            "over a restart too: the file still leads to the same keys. Until it is saved, who reads it can open "
+            "cookies that are forgotten here"
+        )
+
+
+class MasterKeySaved(Event, frozen=True, kw_only=True):
+    """The master key file is up to date again."""
+
+    severity: ClassVar[Severity] = Severity.NOTICE
+    path: str
+
+    def __str__(self) -> str:
+        return f"NTS master key saved: {self.path} forgets again what memory forgets"
+
+
 class CertificateLoaded(Event, frozen=True, kw_only=True):
     """The server of NTS-KE shows this certificate from now on."""
 

@@ -10,6 +10,7 @@ What lives here: secrets, the ratchet, and the file. What does not: cookies (``c
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 from dataclasses import dataclass, field
@@ -34,6 +35,11 @@ MOST_STEPS = 40_000
 """Periods that the ratchet is turned over at once: a century of days. A clock beyond that is wrong."""
 
 _HOW: Final = "see docs/nts.md: copy the file of another server, or delete it and let the server make a new one"
+_HOW_TO_WRITE: Final = {
+    errno.ENOSPC: "make room on its file system",
+    errno.EDQUOT: "make room in the quota of the server's user",
+    errno.EROFS: "mount its file system for writing, or configure a file on one that is",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,9 +144,8 @@ class MasterKeyFile:
         except OSError as error:
             with contextlib.suppress(OSError):
                 new.unlink()
-            raise self._error(
-                "cannot be written", str(error.strerror), "give its folder to the server's user"
-            ) from error
+            next_step = _HOW_TO_WRITE.get(error.errno or 0, "give its folder to the server's user")
+            raise self._error("cannot be written", str(error.strerror), next_step) from error
         self._seen = (status.st_ino, status.st_mtime_ns, status.st_size)
 
     def changed(self) -> bool:

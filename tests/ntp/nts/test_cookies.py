@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import stat
@@ -14,7 +15,14 @@ from hypothesis import strategies as st
 from ntp.nts.aead import KEY_OCTETS, Algorithm
 from ntp.nts.cookies import KEY_ID_OCTETS, CookieJar, SessionKeys, cookie_octets
 from ntp.nts.errors import AuthenticationError
-from ntp.nts.events import MasterKeyCreated, MasterKeyReplaced, MasterKeyTurned, MasterKeyUnusable
+from ntp.nts.events import (
+    MasterKeyCreated,
+    MasterKeyNotSaved,
+    MasterKeyReplaced,
+    MasterKeySaved,
+    MasterKeyTurned,
+    MasterKeyUnusable,
+)
 from ntp.nts.key_keeper import KeyKeeper
 from ntp.nts.master_keys import PERIOD_ID_OCTETS, MasterKey, MasterKeyFile
 from ptpstack.errors import ConfigError
@@ -228,6 +236,73 @@ def test_a_dropped_file_that_is_no_use_changes_nothing_and_is_complained_of_once
     path.unlink()
     MasterKeyFile(path).save(MasterKey.new(SECRET, NOW))
     assert [type(event) for event in ours.refresh(NOW + 3)] == [MasterKeyReplaced]
+
+
+class FullDisk:
+    """A file system that takes nothing while :attr:`why` is an error number."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.why = 0
+        write = os.fsync
+
+        def fsync(fd: int) -> None:
+            if self.why:
+                raise OSError(self.why, os.strerror(self.why))
+            write(fd)
+
+        monkeypatch.setattr(os, "fsync", fsync)
+
+
+def test_a_turned_key_that_cannot_be_saved_is_told_once_and_saved_as_soon_as_it_can_be(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "master.json"
+    ours, disk = keeper(path), FullDisk(monkeypatch)
+    before = path.read_bytes()
+    disk.why = errno.ENOSPC
+    turned, failed = ours.refresh(NOW + DAY)
+    assert isinstance(turned, MasterKeyTurned)
+    assert isinstance(failed, MasterKeyNotSaved)
+    assert "No space left on device" in failed.error
+    assert "make room" in failed.error
+    assert ours.refresh(NOW + DAY + 1) == []
+    assert [type(event) for event in ours.refresh(NOW + 2 * DAY)] == [MasterKeyTurned]
+    assert path.read_bytes() == before
+    assert [file.name for file in tmp_path.iterdir()] == ["master.json"]
+    disk.why = 0
+    assert [type(event) for event in ours.refresh(NOW + 2 * DAY + 1)] == [MasterKeySaved]
+    assert json.loads(path.read_text())["period"] == json.loads(before)["period"] + 2
+    assert ours.refresh(NOW + 2 * DAY + 2) == []
+
+
+def test_cookies_outlive_a_restart_though_the_turned_key_could_not_be_saved(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "master.json"
+    ours, disk = keeper(path), FullDisk(monkeypatch)
+    disk.why = errno.EROFS
+    ours.refresh(NOW + DAY)
+    cookie = ours.jar.seal(keys())
+    restarted = keeper(path, NOW + DAY + 60)
+    assert restarted.jar.open(cookie) == keys()
+    assert [type(event) for event in restarted.events] == [MasterKeyTurned, MasterKeyNotSaved]
+    disk.why = 0
+    assert [type(event) for event in restarted.refresh(NOW + DAY + 61)] == [MasterKeySaved]
+
+
+def test_a_file_dropped_over_one_that_could_not_be_saved_is_not_overwritten_by_the_key_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, other = tmp_path / "master.json", tmp_path / "other.json"
+    ours, theirs, disk = keeper(path), keeper(other, NOW + DAY), FullDisk(monkeypatch)
+    disk.why = errno.ENOSPC
+    ours.refresh(NOW + DAY)
+    dropped = other.read_bytes()
+    other.replace(path)
+    disk.why = 0
+    assert [type(event) for event in ours.refresh(NOW + DAY + 1)] == [MasterKeyReplaced]
+    assert path.read_bytes() == dropped
+    assert ours.jar.open(theirs.jar.seal(keys())) == keys()
 
 
 GOOD = {"period": 19_998, "rotation_s": DAY, "secret": SECRET.hex()}
