@@ -88,6 +88,8 @@ class ClockArbiter:
         self.state = ClockState.FREE_RUNNING
         self.writer: str | None = None
         self.rule = "no measurement yet" if candidates else "nothing is configured to steer it"
+        self.state_rule = "nothing has measured it yet"
+        """Why the clock is worth what it is."""
 
     @property
     def has_candidates(self) -> bool:
@@ -181,11 +183,11 @@ class ClockArbiter:
             self.rule = str(alarm)
         return [alarm]
 
-    def servo_moved(self, state: ServoState) -> list[Event]:
-        """Take the state of the writer's servo after a sample."""
+    def servo_moved(self, state: ServoState, rule: str = "") -> list[Event]:
+        """Take the state of the writer's servo after a sample, or because of *rule*."""
         locked = state in (ServoState.LOCKED, ServoState.LOCKED_STABLE)
         worth = ClockState.LOCKED if locked else ClockState.ACQUIRING
-        return [] if worth is self.state else self._become(worth, f"the servo is {state.name}")
+        return [] if worth is self.state else self._become(worth, rule or f"the servo is {state.name}")
 
     def next_deadline(self) -> MonotonicTime | None:
         """Return when :meth:`check_silence` should be called, if ever."""
@@ -274,5 +276,5 @@ class ClockArbiter:
     def _become(self, state: ClockState, rule: str) -> list[Event]:
         if state is self.state:
             return []
-        previous, self.state = self.state, state
+        previous, self.state, self.state_rule = self.state, state, rule
         return [ClockStateChanged(clock=self.clock, previous=previous, state=state, rule=rule)]

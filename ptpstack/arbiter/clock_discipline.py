@@ -308,17 +308,17 @@ class ClockDiscipline:
         unlocked = ServoState.UNLOCKED
         return [*self._servo_became(name, unlocked), Sampled(measurement, steering=True, state=unlocked)]
 
-    def _servo_became(self, name: str, state: ServoState) -> list[Output]:
+    def _servo_became(self, name: str, state: ServoState, rule: str = "") -> list[Output]:
         self.servo_state = state
-        return [*self.arbiter.servo_moved(state), ServoLocked(name, state in LOCKED_STATES)]
+        return [*self.arbiter.servo_moved(state, rule), ServoLocked(name, state in LOCKED_STATES)]
 
     # -- what others did -------------------------------------------------------------------------------
 
-    def moved_by_others(self, delta: TimeInterval) -> list[Output]:
-        """Take that another hand moved the clock by *delta*: nothing measured before compares with what follows."""
+    def moved_by_others(self, delta: TimeInterval, why: str = "another hand moved it") -> list[Output]:
+        """Take that something else moved the clock by *delta*: nothing measured before compares with what follows."""
         self._lose_phase()
         self.arbiter.clock_moved(delta)
-        return [ClockMoved(delta), *self._lost("another hand moved it")]
+        return [ClockMoved(delta), *self._lost(why)]
 
     def frequency_set_by_others(self, frequency_ppb: float, now: MonotonicTime) -> list[Output]:
         """Take that another hand set the clock to *frequency_ppb*, some time ago: a servo sees what that does."""
@@ -356,7 +356,7 @@ class ClockDiscipline:
         if self.steered_by is None:
             return []
         if self.arbiter.writer is not None:
-            return self._servo_became(self.steered_by, ServoState.UNLOCKED)
+            return self._servo_became(self.steered_by, ServoState.UNLOCKED, rule)
         self.servo_state = ServoState.UNLOCKED
         return [*self.arbiter.clock_lost(rule)]
 

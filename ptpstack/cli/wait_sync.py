@@ -62,7 +62,7 @@ def _look(socket: str, clock: str, accuracy_ns: float | None) -> tuple[bool, str
     if found is None:
         return False, f"the daemon keeps {', '.join(clocks) or 'no clock'}"
     if found["state"] != "locked":
-        return False, f"it is {found['state']}: {found['why']}"
+        return False, f"it is {found['state']}: {found['state_why'] if found['writer'] else found['why']}"
     if accuracy_ns is None:
         return True, f"locked, steered by {found['writer']}"
     uncertainty = found["uncertainty"]

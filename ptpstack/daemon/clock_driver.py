@@ -278,7 +278,7 @@ class ClockDriver:
         delta, events = self._utc.follow(properties, tell_kernel=tell_kernel)
         self._record(events)
         if delta:
-            self.moved_by_others(delta)
+            self.moved_by_others(delta, "it is read on another timescale")
         return self._utc.tai_offset_s != before_s or self._utc.is_ambiguous()
 
     def _say_synchronized(self, utc: UtcKeeper, sample: OffsetSample) -> None:
@@ -318,10 +318,10 @@ class ClockDriver:
 
     # -- what others do to the clock --------------------------------------------------------------------
 
-    def moved_by_others(self, delta: TimeInterval) -> None:
-        """Take that another hand moved the clock by *delta*."""
+    def moved_by_others(self, delta: TimeInterval, why: str = "another hand moved it") -> None:
+        """Take that something else moved the clock by *delta*."""
         self._steered.forget()
-        self._carry_out(self.discipline.moved_by_others(delta), self.discipline.steered_by or "")
+        self._carry_out(self.discipline.moved_by_others(delta, why), self.discipline.steered_by or "")
 
     def put_ahead(self, seconds: float) -> None:
         """Move a clock that shows an instant that has been, before anything was measured. Raises ``HardwareError``."""

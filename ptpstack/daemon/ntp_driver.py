@@ -360,7 +360,7 @@ class NtpDriver:
         for event in events:
             self._recorder.record(event)
             if isinstance(event, ClockFoundElsewhere):
-                self._driver.moved_by_others(0)
+                self._driver.moved_by_others(0, "its NTP sources find it elsewhere")
         return selection
 
     def _failed(self, error: HardwareError) -> None:

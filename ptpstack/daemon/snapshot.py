@@ -232,6 +232,7 @@ def _clock(plant: Plant, word: str, driver: ClockDriver) -> dict[str, Any]:
     state: dict[str, Any] = {
         "name": driver.clock.name,
         "state": driver.arbiter.state.label,
+        "state_why": driver.arbiter.state_rule,
         "writer": driver.arbiter.writer,
         "why": _why(plant, word, driver),
         "servo_state": driver.servo_state.name,

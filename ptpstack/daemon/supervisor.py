@@ -231,8 +231,9 @@ class Supervisor:
     def _on_system_state(self, state: ClockState) -> None:
         assert self.plant.trust is not None
         locked, lost = state is ClockState.LOCKED, state in (ClockState.ACQUIRING, ClockState.FREE_RUNNING)
-        by = self.plant.clocks[SYSTEM].arbiter.writer or ""
-        for event in self.plant.trust.clock_became(locked=locked, lost=lost, by=by):
+        arbiter = self.plant.clocks[SYSTEM].arbiter
+        became = self.plant.trust.clock_became
+        for event in became(locked=locked, lost=lost, by=arbiter.writer or "", why=arbiter.state_rule):
             self.recorder.record(event)
             self._save_time()
 
@@ -246,7 +247,7 @@ class Supervisor:
 
     def _on_wake(self) -> None:
         for driver in self.plant.clocks.values():
-            driver.moved_by_others(0)  # nobody knows how far: it may be stepped as at the start
+            driver.moved_by_others(0, "this machine slept")  # nobody knows how far: it may be stepped as at the start
         if self.plant.host.ntp is not None:
             self.plant.host.ntp.host_woke()
 

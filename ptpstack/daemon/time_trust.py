@@ -76,6 +76,19 @@ class TimeTrusted(Event, frozen=True, kw_only=True):
         return f"the time is trusted from now on, by {self.by}{moved if abs(behind) >= 0.001 else ''}"
 
 
+class TimeTrustLost(Event, frozen=True, kw_only=True):
+    """Nobody knows any more whether the system clock is right."""
+
+    severity: ClassVar[Severity] = Severity.WARNING
+
+    why: str
+    trusted_since: str
+    trusted_by: str
+
+    def __str__(self) -> str:
+        return f"the time is not trusted any more: {self.why}; it was since {self.trusted_since}, by {self.trusted_by}"
+
+
 class TimeTrust:
     """The floor of the time, and whether *now_s*, CLOCK_REALTIME, is to be trusted.
 
@@ -105,6 +118,8 @@ class TimeTrust:
         self._began = now_s() - monotonic_s()
         self.unset_why = self._why_unset(rtc)
         """Why the clock is not to be believed at the start; empty when it may be."""
+        self._lost_why = ""
+        """Why it is not trusted any more; empty when it is, or never was."""
 
     # -- at the start ------------------------------------------------------------------------------------------
 
@@ -134,18 +149,19 @@ class TimeTrust:
         earliest_s = self.floor.utc_s + round(max(0.0, self._monotonic_s() - self._started_s))
         return earliest_s, self.floor.utc_s + DECADE_S
 
-    def clock_became(self, *, locked: bool, lost: bool, by: str) -> list[Event]:
-        """Take what became of the system clock: *by* whom it is locked, or that nobody knows it any more (*lost*)."""
-        if lost:
-            self.trusted_since_s = None
-            return []
+    def clock_became(self, *, locked: bool, lost: bool, by: str, why: str) -> list[Event]:
+        """Take what became of the system clock: *by* whom it is locked, or *why* nobody knows it any more (*lost*)."""
+        if lost and self.trusted_since_s is not None:
+            event = TimeTrustLost(why=why, trusted_since=_text(self.trusted_since_s), trusted_by=self.trusted_by)
+            self.trusted_since_s, self.trusted_by, self._lost_why = None, "", why
+            return [event]
         if not locked or self.trusted_since_s is not None:
             return []
         self._put_on_floor_at_s = None
         now_s = self._now_s()
         behind_s = now_s - self._monotonic_s() - self._began
         self._began += behind_s
-        self.trusted_since_s, self.trusted_by = now_s, by
+        self.trusted_since_s, self.trusted_by, self._lost_why = now_s, by, ""
         return [TimeTrusted(by=by, log_was_behind_s=behind_s)]
 
     def what_it_reads(self) -> str:
@@ -180,6 +196,8 @@ class TimeTrust:
     def _why_not(self) -> str:
         if self.trusted_since_s is not None:
             return ""
+        if self._lost_why:
+            return self._lost_why
         if self._kernel_says_kept():
             return "another program keeps the system clock, by the kernel's flag"
         return self.unset_why or "nothing has measured the system clock yet"

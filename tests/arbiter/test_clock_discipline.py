@@ -172,6 +172,8 @@ def test_after_another_hand_nothing_measured_before_counts(moved: int) -> None:
     assert outputs[0] == ClockMoved(moved)
     assert outputs[-1] == ServoLocked("main", locked=False)
     assert bench.discipline.arbiter.state is ClockState.ACQUIRING
+    (change,) = of(ClockStateChanged, outputs)
+    assert change.rule == bench.discipline.arbiter.state_rule == "another hand moved it"
 
 
 def test_a_clock_that_nobody_steers_and_another_hand_moved_is_only_told_of() -> None:

@@ -16,7 +16,15 @@ from ptpstack.errors import PtpstackError
 
 def clock(state: str, total_ns: float | None = None) -> dict[str, Any]:
     uncertainty = None if total_ns is None else {"total_ns": total_ns}
-    return {"name": "CLOCK_REALTIME", "state": state, "why": "scripted", "writer": "ntp", "uncertainty": uncertainty}
+    writer = None if state == "free-running" else "ntp"
+    return {
+        "name": "CLOCK_REALTIME",
+        "state": state,
+        "state_why": "the servo is scripted",
+        "why": "nobody is scripted",
+        "writer": writer,
+        "uncertainty": uncertainty,
+    }
 
 
 class Script:
@@ -54,7 +62,8 @@ def test_it_waits_for_the_accuracy_asked_for(monkeypatch: pytest.MonkeyPatch) ->
     ("answer", "arguments", "why"),
     [
         (None, [], "no daemon is reachable"),
-        (clock("free-running"), [], "it is free-running: scripted"),
+        (clock("free-running"), [], "it is free-running: nobody is scripted"),
+        (clock("acquiring"), [], "it is acquiring: the servo is scripted"),
         (clock("locked", 5e6), ["--accuracy", "1ms"], "within ± 5000000 ns"),
         (clock("locked"), ["--accuracy", "1ms"], "not known yet"),
         (clock("locked"), ["--clock", "/dev/ptp0"], "the daemon keeps system"),

@@ -10,7 +10,7 @@ import pytest
 from hw.realtime import RealtimeClock
 from hw.timex import Timex
 from ptpstack.daemon import build, ntp_build
-from ptpstack.daemon.time_trust import DECADE_S, SystemClockSet, TimeTrust, TimeTrusted, TimeUntrusted
+from ptpstack.daemon.time_trust import DECADE_S, SystemClockSet, TimeTrust, TimeTrusted, TimeTrustLost, TimeUntrusted
 from ptpstack.errors import HardwareError
 
 INSTALLED_S = 1_700_000_000  # any checkout is younger
@@ -101,8 +101,8 @@ def test_a_clock_that_only_the_floor_has_set_says_whose_time_it_shows_and_how_ol
     machine.kept = True
     assert trust.what_it_reads() == ""  # another program has set it
     machine.kept = False
-    trust.clock_became(locked=True, lost=False, by="main")
-    trust.clock_became(locked=False, lost=True, by="main")
+    trust.clock_became(locked=True, lost=False, by="main", why="the servo is LOCKED")
+    trust.clock_became(locked=False, lost=True, by="main", why="another hand moved it")
     assert trust.as_dict()["reads"] is None
 
 
@@ -135,12 +135,12 @@ def test_the_window_moves_on_and_closes_when_the_clock_is_locked(tmp_path: Path)
     machine.run(60)
     assert trust.window_s() == (NOW_S + 60, NOW_S + DECADE_S)
     machine.now_s += 3 * 86_400  # the step that a source asks for
-    (trusted,) = trust.clock_became(locked=True, lost=False, by="ntp")
+    (trusted,) = trust.clock_became(locked=True, lost=False, by="ntp", why="the servo is LOCKED")
     assert isinstance(trusted, TimeTrusted)
     assert trusted.log_was_behind_s == pytest.approx(3 * 86_400 + NOW_S - 10)
     assert "early" in str(trusted)
     assert trust.window_s() is None
-    assert trust.clock_became(locked=True, lost=False, by="ntp") == []
+    assert trust.clock_became(locked=True, lost=False, by="ntp", why="the servo is LOCKED") == []
     since = trust.as_dict()["trusted_since"]
     assert since is not None
     machine.run(5)
@@ -151,13 +151,18 @@ def test_what_nobody_knows_any_more_is_not_trusted_and_may_be_again(tmp_path: Pa
     machine = Machine(tmp_path)
     trust = machine.started()
     assert "nothing has measured" in trust.as_dict()["why_not"]
-    trust.clock_became(locked=True, lost=False, by="main")
-    trust.clock_became(locked=False, lost=False, by="")  # holdover
-    assert trust.as_dict()["trusted_since"]
-    trust.clock_became(locked=False, lost=True, by="")
-    assert trust.as_dict()["trusted_since"] is None
+    trust.clock_became(locked=True, lost=False, by="main", why="the servo is LOCKED")
+    assert trust.clock_became(locked=False, lost=False, by="", why="measurements stopped") == []  # holdover
+    since = trust.as_dict()["trusted_since"]
+    assert since
+    (lost,) = trust.clock_became(locked=False, lost=True, by="", why="another hand moved it")
+    assert lost == TimeTrustLost(why="another hand moved it", trusted_since=since, trusted_by="main")
+    machine.kept = True  # by us, until then
+    assert trust.as_dict() | {"trusted_since": None, "why_not": "another hand moved it"} == trust.as_dict()
+    assert trust.clock_became(locked=False, lost=True, by="", why="measurements stopped before it was locked") == []
+    assert trust.as_dict()["why_not"] == "another hand moved it"
     machine.run(10)
-    (again,) = trust.clock_became(locked=True, lost=False, by="ntp")
+    (again,) = trust.clock_became(locked=True, lost=False, by="ntp", why="the servo is LOCKED")
     assert "times in the log" not in str(again)
 
 
@@ -165,7 +170,7 @@ def test_that_the_time_is_trusted_is_told_also_where_it_cannot_be_kept(tmp_path:
     machine = Machine(tmp_path)
     (tmp_path / "state").write_text("no folder")
     trust = machine.started()
-    (trusted,) = trust.clock_became(locked=True, lost=False, by="ntp")
+    (trusted,) = trust.clock_became(locked=True, lost=False, by="ntp", why="the servo is LOCKED")
     assert isinstance(trusted, TimeTrusted)
     with pytest.raises(OSError, match="state"):
         trust.save()
@@ -176,7 +181,7 @@ def test_a_restart_begins_where_the_time_was_last_known(tmp_path: Path) -> None:
     trust = machine.started()
     trust.save()
     assert not (tmp_path / "state").exists()  # what is not trusted is not kept
-    trust.clock_became(locked=True, lost=False, by="ntp")
+    trust.clock_became(locked=True, lost=False, by="ntp", why="the servo is LOCKED")
     machine.run(3600)
     trust.save()
     machine.now_s = 20.0
