@@ -19,6 +19,7 @@ from ntp.orphans import Orphans
 from ntp.selection_reasons import Reason, seconds, where
 from ntp.wire.packet import Leap
 from ptpstack.time import TimeInterval
+from ptpstack.words import counted
 
 HIGHEST_STRATUM = 15
 _COMBINE_LIMIT = 3
@@ -210,7 +211,12 @@ class _Judgement:
         """Whether they are enough, and one that must be among them is."""
         if len(agreeing) < self._policy.min_sources:
             for candidate in agreeing:
-                self._say(candidate, Reason.TOO_FEW, len(agreeing), self._policy.min_sources)
+                self._say(
+                    candidate,
+                    Reason.TOO_FEW,
+                    counted(len(agreeing), "source agrees", "sources agree"),
+                    self._policy.min_sources,
+                )
             return False
         if self._required and not any(candidate.require for candidate in agreeing):
             for candidate in agreeing:

@@ -18,6 +18,7 @@ from ntp.nts.fields import MOST_COOKIES
 from ntp.nts.messages import NTPV4, ErrorCode, MessageError, RefusalError, Request, Response, error_records
 from ntp.nts.records import MessageReader, Record, encode
 from ptpstack.errors import WireError
+from ptpstack.words import counted
 
 Export = Callable[[bytes, int, bytes], bytes]
 """The TLS exporter of a connection: label, length, context (RFC 8446 7.5)."""
@@ -91,7 +92,11 @@ class ClientEstablishment:
             cookie for cookie in response.cookies if 0 < len(cookie) <= LONGEST_COOKIE and not len(cookie) % 4
         )
         if not cookies or not response.port:
-            why = f"none of its {len(response.cookies)} cookies can be used" if response.port else "its port is 0"
+            why = (
+                f"none of its {counted(len(response.cookies), 'cookie')} can be used"
+                if response.port
+                else "its port is 0"
+            )
             raise KeyEstablishmentError(Cause.MALFORMED, why=why)
         keys = export_keys(export, Algorithm(response.algorithm), compliant=response.compliant_export)
         return Established(keys, cookies[:MOST_COOKIES], response.server, response.port)

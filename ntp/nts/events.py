@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from ptpstack.events import Event, Severity
+from ptpstack.words import counted
 
 
 class KeysEstablished(Event, frozen=True, kw_only=True):
@@ -19,7 +20,8 @@ class KeysEstablished(Event, frozen=True, kw_only=True):
 
     def __str__(self) -> str:
         doubt = "" if self.time_checked else "; whether its certificates are valid is open until the clock is set"
-        return f"NTS source {self.source}: {self.cookies} cookies for {self.ntp_server}, {self.algorithm}{doubt}"
+        cookies = counted(self.cookies, "cookie")
+        return f"NTS source {self.source}: {cookies} for {self.ntp_server}, {self.algorithm}{doubt}"
 
 
 class KeyEstablishmentFailed(Event, frozen=True, kw_only=True):

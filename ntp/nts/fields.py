@@ -15,6 +15,7 @@ from ntp.nts.aead import Aead
 from ntp.wire.extension_field import ExtensionField, FieldType, decode_field, encode_fields, register
 from ntp.wire.packet import HEADER, SHORTEST_LAST_FIELD
 from ptpstack.errors import WireError
+from ptpstack.words import counted
 
 UNIQUE_IDENTIFIER_OCTETS = 32
 """Random octets of a Unique Identifier, at least (RFC 8915 5.3)."""
@@ -86,7 +87,7 @@ class Authenticator(ExtensionField):
         nonce_end = _LENGTHS.size + _padded(nonce_octets)
         end = nonce_end + _padded(ciphertext_octets)
         if end > len(value):
-            why = f"nonce and ciphertext take {end} octets, and it has {len(value)}"
+            why = f"nonce and ciphertext take {counted(end, 'octet')}, and it has {len(value)}"
             raise WireError("its parts do not fit", where=where, why=why)
         nonce, nonce_rest = _parted(value[_LENGTHS.size : nonce_end], nonce_octets)
         ciphertext, ciphertext_rest = _parted(value[nonce_end:end], ciphertext_octets)
@@ -157,7 +158,10 @@ def decode_fields(octets: bytes) -> tuple[ExtensionField, ...]:
     fields = []
     while octets:
         if len(octets) < 16:
-            raise WireError(f"{len(octets)} octets are left at the end", why="no extension field is so short")
+            raise WireError(
+                f"{counted(len(octets), 'octet is', 'octets are')} left at the end",
+                why="no extension field is so short",
+            )
         field, length = decode_field(octets)
         fields.append(field)
         octets = octets[length:]

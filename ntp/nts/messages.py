@@ -14,6 +14,7 @@ from enum import IntEnum
 from ntp.nts.aead import Algorithm
 from ntp.nts.records import Record, RecordType
 from ptpstack.errors import WireError
+from ptpstack.words import counted
 
 NTPV4 = 0
 """The protocol that keys are for (RFC 8915 7.7)."""
@@ -186,7 +187,7 @@ def _numbers(record: Record | None, name: str, *, exactly: int | None = None) ->
         raise MessageError(ErrorCode.BAD_REQUEST, f"the record {name} is missing")
     count, rest = divmod(len(record.body), 2)
     if rest or exactly not in (None, count):
-        what = f"the record {name} has {len(record.body)} octets"
+        what = f"the record {name} has {counted(len(record.body), 'octet')}"
         raise MessageError(ErrorCode.BAD_REQUEST, what, why=f"it holds {exactly or 'any'} numbers of two octets")
     return struct.unpack(f">{count}H", record.body)
 

@@ -11,6 +11,7 @@ from enum import IntEnum
 from struct import Struct
 
 from ptpstack.errors import WireError
+from ptpstack.words import counted
 
 FRAME = Struct(">HH")
 LONGEST_MESSAGE = 16_384
@@ -50,7 +51,7 @@ def encode(records: Sequence[Record]) -> bytes:
     octets = bytearray()
     for record in (*records, END):
         if not 0 <= record.record_type < _CRITICAL or len(record.body) > 0xFFFF:
-            raise ValueError(f"record {record.record_type} with {len(record.body)} octets cannot be written")
+            raise ValueError(f"record {record.record_type} with {counted(len(record.body), 'octet')} cannot be written")
         octets += FRAME.pack(record.record_type | (_CRITICAL if record.critical else 0), len(record.body))
         octets += record.body
     return bytes(octets)
@@ -64,7 +65,9 @@ def decode(octets: bytes) -> tuple[Record, ...]:
     reader = MessageReader(limit=len(octets))
     records = reader.feed(octets)
     if records is None:
-        raise WireError(f"the message has not ended after {len(octets)} octets", why="End of Message is missing")
+        raise WireError(
+            f"the message has not ended after {counted(len(octets), 'octet')}", why="End of Message is missing"
+        )
     return records
 
 
@@ -92,7 +95,10 @@ class MessageReader:
             if record != END:
                 raise WireError("End of Message is malformed", why="it is critical and has no body (RFC 8915 4.1.1)")
             if left := len(self._octets) - self._parsed:
-                raise WireError(f"{left} octets follow End of Message", why="nothing may follow it (RFC 8915 4.1.1)")
+                raise WireError(
+                    f"{counted(left, 'octet follows', 'octets follow')} End of Message",
+                    why="nothing may follow it (RFC 8915 4.1.1)",
+                )
             return tuple(self._records)
         return None
 

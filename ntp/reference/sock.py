@@ -20,6 +20,7 @@ from ntp.reference.reading import Reading
 from ntp.wire.packet import Leap
 from ptpstack.errors import HardwareError, WireError
 from ptpstack.time import SECOND, MonotonicTime, TimeInterval
+from ptpstack.words import counted
 
 MAGIC = 0x534F434B
 _LAYOUT = struct.Struct("@qqdiiii")
@@ -49,7 +50,9 @@ def encode_sock(sample: SockSample) -> bytes:
 def decode_sock(datagram: bytes) -> SockSample:
     """Decode a datagram. Raises ``WireError``."""
     if len(datagram) != _LAYOUT.size:
-        raise WireError(f"{len(datagram)} octets are no sock_sample", why=f"it has {_LAYOUT.size}")
+        raise WireError(
+            f"{counted(len(datagram), 'octet is', 'octets are')} no sock_sample", why=f"it has {_LAYOUT.size}"
+        )
     seconds, microseconds, offset_s, pulse, leap, _, magic = _LAYOUT.unpack(datagram)
     if magic != MAGIC:
         raise WireError("no sock_sample", why=f"its magic number is {magic & 0xFFFF_FFFF:#x}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from ptpstack.events import Event, Severity
+from ptpstack.words import counted
 
 
 class ServerStarted(Event, frozen=True, kw_only=True):
@@ -18,7 +19,7 @@ class ServerStarted(Event, frozen=True, kw_only=True):
 
     def __str__(self) -> str:
         where = ", ".join(self.addresses)
-        return f"NTP server: {self.workers} {'worker' if self.workers == 1 else 'workers'}, {where}, port {self.port}"
+        return f"NTP server: {counted(self.workers, 'worker')}, {where}, port {self.port}"
 
 
 class PortShared(Event, frozen=True, kw_only=True):

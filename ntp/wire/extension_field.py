@@ -9,6 +9,7 @@ from struct import Struct
 from typing import Self
 
 from ptpstack.errors import WireError
+from ptpstack.words import counted
 
 FRAME = Struct(">HH")
 SHORTEST = 16
@@ -84,7 +85,9 @@ class NetworkCorrection(ExtensionField):
     def from_value(cls, field_type: int, value: bytes) -> Self:
         """Take the first eight octets. Raises ``WireError`` where there are fewer."""
         if len(value) < 8:
-            raise WireError(f"extension field 0x{field_type:04X} has {len(value)} octets", why="a correction takes 8")
+            raise WireError(
+                f"extension field 0x{field_type:04X} has {counted(len(value), 'octet')}", why="a correction takes 8"
+            )
         return cls(int.from_bytes(value[:8], "big"), value[8:])
 
     def to_value(self) -> bytes:
@@ -101,7 +104,9 @@ def decode_field(octets: bytes) -> tuple[ExtensionField, int]:
     if length < SHORTEST:
         raise WireError(f"has the length {length}", where=where, why=f"the least is {SHORTEST} (RFC 7822 7.5)")
     if length > len(octets):
-        raise WireError(f"has the length {length}", where=where, why=f"only {len(octets)} octets are left")
+        raise WireError(
+            f"has the length {length}", where=where, why=f"only {counted(len(octets), 'octet is', 'octets are')} left"
+        )
     known = _registry.get(field_type, UnknownField)
     return known.from_value(field_type, octets[FRAME.size : length]), length
 
@@ -113,6 +118,6 @@ def encode_fields(fields: Sequence[ExtensionField]) -> bytes:
         value = field.to_value()
         length = FRAME.size + len(value)
         if length % 4 or not SHORTEST <= length <= 0xFFFC:
-            raise ValueError(f"{field} has {length} octets: 16, 20, … 65532 can be written (RFC 7822)")
+            raise ValueError(f"{field} has {counted(length, 'octet')}: 16, 20, … 65532 can be written (RFC 7822)")
         octets += FRAME.pack(field.field_type, length) + value
     return bytes(octets)

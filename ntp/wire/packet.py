@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from ntp.wire.extension_field import FRAME, ExtensionField, decode_field, encode_fields
 from ptpstack.errors import WireError
+from ptpstack.words import counted
 
 HEADER = Struct(">BBbbLL4sQQQQ")
 KEY_ID = Struct(">L")
@@ -87,7 +88,9 @@ class Packet:
 def decode(octets: bytes) -> Packet:
     """Return the packet that fills *octets*. Raises ``WireError`` and nothing else; ``encode`` gives them again."""
     if len(octets) < HEADER.size:
-        raise WireError(f"{len(octets)} octets are no NTP packet", why=f"the header alone has {HEADER.size}")
+        raise WireError(
+            f"{counted(len(octets), 'octet is', 'octets are')} no NTP packet", why=f"the header alone has {HEADER.size}"
+        )
     first, stratum, poll, precision, root_delay, root_dispersion, reference_id, *timestamps = HEADER.unpack_from(octets)
     version = first >> 3 & 0x7
     if not 1 <= version <= 4:
@@ -126,7 +129,9 @@ def encode(packet: Packet) -> bytes:
     octets = encode_without_mac(packet)
     trailer = b"" if packet.mac is None else KEY_ID.pack(packet.mac.key_id) + packet.mac.digest
     if len(trailer) not in (_VERSION_4_TRAILERS if packet.version == 4 else _EARLIER_TRAILERS):
-        raise ValueError(f"version {packet.version} cannot carry a digest of {len(trailer) - KEY_ID.size} octets")
+        raise ValueError(
+            f"version {packet.version} cannot carry a digest of {counted(len(trailer) - KEY_ID.size, 'octet')}"
+        )
     if packet.extension_fields:
         last = FRAME.size + len(packet.extension_fields[-1].to_value()) + len(trailer)
         if last < SHORTEST_LAST_FIELD:
@@ -162,6 +167,7 @@ def encode_without_mac(packet: Packet) -> bytes:
 def _mac(trailer: bytes, lengths: frozenset[int]) -> Mac | None:
     if len(trailer) not in lengths:
         raise WireError(
-            f"{len(trailer)} octets are left at the end", why="neither extension field nor digest is so long"
+            f"{counted(len(trailer), 'octet is', 'octets are')} left at the end",
+            why="neither extension field nor digest is so long",
         )
     return Mac(KEY_ID.unpack_from(trailer)[0], trailer[KEY_ID.size :]) if trailer else None

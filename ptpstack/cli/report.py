@@ -23,6 +23,7 @@ from ptpstack.stability.analysis import Analysis
 from ptpstack.stability.mask import Mask, Verdict, judge, load_mask, mask_names
 from ptpstack.stability.records import FORMATS, Record, RecordError, read
 from ptpstack.stability.series import UnusableRecordError, resample
+from ptpstack.words import counted
 
 EXIT_OK, EXIT_MASK_FAILED, EXIT_NOT_TESTABLE = 0, 1, 3
 
@@ -108,7 +109,7 @@ def _report(source: str, record: Record, masks: Sequence[Mask], args: argparse.N
     notes = list(record.notes)
     if args.skip and times_s:
         first = next((i for i, time_s in enumerate(times_s) if time_s >= times_s[0] + args.skip), len(times_s))
-        notes.append(f"the first {args.skip:g} s were left out ({first} samples)")
+        notes.append(f"the first {args.skip:g} s were left out ({counted(first, 'sample')})")
         times_s, offsets_ns = times_s[first:], offsets_ns[first:]
     if record.unlocked and args.skip < _locked_after_s(record):
         notes.append(_unlocked(record))
@@ -135,7 +136,7 @@ def _locked_after_s(record: Record) -> float:
 
 
 def _unlocked(record: Record) -> str:
-    text = f"the servo was not locked at {record.unlocked} of {len(record.times_s)} samples"
+    text = f"the servo was not locked at {record.unlocked} of {counted(len(record.times_s), 'sample')}"
     after_s = _locked_after_s(record)
     return text if math.isinf(after_s) else f"{text}; --skip {after_s:g} leaves them out"
 

@@ -12,6 +12,7 @@ from ptpstack.stability.analysis import CTE_WINDOW_S, Analysis
 from ptpstack.stability.deviations import Curve
 from ptpstack.stability.mask import LimitResult, MaskResult, Verdict
 from ptpstack.stability.records import Extremes, Record
+from ptpstack.words import counted
 
 PERCENTILES = (50, 95, 99)
 
@@ -66,7 +67,7 @@ def _samples(analysis: Analysis, record: Record) -> Iterator[str]:
     if gaps:
         longest = max(gaps, key=lambda gap: gap.missing)
         yield (
-            f"  gaps         {len(gaps)}, {series.missing} samples missing; the longest of "
+            f"  gaps         {len(gaps)}, {counted(series.missing, 'sample')} missing; the longest of "
             f"{longest.missing * series.tau0_s:.4g} s after {longest.start_s:.6g} s"
         )
     else:
@@ -74,7 +75,7 @@ def _samples(analysis: Analysis, record: Record) -> Iterator[str]:
     if series.repeated or series.unused:
         yield (
             f"  uneven       {series.repeated} places of the time grid repeat the nearest sample, "
-            f"{series.unused} samples fell between two"
+            f"{counted(series.unused, 'sample')} fell between two"
         )
 
 

@@ -16,6 +16,7 @@ from ptpstack.config.servo_settings import servo_settings
 from ptpstack.config.servo_table import Servo as ServoTable
 from ptpstack.servo.registry import make_servo
 from ptpstack.sim.replay import Course, Recording, ReplayError, recorded, recordings, replay
+from ptpstack.words import counted
 
 MEANING = """\
   Offsets are as measured (local - master in ns), not true errors: noise of stamps and path is in both columns. As far
@@ -81,7 +82,8 @@ ROWS = {
 
 def _as_text(servo: str, recording: Recording, before: Course, after: Course) -> Iterator[str]:
     span_s = before.times_s[-1]
-    yield f"{recording.instance}, clock {recording.clock}: {len(recording.samples)} samples over {span_s:.4g} s"
+    samples = counted(len(recording.samples), "sample")
+    yield f"{recording.instance}, clock {recording.clock}: {samples} over {span_s:.4g} s"
     yield f"  {'':<36} {'recorded':>12} {servo:>12}"
     for title, course_rows in (("locked after, s", "locked_from_s"), ("steps", "steps")):
         cells = [getattr(course, course_rows) for course in (before, after)]

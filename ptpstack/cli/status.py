@@ -13,6 +13,7 @@ from ptpstack.cli.status_gptp import HEAD, gptp_lines, gptp_ports, gptp_reasons,
 from ptpstack.cli.status_ntp_server import ntp_server_lines
 from ptpstack.cli.status_unicast import MASTER_HEAD, lacking_lines, master_rows, service_lines
 from ptpstack.cli.synce import lines as synce_lines
+from ptpstack.words import counted
 
 EXIT_NOT_REACHABLE = 3
 
@@ -62,7 +63,7 @@ def _lines(status: dict[str, Any]) -> Iterator[str]:
             quality = parent["grandmasterClockQuality"]
             yield (
                 f"  grandmaster     {parent['grandmasterIdentity']} by {parent['parentPortIdentity']}, "
-                f"{_count(current['stepsRemoved'], 'step')} away, class {quality['clockClass']}"
+                f"{counted(current['stepsRemoved'], 'step')} away, class {quality['clockClass']}"
             )
         if smp_synch := instance.get("smpSynch"):
             yield f"  SmpSynch        {smp_synch['value']}: {smp_synch['why']}"
@@ -264,7 +265,3 @@ def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> Iterator[str]:
     widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
     for row in (head, *rows):
         yield "  " + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-
-
-def _count(number: int, thing: str) -> str:
-    return f"{number} {thing}{'' if number == 1 else 's'}"

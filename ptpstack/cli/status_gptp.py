@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ptpstack.wire.types import ClockIdentity
+from ptpstack.words import counted
 
 BY_LINK_ALONE = "link up"
 """How the reason begins of a port that is asCapable whatever was measured (AVnu Automotive 6.2.1.2)."""
@@ -42,7 +43,7 @@ def gptp_lines(name: str, instance: dict[str, Any]) -> Iterator[str]:
         steps = current["stepsRemoved"]
         yield (
             f"  grandmaster     {parent['grandmasterIdentity']} by {parent['parentPortIdentity']}, "
-            f"{steps} {'step' if steps == 1 else 'steps'} away, "
+            f"{counted(steps, 'step')} away, "
             f"running {(parent['cumulativeRateRatio'] - 1) * 1e6:+.3f} ppm by the own clock{_silence(instance)}"
         )
 

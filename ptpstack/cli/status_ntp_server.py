@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from ptpstack.words import counted
+
 _COUNTS = {
     "answered": "answered",
     "interleaved": "interleaved",
@@ -44,7 +46,8 @@ def ntp_server_lines(server: dict[str, Any]) -> Iterator[str]:
     yield f"  because         {server['why']}"
     workers = server.get("workers", [])
     running = sum(1 for pid in workers if pid)
-    yield f"  processes       {running} of {len(workers)} workers, started {server['starts']} times"
+    started = counted(server["starts"], "time")
+    yield f"  processes       {running} of {counted(len(workers), 'worker')}, started {started}"
     counts = server.get("counts", {})
     told = [
         f"{counts[name]} {text}" for name, text in _COUNTS.items() if counts.get(name) or (name in _ALWAYS and counts)

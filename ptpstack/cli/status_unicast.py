@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from ptpstack.words import counted
+
 Rows = list[tuple[str, ...]]
 
 
@@ -52,11 +54,12 @@ def service_lines(instance: dict[str, Any]) -> Iterator[str]:
             continue
         grants = ", ".join(f"{kind} {count}" for kind, count in service["grants"].items()) or "nothing granted"
         yield (
-            f"  unicast service on port {number}: {service['clients']} of {service['maxClients']} clients ({grants}), "
-            f"{service['messagesPerSecond']:g} of {service['maxMessagesPerSecond']} messages a second"
+            f"  unicast service on port {number}: "
+            f"{service['clients']} of {counted(service['maxClients'], 'client')} ({grants}), "
+            f"{service['messagesPerSecond']:g} of {counted(service['maxMessagesPerSecond'], 'message')} a second"
         )
         for reason, count in service["refusals"].items():
-            yield f"    refused {count} times: {reason}"
+            yield f"    refused {counted(count, 'time')}: {reason}"
 
 
 def _contract(contract: dict[str, Any] | None) -> str:

@@ -25,6 +25,7 @@ from ptpstack.gptp.settings import NOT_GRANDMASTER_CAPABLE
 from ptpstack.time import interval_from_log2_seconds, interval_to_seconds
 from ptpstack.wire.message import Message
 from ptpstack.wire.messages import Announce, FollowUp, PdelayReq, Sync
+from ptpstack.words import counted
 
 TOLERANCE_PERCENT = (-30, 30)
 """Of intervals, where the profile has no other (7.7.2.1)."""
@@ -64,8 +65,13 @@ def check_interval(port: PortUnderTest, heard: Sequence[Heard[M]], attribute: st
     interval_s = interval_to_seconds(interval_from_log2_seconds(log_interval))
     gaps = _gaps_s(heard)
     if len(gaps) <= FEWEST and shortest:
-        raise NotTestable(f"{len(heard)} messages in {INTERVALS} intervals of 2^{log_interval} s say too little")
-    require(len(gaps) > FEWEST, f"{len(heard)} messages in {INTERVALS} intervals of 2^{log_interval} s ({attribute})")
+        raise NotTestable(
+            f"{counted(len(heard), 'message')} in {INTERVALS} intervals of 2^{log_interval} s: too few to judge"
+        )
+    require(
+        len(gaps) > FEWEST,
+        f"{counted(len(heard), 'message')} in {INTERVALS} intervals of 2^{log_interval} s ({attribute})",
+    )
     below, above = port.profile.interval_tolerance_percent or TOLERANCE_PERCENT
     least_s = (1 + below / 100) * interval_s
     most_s = math.inf if shortest else (1 + above / 100) * interval_s

@@ -7,6 +7,7 @@ from typing import ClassVar
 from ptpstack.engine.events import PortEventRecord
 from ptpstack.events import Severity
 from ptpstack.wire.types import PortIdentity
+from ptpstack.words import counted
 
 
 class UnicastEvent(PortEventRecord, frozen=True, kw_only=True):
@@ -75,7 +76,9 @@ class UnicastServiceStopped(PortEventRecord, frozen=True, kw_only=True):
     reason: str
 
     def __str__(self) -> str:
-        return f"port {self.port_number}: cancelled all unicast grants of {self.clients} clients: {self.reason}"
+        return (
+            f"port {self.port_number}: cancelled all unicast grants of {counted(self.clients, 'client')}: {self.reason}"
+        )
 
 
 class UnicastContractChanged(UnicastEvent, frozen=True, kw_only=True):

@@ -8,6 +8,7 @@ from typing import ClassVar, Self
 from ptpstack.engine.events import PortEventRecord
 from ptpstack.events import Event, Severity
 from ptpstack.wire.message import Message
+from ptpstack.words import counted
 
 
 class DaemonStarted(Event, frozen=True, kw_only=True):
@@ -199,7 +200,7 @@ class MalformedFrame(Event, frozen=True, kw_only=True):
     reason: str
 
     def __str__(self) -> str:
-        return f"{self.interface}: {self.length} octets from {self.source} dropped: {self.reason}"
+        return f"{self.interface}: {counted(self.length, 'octet')} from {self.source} dropped: {self.reason}"
 
 
 class SendFailed(Event, frozen=True, kw_only=True):

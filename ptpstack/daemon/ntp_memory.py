@@ -17,6 +17,7 @@ from ntp.client.sample import Sample, StampSource
 from ptpstack.daemon.state_store import StateStore
 from ptpstack.events import Event, Severity
 from ptpstack.time import MILLISECOND, NANOSECOND, MonotonicTime, TimeInterval, UtcTime
+from ptpstack.words import counted
 
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 MOVED: TimeInterval = 2 * MILLISECOND
@@ -37,7 +38,8 @@ class SamplesRestored(Event, frozen=True, kw_only=True):
     newest_s_ago: float
 
     def __str__(self) -> str:
-        return f"NTP source {self.source}: {self.samples} samples from before, the newest {self.newest_s_ago:.0f} s old"
+        samples = counted(self.samples, "sample")
+        return f"NTP source {self.source}: {samples} from before, the newest {self.newest_s_ago:.0f} s old"
 
 
 class NtpMemory:

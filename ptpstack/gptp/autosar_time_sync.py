@@ -14,6 +14,7 @@ from ptpstack.wire.message import encode
 from ptpstack.wire.messages import FollowUp, Sync
 from ptpstack.wire.tlv import Tlv
 from ptpstack.wire.tlvs.autosar import AutosarTimeSync, OffsetTime, Status, SubTlv, TimeSecured, UserData
+from ptpstack.words import counted
 
 
 class AutosarTimeSyncPort:
@@ -99,5 +100,5 @@ def _content(sub_tlvs: tuple[SubTlv, ...]) -> tuple[str, ...]:
             case OffsetTime():
                 said.append(f"domain {sub_tlv.ofs_time_domain} {sub_tlv.seconds}.{sub_tlv.nanoseconds:09d} s ahead")
             case _:
-                said.append(f"sub-TLV of {len(sub_tlv.to_octets())} octets")
+                said.append(f"sub-TLV of {counted(len(sub_tlv.to_octets()), 'octet')}")
     return tuple(said)

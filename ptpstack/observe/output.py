@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 
 from ptpstack.observe.recorder import Record, Sink
+from ptpstack.words import counted
 
 LINES_WAITING_MAX = 1000
 
@@ -36,7 +37,9 @@ class LineWriter:
             self.flush()
             return
         if self._dropped:
-            self._waiting.append(f"... {self._dropped} lines dropped: the reader of this log is too slow\n".encode())
+            self._waiting.append(
+                f"... {counted(self._dropped, 'line')} dropped: the reader of this log is too slow\n".encode()
+            )
             self._dropped = 0
         encoded = line.encode(errors="backslashreplace") + b"\n"
         self._waiting.extend(encoded[i : i + select.PIPE_BUF] for i in range(0, len(encoded), select.PIPE_BUF))

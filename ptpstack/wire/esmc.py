@@ -12,6 +12,7 @@ import msgspec
 
 from ptpstack.errors import WireError
 from ptpstack.wire.types import ClockIdentity
+from ptpstack.words import counted
 
 MAC = bytes.fromhex("0180c2000002")
 """Slow protocols: no bridge forwards it."""
@@ -77,7 +78,7 @@ def decode(payload: bytes) -> EsmcPdu | None:
     if not payload or payload[0] != SUBTYPE_ORGANIZATION_SPECIFIC:
         return None
     if len(payload) < _HEADER.size:
-        raise WireError(f"a slow-protocols frame of {len(payload)} octets ends in its header")
+        raise WireError(f"a slow-protocols frame of {counted(len(payload), 'octet')} ends in its header")
     _, organization_id, itu_subtype, flags = _HEADER.unpack_from(payload)
     if organization_id != ORGANIZATION_ID or itu_subtype != ITU_SUBTYPE:
         return None
@@ -91,13 +92,17 @@ def _tlvs(payload: bytes) -> tuple[int, ExtendedQl | None]:
     """Return the code of the QL TLV, which stands first, and the extended TLV; those of later versions are skipped."""
     kind, length, value = _tlv(payload, _HEADER.size)
     if (kind, length) != (_QL_TLV, _QL_LENGTH):
-        raise WireError(f"an ESMC PDU begins with a TLV {kind} of {length} octets", why="the QL TLV stands first")
+        raise WireError(
+            f"an ESMC PDU begins with a TLV {kind} of {counted(length, 'octet')}", why="the QL TLV stands first"
+        )
     at, extended = _HEADER.size + length, None
     while at + _TLV.size <= len(payload) and payload[at]:  # a type of 0 is padding
         kind, length, octets = _tlv(payload, at)
         if kind == _EXTENDED_QL_TLV and extended is None:
             if length != _EXTENDED_QL_LENGTH:
-                raise WireError(f"an extended QL TLV has {length} octets", why=f"it has {_EXTENDED_QL_LENGTH}")
+                raise WireError(
+                    f"an extended QL TLV has {counted(length, 'octet')}", why=f"it has {_EXTENDED_QL_LENGTH}"
+                )
             extended = _extended(octets)
         at += length
     return value[0] & 0x0F, extended
@@ -109,7 +114,10 @@ def _tlv(payload: bytes, at: int) -> tuple[int, int, bytes]:
         raise WireError("an ESMC PDU without a QL TLV")
     kind, length = _TLV.unpack_from(payload, at)
     if length < _TLV.size or at + length > len(payload):
-        raise WireError(f"an ESMC TLV {kind} has a length of {length}", why=f"{len(payload) - at} octets are left")
+        raise WireError(
+            f"an ESMC TLV {kind} has a length of {length}",
+            why=f"{counted(len(payload) - at, 'octet is', 'octets are')} left",
+        )
     return kind, length, payload[at + _TLV.size : at + length]
 
 

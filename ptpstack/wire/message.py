@@ -10,6 +10,7 @@ from ptpstack.wire import messages
 from ptpstack.wire.fields import port_identity
 from ptpstack.wire.header import HEADER, Flag, Message
 from ptpstack.wire.tlv import decode_tlvs, encode_tlvs
+from ptpstack.words import counted
 
 __all__ = ["Flag", "Message", "decode", "encode"]
 
@@ -36,7 +37,10 @@ def decode(payload: bytes | memoryview) -> Message:
     Raises ``WireError`` and nothing else. ``encode`` of the result gives the first messageLength octets again.
     """
     if len(payload) < HEADER.size:
-        raise WireError(f"{len(payload)} octets are no PTP message", why=f"the header alone has {HEADER.size}")
+        raise WireError(
+            f"{counted(len(payload), 'octet is', 'octets are')} no PTP message",
+            why=f"the header alone has {HEADER.size}",
+        )
     (
         sdo_and_type,
         version,
@@ -111,5 +115,9 @@ def encode(message: Message) -> bytes:
 def _length_error(message_class: type[Message], length: int, received: int) -> WireError:
     name = message_class.__name__
     if length > received:
-        return WireError(f"messageLength is {length}", where=name, why=f"only {received} octets were received")
+        return WireError(
+            f"messageLength is {length}",
+            where=name,
+            why=f"only {counted(received, 'octet was', 'octets were')} received",
+        )
     return WireError(f"messageLength is {length}", where=name, why=f"header and body have {message_class.body_end}")

@@ -12,6 +12,7 @@ from struct import Struct
 import msgspec
 
 from ptpstack.errors import WireError
+from ptpstack.words import counted
 
 ETHERTYPE = 0x22F0
 MAC = bytes.fromhex("011bc50ac000")
@@ -71,7 +72,7 @@ class StationStatus(msgspec.Struct, frozen=True, kw_only=True):
 def decode(payload: bytes) -> StationStatus:
     """Return what *payload* says. Raises ``WireError``."""
     if len(payload) < SIZE:
-        raise WireError(f"a Test Status message of {len(payload)} octets", why=f"it has {SIZE}")
+        raise WireError(f"a Test Status message of {counted(len(payload), 'octet')}", why=f"it has {SIZE}")
     subtype, kind, _, entity, _, sequence_id, command, descriptor, _, _ = _HEAD.unpack_from(payload)
     if (subtype, kind & 0x0F, command & 0x7FFF, descriptor) != (_AECP, _RESPONSE, _GET_COUNTERS, _AVB_INTERFACE):
         raise WireError("no Test Status message", why="it is not an AECP response about the AVB interface's counters")

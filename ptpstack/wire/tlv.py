@@ -13,6 +13,7 @@ from typing import ClassVar, Self, TypeVar
 import msgspec
 
 from ptpstack.errors import WireError
+from ptpstack.words import counted
 
 
 class TlvType(IntEnum):
@@ -119,13 +120,14 @@ def decode_tlvs(octets: bytes) -> tuple[Tlv, ...]:
     while offset < len(octets):
         if len(octets) - offset < 4:
             raise WireError(
-                f"{len(octets) - offset} octets are left after the last TLV", why="a TLV has at least 4 octets"
+                f"{counted(len(octets) - offset, 'octet is', 'octets are')} left after the last TLV",
+                why="a TLV has at least 4 octets",
             )
         tlv_type, length = _FRAME.unpack_from(octets, offset)
         start, offset = offset + 4, offset + 4 + length
         if offset > len(octets):
             raise WireError(
-                f"TLV 0x{tlv_type:04X} claims {length} octets where {len(octets) - start} are left",
+                f"TLV 0x{tlv_type:04X} claims {counted(length, 'octet')} where {len(octets) - start} are left",
                 why="its lengthField passes the end of the message",
             )
         value = octets[start:offset]
@@ -142,7 +144,7 @@ def encode_tlvs(tlvs: tuple[Tlv, ...]) -> bytes:
     for tlv in tlvs:
         value = tlv.to_value()
         if len(value) % 2 and not tlv.may_be_odd:
-            raise ValueError(f"{tlv} has {len(value)} octets: TLV lengths are even (IEEE 1588-2019 5.3.8)")
+            raise ValueError(f"{tlv} has {counted(len(value), 'octet')}: TLV lengths are even (IEEE 1588-2019 5.3.8)")
         octets += _FRAME.pack(tlv.tlv_type, len(value)) + value
     return bytes(octets)
 
@@ -163,10 +165,14 @@ def _class_for(tlv_type: int, value: bytes) -> type[Tlv]:
 def expect_length(tlv_type: int, value: bytes, length: int) -> None:
     """Raise ``WireError`` unless *value* has exactly *length* octets."""
     if len(value) != length:
-        raise WireError(f"a {TlvType(tlv_type).name} TLV has {len(value)} octets", why=f"it has {length} always")
+        raise WireError(
+            f"a {TlvType(tlv_type).name} TLV has {counted(len(value), 'octet')}", why=f"it has {length} always"
+        )
 
 
 def expect_at_least(tlv_type: int, value: bytes, length: int) -> None:
     """Raise ``WireError`` where *value* is shorter than the *length* octets of the fixed fields."""
     if len(value) < length:
-        raise WireError(f"a {TlvType(tlv_type).name} TLV has {len(value)} octets", why=f"it has {length} at least")
+        raise WireError(
+            f"a {TlvType(tlv_type).name} TLV has {counted(len(value), 'octet')}", why=f"it has {length} at least"
+        )

@@ -105,7 +105,12 @@ def test_a_required_source_that_is_missing_stops_all() -> None:
 def test_too_few_sources_wait() -> None:
     selection = select([candidate("a"), candidate("b")], Policy(min_sources=3))
     assert selection.combined is None
-    assert "2 sources agree, min_sources is 3" in selection.verdicts[0].text
+    assert selection.verdicts[0].text == "waits: 2 sources agree, min_sources is 3"
+
+
+def test_one_source_agrees_and_two_agree() -> None:
+    selection = select([candidate("a")], Policy(min_sources=2))
+    assert selection.verdicts[0].text == "waits: 1 source agrees, min_sources is 2"
 
 
 def test_a_much_farther_source_agrees_and_is_not_used() -> None:

@@ -50,7 +50,7 @@ MALFORMED = {
     ),
     "bad nanoseconds of an Announce": (with_octets(encode(ANNOUNCE), 40, "80000000"), "Announce", "less than 10**9"),
     "half a TLV header": (with_tlvs(ANNOUNCE, "0008"), "2 octets are left after the last TLV", "at least 4"),
-    "rubbish after a TLV": (with_tlvs(ANNOUNCE, "80080000 01"), "1 octets are left after the last TLV", "at least 4"),
+    "rubbish after a TLV": (with_tlvs(ANNOUNCE, "80080000 01"), "1 octet is left after the last TLV", "at least 4"),
     "TLV of odd length": (with_tlvs(ANNOUNCE, "7fff0003 010203"), "TLV 0x7FFF has the odd length 3", "even"),
     "TLV beyond the message": (with_tlvs(ANNOUNCE, "7fff0004 0102"), "claims 4 octets where 2 are left", "passes the"),
     "second TLV beyond the message": (
@@ -65,7 +65,7 @@ MALFORMED = {
     ),
     "displayName beyond its TLV": (
         with_tlvs(ANNOUNCE, "00090010 01 00000e10 00000000 000000000000 01"),
-        "names 1 octets of displayName",
+        "names 1 octet of displayName",
         "0 are left",
     ),
     "time zone without its fields": (

@@ -9,6 +9,7 @@ import msgspec
 
 from ptpstack.errors import WireError
 from ptpstack.wire.tlv import Tlv, TlvType, expect_at_least, register
+from ptpstack.words import counted
 
 _FIXED = Struct(">BllHLB")
 """keyField, currentOffset, jumpSeconds, timeOfNextJump (48 bits in two), length of displayName."""
@@ -38,7 +39,7 @@ class AlternateTimeOffsetIndicator(Tlv, msgspec.Struct):
         name_end = _FIXED.size + name_length
         if name_end > len(value):
             raise WireError(
-                f"an ALTERNATE_TIME_OFFSET_INDICATOR TLV names {name_length} octets of displayName",
+                f"an ALTERNATE_TIME_OFFSET_INDICATOR TLV names {counted(name_length, 'octet')} of displayName",
                 why=f"{len(value) - _FIXED.size} are left",
             )
         trailer = value[name_end:]

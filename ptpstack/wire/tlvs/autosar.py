@@ -15,6 +15,7 @@ import msgspec
 
 from ptpstack.errors import WireError
 from ptpstack.wire.tlv import Tlv, TlvType, expect_at_least, register
+from ptpstack.words import counted
 
 ORGANIZATION_ID = b"\x1a\x75\xfb"
 SUB_TYPE = 0x605676
@@ -177,12 +178,14 @@ def _sub_tlvs(octets: bytes) -> list[SubTlv]:
         value = octets[offset + 2 : offset + 2 + length]
         if len(value) < length:
             raise WireError(
-                f"AUTOSAR sub-TLV 0x{sub_type:02X} claims {length} octets where {len(value)} are left",
+                f"AUTOSAR sub-TLV 0x{sub_type:02X} claims {counted(length, 'octet')} where {len(value)} are left",
                 why="it passes the end of its TLV",
             )
         kind, expected = _LENGTHS.get(sub_type, (UnknownSubTlv, length))
         if length != expected:
-            raise WireError(f"AUTOSAR sub-TLV 0x{sub_type:02X} has {length} octets", why=f"it has {expected} always")
+            raise WireError(
+                f"AUTOSAR sub-TLV 0x{sub_type:02X} has {counted(length, 'octet')}", why=f"it has {expected} always"
+            )
         found.append(kind.from_value(sub_type, value))
         offset += 2 + length
     return found

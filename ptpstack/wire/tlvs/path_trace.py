@@ -9,6 +9,7 @@ import msgspec
 from ptpstack.errors import WireError
 from ptpstack.wire.tlv import Tlv, TlvType, register
 from ptpstack.wire.types import ClockIdentity
+from ptpstack.words import counted
 
 
 @register(TlvType.PATH_TRACE)
@@ -23,7 +24,9 @@ class PathTrace(Tlv, msgspec.Struct):
     def from_value(cls, tlv_type: int, value: bytes) -> Self:
         """Split *value* into identities."""
         if len(value) % 8:
-            raise WireError(f"a {TlvType(tlv_type).name} TLV has {len(value)} octets", why="8 for each clock identity")
+            raise WireError(
+                f"a {TlvType(tlv_type).name} TLV has {counted(len(value), 'octet')}", why="8 for each clock identity"
+            )
         return cls(tuple(ClockIdentity(value[start : start + 8]) for start in range(0, len(value), 8)))
 
     def to_value(self) -> bytes:

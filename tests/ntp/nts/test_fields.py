@@ -48,7 +48,7 @@ def test_fields_are_read_and_written_octet_for_octet(field: ExtensionField, octe
         ("0404 0010 ffff ffff 0000000000000000", "parts do not fit"),
         ("0404 0010 0001 0001 aa000001 bb000000", "padding is not zero"),
         ("0404 0010 0001 0001 aa000000 bb010000", "padding is not zero"),
-        ("0104 0010 000000000000000000000000 00", "1 octets are left"),
+        ("0104 0010 000000000000000000000000 00", "1 octet is left"),
         ("0104 000c 0000000000000000 00000000", "the least is 16"),
     ],
 )

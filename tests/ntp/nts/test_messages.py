@@ -76,7 +76,7 @@ def test_a_request_against_the_rules_is_a_bad_request(groups: tuple[str, ...], w
         (("8001 0004 0000 8001", AEAD, COOKIE), "chooses more than one"),
         ((NTPV4, "8004 0004 000f 001e", COOKIE), "chooses more than one"),
         ((NTPV4, AEAD, "0005 0000"), "a cookie is empty"),
-        ((NTPV4, AEAD, COOKIE, "8007 0001 7b"), "Port has 1 octets"),
+        ((NTPV4, AEAD, COOKIE, "8007 0001 7b"), "Port has 1 octet"),
         ((NTPV4, AEAD, COOKIE, "8006 0000"), "is no name"),
         ((NTPV4, AEAD, COOKIE, "8006 0003 6e2074"), "is no name"),
         ((NTPV4, AEAD, COOKIE, "8006 0002 6e00"), "is no name"),

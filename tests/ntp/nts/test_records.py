@@ -43,7 +43,7 @@ def test_octets_are_refused_or_read_without_loss(found: bytes) -> None:
         (octets("8001 ffff 0000", "8000 0000"), "has not ended"),
         (octets("0000 0000"), "End of Message is malformed"),
         (octets("8000 0001 00"), "End of Message is malformed"),
-        (octets("8000 0000 00"), "1 octets follow"),
+        (octets("8000 0000 00"), "1 octet follows"),
     ],
 )
 def test_what_is_no_message_is_refused_with_a_reason(found: bytes, why: str) -> None:
