@@ -120,7 +120,8 @@ class FakeClockDriver:
     def local_time(self, stamp_ns: int) -> LocalTime:
         return self.clock.local_time(stamp_ns)
 
-    def moved_by_others(self, delta: TimeInterval) -> None:
+    def moved_by_others(self, delta: TimeInterval, why: str) -> None:
+        assert "NTP sources" in why
         self.moved.append(delta)
         self.taken_when_moved.append([*self.taken])
 
