@@ -159,7 +159,7 @@ def test_certificates_are_judged_by_the_floor_until_the_clock_is_trusted_and_aga
         bed = Bed(config, trust=trust)
         bed.names.ask("127.0.0.1", 123, "any")
         bed.run_until(lambda: bool(bed.answers))
-        trust.clock_became(locked=True, lost=False, by="ntp")
+        trust.clock_became(locked=True, lost=False, by="ntp", why="the servo is LOCKED")
         bed.keys._look()
         bed.close()
     (established,) = bed.recorder.events
