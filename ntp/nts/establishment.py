@@ -92,11 +92,8 @@ class ClientEstablishment:
             cookie for cookie in response.cookies if 0 < len(cookie) <= LONGEST_COOKIE and not len(cookie) % 4
         )
         if not cookies or not response.port:
-            why = (
-                f"none of its {counted(len(response.cookies), 'cookie')} can be used"
-                if response.port
-                else "its port is 0"
-            )
+            sent = counted(len(response.cookies), "cookie")
+            why = f"of {sent} none can be used" if response.port else "its port is 0"
             raise KeyEstablishmentError(Cause.MALFORMED, why=why)
         keys = export_keys(export, Algorithm(response.algorithm), compliant=response.compliant_export)
         return Established(keys, cookies[:MOST_COOKIES], response.server, response.port)
