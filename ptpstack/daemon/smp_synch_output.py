@@ -103,7 +103,8 @@ class SmpSynchOutput:
         if not self._path:
             return
         try:
-            fd = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o644)
+            # O_NONBLOCK: opening a pipe waits for its reader, and nothing here waits.
+            fd = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK, 0o644)
             try:
                 os.pwrite(fd, b"%d\n" % self._ruling.value, 0)
             finally:

@@ -23,7 +23,9 @@ class EventFile:
 
     def open(self) -> None:
         """Open what *path* names now, which after a rotation is a new file; on ``OSError`` the old one stays."""
-        fd = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        # O_NONBLOCK: opening a pipe that nobody reads would wait for a reader.
+        fd = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK, 0o644)
+        os.set_blocking(fd, True)  # whole lines: the writer asks first whether there is room
         self.close()
         self._fd, self._writer = fd, LineWriter(fd)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -73,3 +74,11 @@ def test_a_file_that_cannot_be_written_is_told_once_and_the_rest_goes_on(tmp_pat
     loop.tick()
     assert len([event for event in events.events if isinstance(event, Unavailable)]) == 1
     assert made.as_dict()["value"] == 2
+
+
+def test_a_pipe_that_nobody_reads_is_told_of_and_not_waited_for(tmp_path: Path) -> None:
+    pipe = tmp_path / "smpsynch"
+    os.mkfifo(pipe)
+    _, clock, events, _ = output(slave(), str(pipe))
+    clock.become(ClockState.LOCKED)
+    assert [str(pipe) in event.what for event in events.events if isinstance(event, Unavailable)] == [True]

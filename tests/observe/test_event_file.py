@@ -1,6 +1,7 @@
 """The file of events: appended to, rotated, refused."""
 
 import errno
+import os
 from pathlib import Path
 
 import pytest
@@ -52,3 +53,16 @@ def test_a_full_disk_is_an_error_of_the_write() -> None:
         file.write("lost")  # type: ignore[arg-type]
     assert caught.value.errno == errno.ENOSPC
     file.close()
+
+
+def test_a_pipe_is_written_to_while_somebody_reads_it_and_not_waited_for_while_nobody_does(tmp_path: Path) -> None:
+    pipe = tmp_path / "events"
+    os.mkfifo(pipe)
+    with pytest.raises(OSError, match="No such device or address"):
+        EventFile(str(pipe), lines)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    file = EventFile(str(pipe), lines)
+    file.write("event")  # type: ignore[arg-type]
+    assert os.read(reader, 1000) == b"event\n"
+    file.close()
+    os.close(reader)
