@@ -370,11 +370,13 @@ def test_a_wrong_configuration_is_two_and_says_where(
 
 
 HEAVY = {"asyncio", "logging", "numpy", "pyroute2", "pyudev", "scapy", "ssl", "email", "http", "multiprocessing"}
+HEAVY |= {"_hashlib", "cryptography", "OpenSSL"}
+"""Of these each loads OpenSSL."""
 
 
 def test_the_daemon_loads_nothing_heavy() -> None:
     code = (
-        "import sys, ptpstack.cli.main, ptpstack.cli.run, ptpstack.daemon.supervisor;"
+        "import sys, ptpstack.cli.main, ptpstack.cli.run, ptpstack.daemon.supervisor, ptpstack.daemon.ntp_build;"
         "import ptpstack.observe.formats.text;"
         "print(*sorted({name.partition('.')[0] for name in sys.modules}))"
     )
