@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from random import SystemRandom
 from typing import TYPE_CHECKING, Any
 
-from ntp.client.association import Association
+from ntp.client.association import Association, AssociationState
 from ntp.client.outputs import Output, Send
 from ntp.client.sample import Sample
 from ntp.client.settings import AssociationSettings
@@ -179,14 +179,15 @@ class NtpDriver:
         """Ask those that were out of reach at once: this machine has a new address."""
         now = monotonic_now()
         for source in self._sources:
-            silent = [name for name in source.addresses if not self.associations[name].reachable]
-            if source.addresses and not silent:
+            asked = {name: self.associations[name] for name in source.addresses}
+            silent = [one for one in asked.values() if one.state is AssociationState.ACTIVE and not one.reachable]
+            if asked and not silent:
                 continue
             self._recorder.record(NetworkCame(source=source.name))
             source.network_came(now)
             self.names.network_came(source.name)
-            for name in silent:
-                self.associations[name].burst(now)
+            for association in silent:
+                association.burst(now)
         self._arm()
 
     def add_source(self, source: NtpSourceState) -> None:

@@ -309,6 +309,16 @@ def test_when_a_network_comes_servers_out_of_reach_are_asked_at_once_and_others_
     assert len(bench.events(NetworkCame)) == 1
 
 
+def test_when_a_network_comes_who_sent_us_away_is_left_alone(server: LoopbackServer) -> None:
+    server.server.kiss = "DENY"
+    bench = Bench(server.address)
+    bench.ntp.start()
+    bench.run_until(lambda: bench.source_dict_or_none() and bench.source_dict()["stopped"])
+    bench.ntp.network_came()
+    bench.ntp.stop()
+    assert bench.events(NetworkCame) == []
+
+
 def test_when_keys_came_a_server_that_lacked_them_is_asked_at_once(server: LoopbackServer) -> None:
     server.silent = True
     bench = Bench(server.address, nts=True)
