@@ -184,7 +184,7 @@ class NtpDriver:
             if asked and not silent:
                 continue
             self._recorder.record(NetworkCame(source=source.name))
-            source.network_came(now)
+            source.network_came(self.associations, now)
             self.names.network_came(source.name)
             for association in silent:
                 association.burst(now)

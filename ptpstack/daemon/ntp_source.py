@@ -151,9 +151,9 @@ class NtpSourceState:
         self._reason = answer.reason
         return [SourceNotResolved(source=self.name, reason=answer.reason)]
 
-    def network_came(self, now: MonotonicTime) -> None:
-        """Look the name up again at once, if it has no address yet."""
-        if self.ask_at is not None and not self.addresses:
+    def network_came(self, associations: Mapping[str, Association], now: MonotonicTime) -> None:
+        """Look the name up again at once, if none of its addresses answers: another network said what they are."""
+        if self.ask_at is not None and not any(associations[name].reachable for name in self.addresses):
             self._retry, self.ask_at = FIRST_RETRY, now
 
     def take_back(self, now: MonotonicTime) -> None:

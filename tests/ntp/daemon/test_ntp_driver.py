@@ -29,7 +29,7 @@ from ptpstack.daemon.loop import monotonic_now
 from ptpstack.daemon.ntp_driver import NtpDriver
 from ptpstack.daemon.ntp_memory import NtpMemory, SamplesRestored
 from ptpstack.daemon.ntp_requests import THIS_MACHINE, OwnServer
-from ptpstack.daemon.ntp_source import NetworkCame, NtpSourceState, SourceNotResolved, SourceResolved
+from ptpstack.daemon.ntp_source import REQUESTS_IN_VAIN, NetworkCame, NtpSourceState, SourceNotResolved, SourceResolved
 from ptpstack.daemon.state_store import StateStore
 from ptpstack.engine.outputs import Measurement
 from ptpstack.engine.time_properties import TimeProperties
@@ -307,6 +307,21 @@ def test_when_a_network_comes_servers_out_of_reach_are_asked_at_once_and_others_
     bench.ntp.stop()
     assert len(server.server.requests) == asked
     assert len(bench.events(NetworkCame)) == 1
+
+
+def test_when_a_network_comes_addresses_that_another_network_gave_are_replaced(server: LoopbackServer) -> None:
+    """The name server of a hotel gives its own address for every name until somebody has paid."""
+    portal = LoopbackServer("127.0.0.9")
+    portal.silent = True
+    bench = Bench(portal.address)
+    bench.ntp.start()
+    bench.run_until(lambda: any(one.requests > REQUESTS_IN_VAIN for one in bench.ntp.associations.values()))
+    bench.addresses = [server.address]
+    bench.ntp.network_came()
+    bench.run_until(lambda: bench.clock_driver.taken)
+    bench.ntp.stop()
+    portal.close()
+    assert bench.lookups == 2
 
 
 def test_when_a_network_comes_who_sent_us_away_is_left_alone(server: LoopbackServer) -> None:
