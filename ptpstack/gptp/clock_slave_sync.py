@@ -52,7 +52,6 @@ class ClockSlaveSync(Machine):
         base.gm_time_base_indicator = sync.gm_time_base_indicator
         base.last_gm_phase_change = sync.last_gm_phase_change
         base.last_gm_freq_change = sync.last_gm_freq_change
-        instance.parent_log_sync_interval = sync.log_message_interval
         instance.rate_ratio = sync.rate_ratio
         if sync.ingress is None:
             return

@@ -117,7 +117,8 @@ class GptpInstance:
     @property
     def current_ds(self) -> CurrentDS:
         """14.3."""
-        variables, measurement = self._variables, self._last_measurement
+        variables = self._variables
+        measurement = None if variables.is_grandmaster else self._last_measurement
         base = self._watch.time_base
         return CurrentDS(
             steps_removed=variables.gm_priority.steps_removed,
@@ -280,13 +281,6 @@ class GptpInstance:
         for port in self._port_variables.values():
             port.reselect = True
         return self._settle(now)
-
-    def request_intervals(
-        self, port_number: int, link_delay_interval: int, time_sync_interval: int, announce_interval: int
-    ) -> list[Output]:
-        """Ask the neighbour of a port for these intervals (10.6.4.3)."""
-        self.ports[port_number].request_intervals(link_delay_interval, time_sync_interval, announce_interval)
-        return self._take()
 
     # -- how the machines come to rest -------------------------------------------------------------------
 

@@ -18,6 +18,9 @@ from ptpstack.time import MonotonicTime
 from ptpstack.wire.tlvs.ieee_802_1as import INITIAL_INTERVAL, NO_CHANGE, STOP
 from ptpstack.wire.types import PortIdentity
 
+LEAST_LOG_INTERVAL, GREATEST_LOG_INTERVAL = -7, 5
+"""Which intervals a neighbour may ask for (ours)."""
+
 
 class State(Enum):
     """The states that the four figures have in common."""
@@ -28,7 +31,7 @@ class State(Enum):
 
 
 class IntervalSetting(Machine):
-    """One interval, within *least* and *greatest*, log2 seconds.
+    """One interval, log2 seconds.
 
     ``current_log_interval`` is None after a neighbour asked to stop. ``slow_down_after`` more messages, which tell the
     new interval, are sent at ``previous_log_interval``: nobody's timeout runs out before the neighbour knows.
@@ -36,9 +39,7 @@ class IntervalSetting(Machine):
 
     message: str
 
-    def __init__(
-        self, messages: PortMessages, initial_log_interval: int, *, least: int, greatest: int, slow_down_after: int = 0
-    ) -> None:
+    def __init__(self, messages: PortMessages, initial_log_interval: int, *, slow_down_after: int = 0) -> None:
         super().__init__(State.NOT_ENABLED)
         self.port_enabled = False
         self.initial_log_interval = initial_log_interval
@@ -46,7 +47,6 @@ class IntervalSetting(Machine):
         self.previous_log_interval: int = initial_log_interval
         self.slow_down_after = 0
         self._messages = messages
-        self._limits = least, greatest
         self._slow_down = slow_down_after
         self._request: tuple[int, PortIdentity | None] | None = None
 
@@ -80,7 +80,6 @@ class IntervalSetting(Machine):
         if self._request is None:
             raise AssertionError("the rows let nothing in without a request")
         (requested, source), self._request = self._request, None
-        least, greatest = self._limits
         old = self.current_log_interval
         new: int | None
         match requested:
@@ -90,10 +89,10 @@ class IntervalSetting(Machine):
                 new, rule = self.initial_log_interval, f"back to the initial 2^{self.initial_log_interval} s"
             case value if value == STOP:
                 new, rule = None, "no more are sent until a neighbour asks for them"
-            case value if least <= value <= greatest:
+            case value if LEAST_LOG_INTERVAL <= value <= GREATEST_LOG_INTERVAL:
                 new, rule = value, f"2^{value} s from now on"
             case _:
-                new, rule = old, f"refused: it is not within 2^{least} and 2^{greatest} s"
+                new, rule = old, f"refused: it is not within 2^{LEAST_LOG_INTERVAL} and 2^{GREATEST_LOG_INTERVAL} s"
         if old is not None and new is not None and new > old:
             self.previous_log_interval, self.slow_down_after = old, self._slow_down
         elif new != old:

@@ -24,8 +24,6 @@ from ptpstack.wire.message import Message
 from ptpstack.wire.messages import PdelayReq, PdelayResp, PdelayRespFollowUp
 from ptpstack.wire.types import PortIdentity
 
-LEAST_LOG_INTERVAL, GREATEST_LOG_INTERVAL = -7, 5
-
 
 class LinkPortDS(msgspec.Struct, kw_only=True):
     """commonMeanLinkDelay and cmldsLinkPortDS (14.16), for who looks."""
@@ -57,12 +55,7 @@ class LinkPort:
         hurry = PdelayHurry(settings.log_pdelay_retry_interval)
         self._request = MdPdelayReq(messages, self.capability, delay_filter, hurry)
         self._respond = MdPdelayResp(messages)
-        self.interval = LinkDelayIntervalSetting(
-            messages,
-            settings.log_pdelay_req_interval,
-            least=LEAST_LOG_INTERVAL,
-            greatest=GREATEST_LOG_INTERVAL,
-        )
+        self.interval = LinkDelayIntervalSetting(messages, settings.log_pdelay_req_interval)
         self._told: tuple[bool, Reason, Reason | None] = False, Reason.PORT_DISABLED, None
 
     # -- what instances read ---------------------------------------------------------------------------

@@ -73,18 +73,16 @@ class GptpPort:
         self._reason = Reason.PORT_DISABLED
         self.link_up_count = self.link_down_count = 0
         self._link_was_capable = False
-        limits = {"least": settings.min_log_interval, "greatest": settings.max_log_interval}
         self.sync_interval = SyncIntervalSetting(
-            messages, settings.log_sync_interval, slow_down_after=settings.sync_slow_down_after, **limits
+            messages, settings.log_sync_interval, slow_down_after=settings.sync_slow_down_after
         )
         self.announce_interval = AnnounceIntervalSetting(
-            messages, settings.log_announce_interval, slow_down_after=settings.announce_receipt_timeout, **limits
+            messages, settings.log_announce_interval, slow_down_after=settings.announce_receipt_timeout
         )
         self.capable_interval = GptpCapableIntervalSetting(
             messages,
             settings.log_gptp_capable_message_interval,
             slow_down_after=settings.gptp_capable_receipt_timeout,
-            **limits,
         )
         self._intervals = self.sync_interval, self.announce_interval, self.capable_interval
         is_external = instance.settings.external_port_configuration_enabled
@@ -279,10 +277,6 @@ class GptpPort:
         """Take why the stamps of this port's clock are no use, or that they are ("")."""
         self.variables.clock_problem = problem
         self.messages.tell(PortClockJudged, problem=problem)
-
-    def request_intervals(self, link_delay_interval: int, time_sync_interval: int, announce_interval: int) -> None:
-        """Ask the neighbour for these intervals."""
-        self._signaling.request(link_delay_interval, time_sync_interval, announce_interval)
 
     # -- asCapable ---------------------------------------------------------------------------------------
 

@@ -113,9 +113,6 @@ class GptpPortSettings(msgspec.Struct, frozen=True, kw_only=True):
     sends_without_sync: bool = False
     """A relay goes on with the last time it had when no more Syncs come (AVnu Automotive 6.3)."""
     interval_request_edition: str = "2020"
-    min_log_interval: int = -7
-    max_log_interval: int = 5
-    """Which intervals a neighbour may ask for."""
 
     @property
     def port_number(self) -> int:

@@ -60,7 +60,6 @@ class InstanceVariables:
         """Of the local clock, should it be the grandmaster's."""
         self.grandmaster = TimeBase()
         """Of the present grandmaster."""
-        self.parent_log_sync_interval: int | None = None
         self.serves_default_time = False
         """No Sync came since the start, and for so long that the own clock's time is handed on."""
 

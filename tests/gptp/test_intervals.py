@@ -160,10 +160,3 @@ def test_a_port_asks_its_neighbour_for_what_was_set_by_the_edition_that_was_set(
     rig.run(3)
     (request,) = [tlv for message in rig.sent_of(Signaling) for tlv in message.tlvs]
     assert request == MessageIntervalRequest(NO_CHANGE, -4, 1, flags)
-
-
-def test_whoever_runs_an_instance_may_ask_too() -> None:
-    rig = serving()
-    rig.take(rig.instance.request_intervals(1, NO_CHANGE, INITIAL_INTERVAL, NO_CHANGE))
-    (message,) = rig.sent_of(Signaling)
-    assert message.tlvs == (MessageIntervalRequest(NO_CHANGE, INITIAL_INTERVAL, NO_CHANGE, 0x07),)

@@ -334,3 +334,12 @@ def test_a_port_without_link_is_locked_to_nobody_and_has_no_neighbour() -> None:
         rig.take(rig.instance.link_changed(number, False, rig.now))
     assert not rig.instance.ports[2].port_ds.sync_locked
     assert rig.port.port_ds.neighbor_port_identity is None
+
+
+def test_a_grandmaster_has_no_offset_of_the_time_when_it_followed() -> None:
+    rig = following()
+    rig.syncs(1)
+    assert rig.instance.current_ds.offset_from_master
+    rig.run(10)
+    assert rig.instance.is_grandmaster
+    assert rig.instance.current_ds.offset_from_master == rig.instance.current_ds.mean_delay == 0
