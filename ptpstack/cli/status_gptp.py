@@ -36,7 +36,8 @@ def gptp_lines(name: str, instance: dict[str, Any]) -> Iterator[str]:
     if not current["gmPresent"]:
         yield "  grandmaster     none: no system that may be one is heard of"
     elif parent["grandmasterIdentity"] == str(ClockIdentity()):
-        yield "  grandmaster     none yet: no Sync has come to the port that is set to be a slave"
+        meanwhile = "; serves its own clock's time meanwhile" if current["servesDefaultTime"] else ""
+        yield f"  grandmaster     none yet: no Sync has come to the port that is set to be a slave{meanwhile}"
     elif parent["grandmasterIdentity"] == default["clockIdentity"]:
         yield "  grandmaster     this system"
     else:

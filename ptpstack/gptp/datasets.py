@@ -27,7 +27,7 @@ class DefaultDS(msgspec.Struct, kw_only=True):
 
 
 class CurrentDS(msgspec.Struct, kw_only=True):
-    """14.3. ``offset_from_master`` is local − master."""
+    """14.3. ``offset_from_master`` is local − master; ``serves_default_time`` is ours (AVnu Automotive 6.3)."""
 
     steps_removed: int
     offset_from_master: TimeInterval
@@ -37,6 +37,7 @@ class CurrentDS(msgspec.Struct, kw_only=True):
     gm_timebase_indicator: int
     gm_change_count: int
     gm_present: bool
+    serves_default_time: bool
 
 
 class ParentDS(msgspec.Struct, kw_only=True):

@@ -129,6 +129,7 @@ class GptpInstance:
             gm_timebase_indicator=base.gm_time_base_indicator,
             gm_change_count=self._watch.gm_change_count,
             gm_present=variables.gm_present,
+            serves_default_time=variables.serves_default_time,
         )
 
     @property

@@ -8,8 +8,8 @@ import pytest
 
 from ptpstack.cli.status_gptp import gptp_lines, gptp_ports, gptp_reasons, is_gptp
 from ptpstack.observe.status import data_set, instance_data_sets
-from ptpstack.time import TimeInterval, interval_from_ns
-from tests.gptp.car import slave_rig
+from ptpstack.time import SECOND, TimeInterval, interval_from_ns
+from tests.gptp.car import relay_rig, slave_rig
 from tests.gptp.rig import Rig, nothing
 
 
@@ -63,6 +63,16 @@ def test_in_a_car_a_port_that_is_measured_has_nothing_to_say() -> None:
     rig = slave_rig()
     rig.run(3)
     assert list(gptp_reasons(status(rig))) == []
+
+
+def test_a_relay_that_serves_its_own_time_says_so() -> None:
+    rig = relay_rig(settings={"default_time_after": SECOND})
+    rig.run(0.9)
+    *_, line = gptp_lines("main", status(rig))
+    assert line.endswith("set to be a slave")
+    rig.run(0.2)
+    *_, line = gptp_lines("main", status(rig))
+    assert line.endswith("set to be a slave; serves its own clock's time meanwhile")
 
 
 def test_a_grandmaster_that_is_silent_is_told_as_such() -> None:
