@@ -39,6 +39,7 @@ CASES = {
     "gptp": "gPTP against the truth, in the VM: seven hops, one relay, hot standby, a car's link (minutes a round)",
     "hardware": "hardware stamps on the virtual NIC, against the truth (half an hour a round; parts: e2e, p2p-walk, …)",
 }
+EXIT_INTERRUPTED = 130
 QUICK = ["codec", "start", "serve", "follow", "slave"]
 """What runs without being named: some minutes, and nothing but namespaces."""
 
@@ -62,23 +63,44 @@ def main(arguments: list[str]) -> int:
     unknown = [word for word in options.case if word.partition(":")[0] not in CASES]
     if unknown:
         parser.error(f"there is no case {unknown[0]!r}; choose from {', '.join(CASES)}")
+    table: list[rows.Row] = []
+    missing: list[str] = []
+    load = [os.getloadavg()]
     try:
-        cases = [_case(word) for word in options.case]
+        cases = {word: _case(word) for word in options.case}
         compile_sources()
         namespaces.enter()
         print(rows.HEADING, flush=True)
-        table: list[rows.Row] = []
-        load = [os.getloadavg()]
-        for measure in cases:
-            for row in measure(options.rounds):
-                table.append(row)
-                print(row.as_text(), flush=True)
+        for word, measure in cases.items():
+            missing += _measured(word, measure, options.rounds, table)
     except PtpstackError as error:
         print(f"lab bench: {error}", file=sys.stderr)
         return 1
-    if options.json:
-        rows.write_json(options.json, table, [*load, os.getloadavg()])
-    return 0
+    except KeyboardInterrupt:
+        print("lab bench: stopped before the end", file=sys.stderr)
+        return EXIT_INTERRUPTED
+    finally:  # what was measured stays, however it ends
+        if options.json and table:
+            rows.write_json(options.json, table, [*load, os.getloadavg()], missing)
+    return 1 if missing else 0
+
+
+def _measured(word: str, measure: Measure, rounds: int, table: list[rows.Row]) -> list[str]:
+    """Print the rows of one case and add them to the *table*; return what is missing of it."""
+    missing = []
+    try:
+        for row in measure(rounds):
+            if not row.ours:
+                missing.append(f"{row.case}: {row.metric}")
+                continue
+            table.append(row)
+            print(row.as_text(), flush=True)
+    except PtpstackError as error:
+        print(f"lab bench: {word}: {error}", file=sys.stderr, flush=True)
+        missing.append(f"{word}: {error}")
+    for each in missing:
+        print(f"missing: {each.partition(chr(10))[0]}", flush=True)
+    return missing
 
 
 def _case(word: str) -> Measure:

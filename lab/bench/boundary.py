@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lab.bench import boundary_sim
+from lab.bench.results import Missing, finished, forget
 from lab.bench.rows import Row
 from lab.vm import Guest, run_in_vm
 from ptpstack.errors import PtpstackError
@@ -206,18 +207,23 @@ class BoundaryBenchError(PtpstackError):
 
 def measure(rounds: int) -> Iterator[Row]:
     """Yield the rows of this case; a round is a boot for each scenario, with another seed."""
+    missing = Missing()
     boots = []
     for seed in range(1, rounds + 1):
         for scenario in SCENARIOS:
-            boot(scenario, seed)
-        boots.append(read(seed))
+            with missing.noted(f"{scenario.name} of seed {seed}"):
+                boot(scenario, seed)
+        boots.append(read(seed, SCENARIOS, OUT))
     yield from compare(boots)
     yield from boundary_sim.measure(rounds)
-    draw(boots[0])
+    if any(boots):
+        draw(next(filter(None, boots)))
+    missing.tell()
 
 
 def boot(scenario: Scenario, seed: int, *, guest: str = "lab.bench.boundary_guest", out: Path = OUT) -> None:
     """Run a scenario in a guest of its own; what it recorded is in the folder of the seed."""
+    forget(out / f"seed{seed}", scenario.name)
     scenario.card = f"{scenario.card.partition(' seed=')[0]} seed={seed}"
     script = f"python3 -m {guest} {shlex.quote(json.dumps(asdict(scenario)))}"
     result = run_in_vm(script, timeout=3000, guest=Guest(vptp="ports=2"), results=out / f"seed{seed}")
@@ -225,11 +231,10 @@ def boot(scenario: Scenario, seed: int, *, guest: str = "lab.bench.boundary_gues
         raise BoundaryBenchError(f"scenario {scenario.name} failed in the guest", why=result.output[-2000:])
 
 
-def read(seed: int) -> dict[str, Answer]:
-    """Return what was recorded with this seed, by scenario."""
-    return {
-        scenario.name: json.loads((OUT / f"seed{seed}" / f"{scenario.name}.json").read_text()) for scenario in SCENARIOS
-    }
+def read(seed: int, scenarios: Sequence[Scenario], out: Path) -> dict[str, Answer]:
+    """Return what was recorded with this seed, by scenario; what was not is left out."""
+    answers = {scenario.name: finished(out / f"seed{seed}", scenario.name) for scenario in scenarios}
+    return {name: answer for name, answer in answers.items() if answer is not None}
 
 
 def compare(boots: Sequence[Mapping[str, Answer]]) -> Iterator[Row]:
@@ -238,7 +243,7 @@ def compare(boots: Sequence[Mapping[str, Answer]]) -> Iterator[Row]:
 
     def settled(scenario: str, track: str) -> list[Series]:
         begin = settled_s[scenario] * SAMPLES_PER_S
-        return [np.array(boot[scenario]["tracks"][track][begin:]) for boot in boots]
+        return [np.array(boot[scenario]["tracks"][track][begin:]) for boot in boots if scenario in boot]
 
     def rms(scenario: str, track: str) -> list[float]:
         return [float(np.sqrt(np.mean(errors**2))) for errors in settled(scenario, track)]
@@ -270,7 +275,7 @@ def compare_change(
     within_ns: float,
 ) -> Iterator[Row]:
     """Yield how long a change of the grandmaster took, and the largest error over it."""
-    answers = [boot[scenario.name] for boot in boots]
+    answers = [boot[scenario.name] for boot in boots if scenario.name in boot]
     ours, peer = ([change_s(answer, label, scenario.kill_at) for answer in answers] for label in PROGRAMS)
     yield Row(scenario.name, "until the other grandmaster is told", "s", ours, peer, "ptp4l", limit=within_s)
     for node in nodes:

@@ -1,7 +1,7 @@
 """Inside the virtual machine: clocks in a row, a star or a ring, ours and ptp4l's beside each other on equal links.
 
 ``python -m lab.bench.boundary_guest SCENARIO_JSON`` loads the card anew for the scenario, starts its nodes, reads the
-truth ten times a second and writes ``$RESULTS/NAME.json``. What a scenario holds: ``lab.bench.boundary``.
+truth ten times a second and writes ``$FINISHED/NAME.json``. What a scenario holds: ``lab.bench.boundary``.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from contextlib import closing
-from pathlib import Path
 from typing import Any, TypeAlias
 
 from hw.phc import Phc
@@ -29,6 +28,7 @@ from lab.bench.hardware_guest import (
     sample_regularly,
     start,
 )
+from lab.bench.results import hand_over
 from lab.vptp.debugfs import ROOT, read_truth, set_knob
 from ptpstack.time import NANOSECOND, LocalTime
 
@@ -139,7 +139,7 @@ def main(arguments: list[str], run: RunNode | None = None) -> int:
         process.wait()
     logs = {name: log_of(name)[-LOG_OCTETS:] for name in nodes}
     answer = {"tracks": tracks, "rates": rates, "grandmasters": grandmasters, "usage": usage, "logs": logs}
-    Path(os.environ["RESULTS"], f"{scenario['name']}.json").write_text(json.dumps(answer))
+    hand_over(scenario["name"], answer)
     return 1 if ended else 0
 
 

@@ -6,13 +6,13 @@ its first offset counts. On the virtual card both steer one, and the truth says 
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from lab.bench import bed
+from lab.bench.results import Missing, finished, forget
 from lab.bench.rows import Row
 from lab.daemon import Daemon
 from lab.peers.ptp4l import Ptp4l
@@ -79,15 +79,20 @@ def measure(rounds: int) -> Iterator[Row]:
             program.start()
             program.wait_for(r"offset .* path delay", 30)
             peer.add(time.monotonic() - began_s, bed.pinned(cable.measured.processes[-1].pid))
-    yield from in_vm(rounds)
+    missing = Missing()
+    yield from in_vm(rounds, missing)
     yield Row("ecu", "process start to locked (peer: offset)", "s", ours.started_s, peer.started_s, "ptp4l")
     yield Row("ecu", "resident memory", "MB", ours.memory_mb, peer.memory_mb, "ptp4l", limit=40)
     yield Row("ecu", "CPU time of a second, settled", "ms", ours.cpu_ms, peer.cpu_ms, "ptp4l")
+    missing.tell()
 
 
-def in_vm(rounds: int) -> Iterator[Row]:
+def in_vm(rounds: int, missing: Missing) -> Iterator[Row]:
     """Yield the rows of the virtual card; a round is a boot with another seed."""
-    boots = [_boot(seed) for seed in range(1, rounds + 1)]
+    boots = []
+    for seed in range(1, rounds + 1):
+        with missing.noted(f"the virtual card, seed {seed}"):
+            boots.append(_boot(seed))
 
     def of(start: str, figure: str) -> list[float]:
         return [boot["starts"][start][figure] for boot in boots]
@@ -103,12 +108,13 @@ def in_vm(rounds: int) -> Iterator[Row]:
 
 def _boot(seed: int) -> dict[str, Any]:
     results = OUT / f"seed{seed}"
+    forget(results, "ecu")
     result = run_in_vm(
         f"exec python3 -m lab.bench.ecu_guest {seed}", timeout=1200, guest=Guest(vptp="ports=2"), results=results
     )
     if result.exit_code:
         raise EcuBenchError("the guest could not start the programs", why=result.output[-2000:])
-    answer: dict[str, Any] = json.loads((results / "ecu.json").read_text())
+    answer: dict[str, Any] = finished(results, "ecu")
     return answer
 
 

@@ -3,12 +3,11 @@
 Ours with an empty state directory, ours with what that start has left there, and ptp4l, one after the other on the same
 card: how long from the start of the program until its clock is within the limit for good. Ours runs the small
 configuration of docs/automotive.md as it stands there, but for the names of interface and clock. The truth is read 50
-times a second. ``python -m lab.bench.ecu_guest SEED`` writes ``$RESULTS/ecu.json``.
+times a second. ``python -m lab.bench.ecu_guest SEED`` writes ``$FINISHED/ecu.json``.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import shutil
@@ -26,6 +25,7 @@ from hw.phc import Phc
 from lab.bench.boundary_guest import load_card, wait_until_awake
 from lab.bench.gptp_guest import run_gptp_node
 from lab.bench.hardware_guest import RUN, cpu_s, log_of, resident_mb, start
+from lab.bench.results import hand_over
 from lab.vptp.debugfs import read_truth
 from ptpstack.time import NANOSECOND
 
@@ -66,7 +66,7 @@ def main(arguments: list[str]) -> int:
     starts = {name: switch_on(program) for name, program in STARTS.items()}
     master.terminate()
     master.wait()
-    Path(os.environ["RESULTS"], "ecu.json").write_text(json.dumps({"starts": starts}))
+    hand_over("ecu", {"starts": starts})
     return 0
 
 

@@ -8,13 +8,13 @@ What lives here: the scenarios and rows. What does not: what runs in the guest (
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
-from lab.bench.boundary import SAMPLES_PER_S, SETTLED_S, Answer, Scenario, Wiring, boot
+from lab.bench.boundary import SAMPLES_PER_S, SETTLED_S, Answer, Scenario, Wiring, boot, read
+from lab.bench.results import Missing
 from lab.bench.rows import Row
 from ptpstack.arbiter.reentry import SAMPLES as REENTRY_SAMPLES
 
@@ -97,20 +97,26 @@ SCENARIOS = (hot_standby(), car(), chain(), one_relay())
 
 def measure(rounds: int) -> Iterator[Row]:
     """Yield the rows of this case; a round is a boot for each scenario, with another seed."""
+    missing = Missing()
     boots = []
     for seed in range(1, rounds + 1):
         for scenario in SCENARIOS:
-            boot(scenario, seed, guest="lab.bench.gptp_guest", out=OUT)
-        names = [scenario.name for scenario in SCENARIOS]
-        boots.append({name: json.loads((OUT / f"seed{seed}" / f"{name}.json").read_text()) for name in names})
+            with missing.noted(f"{scenario.name} of seed {seed}"):
+                boot(scenario, seed, guest="lab.bench.gptp_guest", out=OUT)
+        boots.append(read(seed, SCENARIOS, OUT))
     yield from compare(boots)
+    missing.tell()
 
 
 def compare(boots: Sequence[Mapping[str, Answer]]) -> Iterator[Row]:
     """Yield every metric, over all boots."""
 
+    def with_a(scenario: str) -> list[Mapping[str, Answer]]:
+        return [boot for boot in boots if scenario in boot]
+
     def settled(scenario: str, track: str) -> list[np.ndarray]:
-        return [np.abs(boot[scenario]["tracks"][track][SETTLED_S * SAMPLES_PER_S :]) for boot in boots]
+        begin = SETTLED_S * SAMPLES_PER_S
+        return [np.abs(boot[scenario]["tracks"][track][begin:]) for boot in with_a(scenario)]
 
     def rms(scenario: str, track: str) -> list[float]:
         return [float(np.sqrt(np.mean(each**2))) for each in settled(scenario, track)]
@@ -120,20 +126,24 @@ def compare(boots: Sequence[Mapping[str, Answer]]) -> Iterator[Row]:
 
     yield Row("7 hops", "true offset RMS, end station", "ns", rms("chain", "end"), limit=100)
     yield Row("7 hops", "true offset maximum, end station", "ns", largest("chain", "end"), limit=1000)
-    yield Row("7 hops", f"from the start to within {WITHIN_NS:.0f} ns", "s", [within_s(boot) for boot in boots])
+    yield Row(
+        "7 hops", f"from the start to within {WITHIN_NS:.0f} ns", "s", [within_s(boot) for boot in with_a("chain")]
+    )
     ours, peer = rms("relay", "ours end"), rms("relay", "ptp4l end")
     yield Row("one relay", "true offset RMS, behind it", "ns", ours, peer, "ptp4l BC")
     ours, peer = largest("relay", "ours end"), largest("relay", "ptp4l end")
     yield Row("one relay", "true offset maximum, behind it", "ns", ours, peer, "ptp4l BC")
-    yield Row("hot standby", "phase bump, grandmaster killed", "ns", [bump_ns(boot) for boot in boots], limit=50)
-    yield Row("hot standby", "longest without steering", "s", [pause_s(boot) for boot in boots], limit=PAUSE_S)
+    bumps, pauses = ([figure(boot) for boot in with_a("standby")] for figure in (bump_ns, pause_s))
+    yield Row("hot standby", "phase bump, grandmaster killed", "ns", bumps, limit=50)
+    yield Row("hot standby", "longest without steering", "s", pauses, limit=PAUSE_S)
+    cars = with_a("car")
     for case, (up_s, until_s) in LINK_S.items():
-        ours, peer = ([after_link_up_s(boot, label, up_s) for boot in boots] for label in CARS)
+        ours, peer = ([after_link_up_s(boot, label, up_s) for boot in cars] for label in CARS)
         yield Row("car, link up", f"within {CAR_WITHIN_NS:.0f} ns, {case}", "s", ours, peer, "ptp4l", limit=1)
-        ours, peer = ([largest_later_ns(boot, label, up_s, until_s) for boot in boots] for label in CARS)
+        ours, peer = ([largest_later_ns(boot, label, up_s, until_s) for boot in cars] for label in CARS)
         yield Row("car, link up", f"largest later, {case}", "ns", ours, peer, "ptp4l", limit=CAR_WITHIN_NS)
     for figure, what, unit in (("resident_mb", "resident memory", "MB"), ("cpu_ms", "CPU of a second, settled", "ms")):
-        ours, peer = ([boot["car"]["usage"][f"{label} end station"][figure] for boot in boots] for label in CARS)
+        ours, peer = ([boot["car"]["usage"][f"{label} end station"][figure] for boot in cars] for label in CARS)
         yield Row("car", what, unit, ours, peer, "ptp4l")
 
 

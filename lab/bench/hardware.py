@@ -19,6 +19,7 @@ from typing import ClassVar, TypeAlias
 
 from lab.bench import hardware_picture
 from lab.bench.hardware_tracks import METRICS, SETTLED_S, Comparison, HardwareBenchError, Run, read, rms
+from lab.bench.results import Missing, forget
 from lab.bench.rows import Row
 from lab.vm import Guest, run_in_vm
 
@@ -125,21 +126,25 @@ WARM_UP: dict[type[AnyScenario], AnyScenario] = {
 
 def measure(rounds: int, parts: Sequence[str] = tuple(PARTS)) -> Iterator[Row]:
     """Yield the rows of this case; a round is a boot of each part with other seeds: equal ones repeat to the ns."""
+    missing = Missing()
     for seed in range(1, rounds + 1):
         for part in parts:
-            boot(part, seed)
+            with missing.noted(f"{part} of seed {seed}, or its last scenarios"):
+                boot(part, seed)
     scenarios = [scenario for part in parts for scenario in PARTS[part]]
-    runs = {
-        scenario.name: [read(OUT / f"seed{seed}" / f"{scenario.name}.json") for seed in range(1, rounds + 1)]
-        for scenario in scenarios
-    }
+    runs: dict[str, list[Run]] = {}
     for scenario in scenarios:
+        paths = [OUT / f"seed{seed}" / f"{scenario.name}.json" for seed in range(1, rounds + 1)]
+        runs[scenario.name] = [read(path) for path in paths if path.exists()]
         yield from compare(scenario, runs[scenario.name])
-    hardware_picture.draw({each.name: each.comparisons for each in scenarios}, runs, OUT / "hardware.png")
+    compared = {each.name: each.comparisons for each in scenarios if runs[each.name]}
+    hardware_picture.draw(compared, runs, OUT / "hardware.png")
+    missing.tell()
 
 
 def boot(part: str, seed: int) -> None:
     """Run the scenarios of a part in one guest; what they recorded is in the folder of the seed."""
+    forget(OUT / f"seed{seed}", *(scenario.name for scenario in PARTS[part]))
     lines = []
     for number, scenario in enumerate((WARM_UP[type(PARTS[part][0])], *PARTS[part])):
         programs = dict.fromkeys(name for each in scenario.comparisons for name in (each.ours, each.peer))
@@ -166,5 +171,5 @@ def compare(scenario: AnyScenario, runs: Sequence[Run]) -> Iterator[Row]:
             limit = each.rms_limit if statistic is rms else None
             yield Row(scenario.name + label, metric, unit, ours, peer, each.peer, ratio_limit=limit)
     for measured, unit in (("idle", ""), ("late_ms", "ms")):
-        if measured in runs[0].guest:
+        if runs and measured in runs[0].guest:
             yield Row(scenario.name, f"guest: {measured}", unit, [run.guest[measured] for run in runs])

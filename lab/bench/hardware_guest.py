@@ -3,7 +3,7 @@
 The even ports are grandmasters (ptp4l, free-running, all on one perfect clock), the odd ones the slaves, each with a
 clock of its own. The clocks of one set of programs walk alike, each set in its own way. All run at the same time under
 the same knobs; the truth is read ten times a second.
-``python -m lab.bench.hardware_guest SCENARIO_JSON`` writes ``$RESULTS/NAME.json``.
+``python -m lab.bench.hardware_guest SCENARIO_JSON`` writes ``$FINISHED/NAME.json``.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from hw.phc import Phc
+from lab.bench.results import hand_over
 from lab.vptp.debugfs import read_truth, set_knob
 from ptpstack.time import interval_from_ns
 
@@ -197,7 +198,7 @@ def follow(slaves: Sequence[Slave], scenario: dict[str, Any]) -> dict[str, float
 def write_result(name: str, tracks: Mapping[str, Sequence[Track]], guest: Mapping[str, float]) -> None:
     """Hand the tracks of a scenario to the host."""
     programs = {program: [asdict(track) for track in several] for program, several in tracks.items()}
-    Path(os.environ["RESULTS"], f"{name}.json").write_text(json.dumps({"programs": programs, "guest": guest}))
+    hand_over(name, {"programs": programs, "guest": guest})
 
 
 def start(name: object, command: list[str]) -> subprocess.Popen[bytes]:

@@ -1,22 +1,21 @@
 """Inside the virtual machine: telecom clocks of ours and of ptp4l's behind a grandmaster that is modulated, or dies.
 
 ``python -m lab.bench.masks_guest SCENARIO_JSON`` loads the card for it, starts its nodes, reads the truth sixteen times
-a second and writes ``$RESULTS/NAME.json``. What the scenarios hold: ``masks_vm`` and ``masks_holdover``.
+a second and writes ``$FINISHED/NAME.json``. What the scenarios hold: ``masks_vm`` and ``masks_holdover``.
 """
 
 from __future__ import annotations
 
 import json
 import math
-import os
 import subprocess
 import sys
 from contextlib import closing
-from pathlib import Path
 from typing import Any
 
 from lab.bench.boundary_guest import load_card
 from lab.bench.hardware_guest import QUIET, RUN, log_of, sample_regularly, start
+from lab.bench.results import hand_over
 from lab.vptp.debugfs import read_truth, set_knob
 from ptpstack.client import Clock, TimeUnknownError
 
@@ -92,7 +91,7 @@ def main(arguments: list[str]) -> int:
         process.wait()
     logs = {name: log_of(name)[-3000:] for name in programs}
     answer = {"tracks": tracks, "bounds": bounds, "logs": logs}
-    Path(os.environ["RESULTS"], f"{scenario['name']}.json").write_text(json.dumps(answer))
+    hand_over(scenario["name"], answer)
     for name in ended:
         print(f"{name} ended by itself: {logs}")
     return 1 if ended else 0

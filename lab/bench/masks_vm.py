@@ -25,6 +25,7 @@ from lab.bench import masks_holdover
 from lab.bench.masks import CLASS_C, LEAST_BANDWIDTH_HZ, MOST_BANDWIDTH_HZ, MOST_PEAKING_DB, transfers
 from lab.bench.masks_holdover import JITTER_NS, SAMPLES_PER_S, WALK_PPT
 from lab.bench.noise_transfer import Transfer
+from lab.bench.results import Missing, finished, forget
 from lab.bench.rows import Row
 from lab.vm import Guest, run_in_vm
 from ptpstack.errors import PtpstackError
@@ -83,28 +84,32 @@ def scenario(seed: int) -> dict[str, Any]:
 def measure(rounds: int) -> Iterator[Row]:
     """Yield the rows of this case; a round is a boot with another seed."""
     seeds = range(1, rounds + 1)
+    missing = Missing()
     for seed in seeds:
-        boot(scenario(seed), seed)
-        boot(masks_holdover.scenario(seed), seed)
-    tracks = [tracks_of(read("noise", seed)) for seed in seeds]
-    yield from compare(tracks)
-    lost = [read("holdover", seed) for seed in seeds]
-    yield from masks_holdover.compare(lost)
-    draw(tracks[0], lost[0])
+        for told in (scenario(seed), masks_holdover.scenario(seed)):
+            with missing.noted(f"{told['name']} of seed {seed}"):
+                boot(told, seed)
+    noise, lost = (
+        [answer for seed in seeds if (answer := finished(OUT / f"seed{seed}", name)) is not None]
+        for name in ("noise", "holdover")
+    )
+    tracks = [tracks_of(answer) for answer in noise]
+    if tracks:
+        yield from compare(tracks)
+    if lost:
+        yield from masks_holdover.compare(lost)
+    if tracks and lost:
+        draw(tracks[0], lost[0])
+    missing.tell()
 
 
 def boot(scenario: Mapping[str, Any], seed: int) -> None:
     """Measure in a guest; what it recorded is in the folder of the seed."""
+    forget(OUT / f"seed{seed}", scenario["name"])
     script = f"python3 -m lab.bench.masks_guest {shlex.quote(json.dumps(scenario))}"
     result = run_in_vm(script, timeout=3000, guest=Guest(vptp="ports=2"), results=OUT / f"seed{seed}")
     if result.exit_code:
         raise MasksBenchError("the measurement failed in the guest", why=result.output[-2000:])
-
-
-def read(name: str, seed: int) -> dict[str, Any]:
-    """Return what was recorded of a scenario with this seed."""
-    answer: dict[str, Any] = json.loads((OUT / f"seed{seed}" / f"{name}.json").read_text())
-    return answer
 
 
 def tracks_of(answer: Mapping[str, Any]) -> dict[str, Floats]:

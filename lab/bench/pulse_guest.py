@@ -1,7 +1,7 @@
 """Inside the virtual machine: hardware clocks kept by the pulses of another one, by ours and by ts2phc.
 
 Clock 0 is perfect and sends a pulse each second, which the others get by equal wires at the same time. The truth is
-read ten times a second. ``python -m lab.bench.pulse_guest SCENARIO_JSON`` writes ``$RESULTS/NAME.json``.
+read ten times a second. ``python -m lab.bench.pulse_guest SCENARIO_JSON`` writes ``$FINISHED/NAME.json``.
 """
 
 from __future__ import annotations

@@ -75,6 +75,9 @@ def _median(values: Sequence[float]) -> str:
     return f"{statistics.median(values):.4g} [{min(values):.4g}–{max(values):.4g}]"
 
 
-def write_json(path: Path, rows: Sequence[Row], load: Sequence[Sequence[float]] = ()) -> None:
-    """Write ``{"rows": […], "load": […]}``, *load* being the machine's, of 1, 5 and 15 min, before and after."""
-    path.write_text(json.dumps({"rows": [row.as_dict() for row in rows], "load": load}, indent=2) + "\n")
+def write_json(
+    path: Path, rows: Sequence[Row], load: Sequence[Sequence[float]] = (), missing: Sequence[str] = ()
+) -> None:
+    """Write ``{"rows": […], "load": […], "missing": […]}``, *load* being the machine's, before and after."""
+    told = {"rows": [row.as_dict() for row in rows], "load": load, "missing": missing}
+    path.write_text(json.dumps(told, indent=2) + "\n")

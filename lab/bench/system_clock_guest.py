@@ -1,7 +1,7 @@
 """Inside the virtual machine: CLOCK_REALTIME kept on a hardware clock by ours, then by phc2sys, from the same start.
 
 The truth is read ten times a second. ``python -m lab.bench.system_clock_guest SCENARIO_JSON`` writes
-``$RESULTS/NAME.json``.
+``$FINISHED/NAME.json``.
 """
 
 from __future__ import annotations

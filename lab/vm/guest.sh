@@ -2,6 +2,7 @@
 # shellcheck shell=sh
 export PATH=/usr/sbin:/usr/bin:/sbin:/bin
 export HOME=/root LANG=C.UTF-8 PYTHONDONTWRITEBYTECODE=1 RESULTS=/run/results
+export FINISHED=/run/job/results # with the host at once, also if the guest never comes to its end
 mkdir -p /dev/pts /dev/shm "$RESULTS"
 mount -t devpts devpts /dev/pts
 mount -t tmpfs tmpfs /dev/shm

@@ -72,14 +72,16 @@ def run_in_vm(
 
     ``timeout`` is in seconds of this host. Files that the script writes into ``$RESULTS`` come back in the folder
     ``results`` (a new one under /tmp when None). ``stream`` shows the output as it comes.
-    Raises GuestError when the guest does not come to its end.
+    Raises GuestError when the guest does not come to its end; what ``$FINISHED`` has by then comes back.
     """
     results = results or Path(mkdtemp(prefix="ptpstack-vm-"))
     with _job(guest or Guest(), script) as (job, command):
-        output = _run(command, timeout, job / "qemu", stream=stream)
-        code = _exit_code(job, output)
+        try:
+            output = _run(command, timeout, job / "qemu", stream=stream)
+            code = _exit_code(job, output)
+        finally:
+            shutil.copytree(job / "results", results, dirs_exist_ok=True)
         names = [path.relative_to(job / "results") for path in sorted((job / "results").rglob("*")) if path.is_file()]
-        shutil.copytree(job / "results", results, dirs_exist_ok=True)
     return VmResult(code, output, {str(name): results / name for name in names})
 
 
