@@ -17,6 +17,7 @@ COMMANDS = {
     "soak": "run for long behind ptp4l, and see that no state is missed and nothing grows",
     "vm": "the hardware lab: a virtual machine whose network cards have PTP hardware clocks",
 }
+EXIT_INTERRUPTED = 130
 USAGE = "\n".join(
     [
         "usage: python3 -m lab COMMAND [arguments]",
@@ -36,7 +37,11 @@ def main(arguments: list[str]) -> int:
     if command not in COMMANDS:
         print(f"lab: there is no command {command!r}\n\n{USAGE}", file=sys.stderr)
         return 2
-    return bootstrap.run_inside(f"lab.{command}", rest)
+    try:
+        return bootstrap.run_inside(f"lab.{command}", rest)
+    except KeyboardInterrupt:
+        print("lab: stopped while the environment was made; the next start makes it anew", file=sys.stderr)
+        return EXIT_INTERRUPTED
 
 
 if __name__ == "__main__":

@@ -115,6 +115,9 @@ def main(arguments: list[str]) -> int:
     except PtpstackError as error:
         print(f"lab soak: {error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print("lab soak: stopped before the end: no verdict", file=sys.stderr)
+        return 130
     rows = [slave.row() for slave in slaves]
     for slave, row in zip(slaves, rows, strict=True):
         print(f"{slave.name}: {slave.complaint() or 'as it should be'}")

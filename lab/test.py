@@ -45,6 +45,7 @@ Style, format, types and imports, then the whole test suite, or what the argumen
   python3 -m lab test -m "not vm"       all but the virtual machine, which takes the longest
   python3 -m lab test tests/interop     with ptp4l as the peer
   python3 -m lab test -k announce -x    by name, up to the first failure"""
+_EXIT_INTERRUPTED = 130
 _SYSTEM_PATH = "/usr/sbin:/sbin"  # where Debian keeps ptp4l and ip, outside a plain user's PATH
 
 
@@ -53,6 +54,14 @@ def main(arguments: list[str]) -> int:
     if {"-h", "--help"} & set(arguments):
         print(USAGE)
         return 0
+    try:
+        return _run(arguments)
+    except KeyboardInterrupt:
+        print("lab: stopped before the end: no verdict", file=sys.stderr)
+        return _EXIT_INTERRUPTED
+
+
+def _run(arguments: list[str]) -> int:
     os.environ["PATH"] += os.pathsep + _SYSTEM_PATH
     wanted = PACKAGES if "not vm" in arguments else PACKAGES | machine.PACKAGES
     try:
@@ -68,8 +77,17 @@ def main(arguments: list[str]) -> int:
     except namespaces.NamespaceError as error:
         print(f"lab: tests that need network namespaces will skip: {error}", file=sys.stderr)
     beside = [] if "-n" in arguments else _beside_each_other(with_machine="not vm" not in arguments)
-    tests = subprocess.run([sys.executable, "-m", "pytest", *beside, *arguments], check=False).returncode
-    return tests or (1 if failed else 0)
+    return until_it_ends([sys.executable, "-m", "pytest", *beside, *arguments]) or (1 if failed else 0)
+
+
+def until_it_ends(command: list[str]) -> int:
+    """Run *command* and return its exit code; a Ctrl-C is for it, and it may take its time to put all away."""
+    with subprocess.Popen(command) as process:
+        while True:
+            try:
+                return process.wait()
+            except KeyboardInterrupt:
+                continue
 
 
 def _beside_each_other(*, with_machine: bool) -> list[str]:

@@ -43,17 +43,17 @@ def main(arguments: list[str]) -> int:
     try:
         namespaces.enter()
         tracks, schedule, failures = _run(schedule)
+        report.print_table(tracks, schedule, failures)
+        if options.json:
+            report.write_json(options.json, report.as_json(tracks, schedule, failures))
+        report.draw(PICTURE, tracks, schedule)
+        print(f"picture: {PICTURE.relative_to(bootstrap.CHECKOUT)}")
     except PtpstackError as error:
         print(error, file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("stopped before the end: no verdict")
+        print("stopped before the end")
         return 130
-    report.print_table(tracks, schedule, failures)
-    report.draw(PICTURE, tracks, schedule)
-    print(f"picture: {PICTURE.relative_to(bootstrap.CHECKOUT)}")
-    if options.json:
-        report.write_json(options.json, report.as_json(tracks, schedule, failures))
     return 1 if failures else 0
 
 
