@@ -21,6 +21,12 @@ class PackagesMissingError(PtpstackError):
     """Debian packages that are needed are not installed, and we may not or could not install them."""
 
 
+def is_root() -> bool:
+    """Whether we are root of this machine, not only of a user namespace of our own, where nobody can install."""
+    users = sum(int(line.split()[2]) for line in Path("/proc/self/uid_map").read_text(encoding="ascii").splitlines())
+    return os.geteuid() == 0 and users > 1
+
+
 @contextlib.contextmanager
 def services_stay_off(policy: Path = Path("/usr/sbin/policy-rc.d")) -> Iterator[None]:
     """Keep packages from starting their services: a time daemon of theirs would steer this machine's clock.
@@ -47,7 +53,7 @@ def install_missing(packages: Mapping[str, Path], who: str) -> None:
     if not missing:
         return
     command = ["apt-get", "install", "--yes", "--no-install-recommends", *missing]
-    if os.geteuid() != 0 or shutil.which("apt-get") is None:
+    if not is_root() or shutil.which("apt-get") is None:
         raise PackagesMissingError(
             f"{who} needs {', '.join(missing)}",
             why="not installed, and only root may install",

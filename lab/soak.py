@@ -59,7 +59,8 @@ class Soaked:
     def growth_mb(self) -> float:
         """Return how much more memory it holds in the last part of the run than after settling."""
         part = max(1, int(len(self.memory_mb) * SETTLING))
-        return statistics.median(self.memory_mb[-part:]) - statistics.median(self.memory_mb[part : 2 * part])
+        settled_mb = self.memory_mb[part : 2 * part] or self.memory_mb
+        return statistics.median(self.memory_mb[-part:]) - statistics.median(settled_mb)
 
     def row(self) -> dict[str, object]:
         """Return the row of the JSON file."""

@@ -95,7 +95,6 @@ def ours(bed: Cable, role: str) -> Iterator[int]:
     daemon = Daemon(bed.measured, bed.directory / "ours", OURS.format(role=role))
     daemon.start()
     daemon.wait_until_ready()
-    daemon.wait_until_ready()
     try:
         yield pinned(bed.measured.processes[-1].pid)
     finally:
@@ -145,7 +144,7 @@ def core_kept_awake() -> Iterator[None]:
         "-c",
         "import os; os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))\nwhile True: 0",
     ]
-    loop = subprocess.Popen(["taskset", "-c", MEASURED_CORE, *command])
+    loop = subprocess.Popen(["setpriv", "--pdeathsig", "KILL", "taskset", "-c", MEASURED_CORE, *command])
     try:
         yield
     finally:

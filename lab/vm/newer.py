@@ -68,7 +68,7 @@ def command_of(root: Path, program: str) -> list[str]:
 
 def unpack(target: Path, packages_wanted: Sequence[str], suites: Sequence[str] = (SUITE,)) -> None:
     """Unpack *packages_wanted* of *suites*, with all that they depend on, into *target*. Raises NewerDebianError."""
-    if os.geteuid() != 0:
+    if not packages.is_root():
         raise NewerDebianError("a newer Debian is unpacked by root only", next_step="the same command with sudo, once")
     packages.install_missing({"mmdebstrap": Path("/usr/bin/mmdebstrap")}, "a newer Debian")
     mirror = _mirror()

@@ -52,6 +52,13 @@ def frames(sockets: Datagrams, address: str, *, event: bool, keyed: bool = False
     return out
 
 
+def keyed(port: PortSocket, transport: Transport, *, gives_keys: bool) -> tuple[Datagrams, Outgoing]:
+    """Give the sockets of a port whose frames have keys of ours, or of the kernel, and COUNT event frames."""
+    port.sends = StampedSends(port._event, Timestamping.SOFTWARE, give_keys=gives_keys)
+    sockets = Datagrams(port)
+    return sockets, frames(sockets, PEERS[transport], event=True, keyed=gives_keys)
+
+
 def refuse(sockets: Datagrams, out: Outgoing, row: int, transport: Transport, *, event: bool) -> None:
     """Let one row go to where the kernel sends nothing."""
     nowhere = {Transport.UDPV4: "255.255.255.255", Transport.UDPV6: "2001:db8::1"}[transport]
@@ -75,11 +82,10 @@ def test_every_event_frame_of_a_batch_has_its_stamp_by_its_key(
     ends: tuple[PortSocket, PortSocket], transport: Transport, gives_keys: bool
 ) -> None:
     port, peer = ends
-    port.sends = StampedSends(port._event, Timestamping.SOFTWARE, give_keys=gives_keys)
-    sockets, receiver = Datagrams(port), Datagrams(peer)
+    sockets, out = keyed(port, transport, gives_keys=gives_keys)
+    receiver = Datagrams(peer)
     before = time.time_ns()
     single = port.send_event(EVENT, PEERS[transport])
-    out = frames(sockets, PEERS[transport], event=True, keyed=sockets.gives_keys)
     [(first, *rows)], refused = sockets.send_event(out, COUNT)
     after_batch = port.send_event(EVENT, PEERS[transport])
     after = time.time_ns()
@@ -136,10 +142,8 @@ def test_one_address_that_the_kernel_refuses_does_not_hold_up_the_others(
 def test_another_row_may_go_first_and_each_keeps_its_own_stamp(
     ends: tuple[PortSocket, PortSocket], transport: Transport, gives_keys: bool
 ) -> None:
-    port, peer = ends
-    port.sends = StampedSends(port._event, Timestamping.SOFTWARE, give_keys=gives_keys)
-    sockets = Datagrams(port)
-    out = frames(sockets, PEERS[transport], event=True, keyed=gives_keys)
+    peer = ends[1]
+    sockets, out = keyed(ends[0], transport, gives_keys=gives_keys)
     runs, refused = sockets.send_event(out, COUNT, 5)
     assert [run[1:] for run in runs] == [(5, COUNT), (0, 5)]
     assert refused is None
@@ -153,10 +157,8 @@ def test_another_row_may_go_first_and_each_keeps_its_own_stamp(
 def test_whom_the_kernel_refuses_costs_the_others_neither_their_frame_nor_a_wrong_stamp(
     ends: tuple[PortSocket, PortSocket], transport: Transport, gives_keys: bool
 ) -> None:
-    port, peer = ends
-    port.sends = StampedSends(port._event, Timestamping.SOFTWARE, give_keys=gives_keys)
-    sockets = Datagrams(port)
-    out = frames(sockets, PEERS[transport], event=True, keyed=gives_keys)
+    peer = ends[1]
+    sockets, out = keyed(ends[0], transport, gives_keys=gives_keys)
     refuse(sockets, out, 7, transport, event=True)
     for first, went in ((0, [(0, 7), (8, COUNT)]), (7, [(8, COUNT), (0, 7)])):
         runs, refused = sockets.send_event(out, COUNT, first)

@@ -2,11 +2,13 @@ import contextlib
 import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from lab import packages
+from lab.bootstrap import CHECKOUT
 from lab.test import PACKAGES
 from lab.vm.cache import cached
 from lab.vm.packages import PACKAGES as VM_PACKAGES
@@ -26,6 +28,17 @@ def test_who_is_not_root_reads_the_one_command_to_type(monkeypatch: pytest.Monke
     said = str(failure.value)
     assert "a test needs gone, lost" in said
     assert "sudo apt-get install --yes --no-install-recommends gone lost" in said
+
+
+def test_the_root_of_a_user_namespace_is_none_that_installs() -> None:
+    if not packages.is_root():
+        pytest.skip("not root of this machine")
+    code = "from lab.packages import is_root; print(is_root())"
+    entered = ["unshare", "--user", "--map-root-user", sys.executable, "-c", code]
+    done = subprocess.run(entered, cwd=CHECKOUT, capture_output=True, text=True, check=False)
+    if "unshare" in done.stderr:
+        pytest.skip(done.stderr)
+    assert done.stdout == "False\n", done.stderr
 
 
 def test_root_installs_what_is_missing_and_nothing_else(
@@ -73,7 +86,7 @@ def apt_get(monkeypatch: pytest.MonkeyPatch, returncode: int) -> list[list[str]]
         ran.append(command)
         return subprocess.CompletedProcess(command, returncode, "", "no network")
 
-    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    monkeypatch.setattr(packages, "is_root", lambda: True)
     monkeypatch.setattr("shutil.which", lambda _: "/usr/bin/apt-get")
     monkeypatch.setattr(subprocess, "run", run)
     monkeypatch.setattr(packages, "services_stay_off", contextlib.nullcontext)
