@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from ptpstack.conform.dialect import RENEWAL_INVITED
 from ptpstack.conform.following import PATIENCE_S, require_that_it_may_follow
@@ -30,7 +30,7 @@ ATTRIBUTES = {
 }
 CLASSES: dict[MessageType, type[Message]] = {MessageType.ANNOUNCE: Announce, MessageType.SYNC: Sync}
 SHORT_S = 10
-"""A grant that a check waits for the end of. Some profiles ask clients for longer ones, none obliges a master."""
+"""A grant that a check waits for the end of. Some profiles have clients ask for longer ones, and masters refuse it."""
 
 TWICE_AS_MANY = 3
 """Intervals faster, log2, than the profile allows: nobody may grant that."""
@@ -61,14 +61,21 @@ def _answers(port: PortUnderTest, asked: MessageType | int) -> list[GrantUnicast
     return [grant for _, grant in _tlvs(port, GrantUnicastTransmission) if grant.message_type == asked]
 
 
-def _granted(tester: Tester, kind: MessageType, duration_s: int) -> GrantUnicastTransmission:
-    """Ask for a message and return the grant; it is no master's duty to serve."""
-    tester.ask(kind, duration_s=duration_s)
-    tester.wait(tester.announce_s)
-    grants = [grant for grant in _answers(tester.port, kind) if grant.duration_field]
-    if not grants:
-        raise NotTestable(f"the port grants no {kind.name}: is it a master?")
-    return grants[-1]
+class _Granted(NamedTuple):
+    grant: GrantUnicastTransmission
+    asked_s: int
+
+
+def _granted(tester: Tester, kind: MessageType, duration_s: int = SHORT_S) -> _Granted:
+    """Ask for a message, if need be for as long as the profile has clients ask; it is no master's duty to serve."""
+    usual = tester.port.profile.attributes.get("unicast_duration_s")
+    for asked_s in sorted({duration_s, max(duration_s, usual.min if usual is not None else 0)}):
+        tester.ask(kind, duration_s=asked_s)
+        tester.wait(tester.announce_s)
+        grants = [grant for grant in _answers(tester.port, kind) if grant.duration_field]
+        if grants:
+            return _Granted(grants[-1], asked_s)
+    raise NotTestable(f"the port grants no {kind.name}: is it a master?")
 
 
 @check
@@ -76,12 +83,12 @@ def a_grant_is_what_was_asked(port: PortUnderTest) -> None:
     """16.1.4.2: the type and interval of the request, for no longer, to the port that asked, by unicast."""
     for kind, attribute in INTERVALS.items():
         tester = _server(port)
-        grant = _granted(tester, kind, SHORT_S)
+        grant, asked_s = _granted(tester, kind)
         [heard] = [heard for heard, tlv in _tlvs(port, GrantUnicastTransmission) if tlv is grant]
         asked = interval_in_use(port, attribute)
         found = grant.log_inter_message_period
         require(found == asked, f"{kind.name} was asked for every 2^{asked} s and granted every 2^{found} s")
-        require(grant.duration_field <= SHORT_S, f"{SHORT_S} s were asked for and {grant.duration_field} s granted")
+        require(grant.duration_field <= asked_s, f"{asked_s} s were asked for and {grant.duration_field} s granted")
         require(heard.message.unicast_flag, "the grant has no unicast flag")
         target = heard.message.target_port_identity
         require(target == tester.real(FIRST), f"the grant is for {target}, who did not ask")
@@ -102,7 +109,7 @@ def unicast_messages_are_marked(port: PortUnderTest) -> None:
     """Table 42, 13.3.2.8: the unicast flag; logMessageInterval 0x7F in Sync, Follow_Up and Delay_Resp."""
     tester = _server(port)
     for kind in INTERVALS:
-        _granted(tester, kind, SHORT_S)
+        _granted(tester, kind)
     port.send(tester.new(DelayReq))
     tester.wait(2 * tester.announce_s)
     for sent in (Announce, Sync, FollowUp, DelayResp):
@@ -118,7 +125,7 @@ def a_grant_lasts_as_long_as_it_says(port: PortUnderTest) -> None:
     """16.1.4.2: until durationField is over, and no longer."""
     for kind, sent in CLASSES.items():
         tester = _server(port)
-        duration_s = _granted(tester, kind, SHORT_S).duration_field
+        duration_s = _granted(tester, kind).grant.duration_field
         interval_s = tester.interval_s(INTERVALS[kind])
         margin_s = LATE_INTERVALS * interval_s + tester.announce_s
         tester.wait(max(0.0, duration_s - tester.announce_s - margin_s))
@@ -136,9 +143,10 @@ def a_renewal_keeps_a_grant_going(port: PortUnderTest) -> None:
     """16.1.1: who asks again in time is served without a gap, with the next sequenceId."""
     for kind, sent in CLASSES.items():
         tester = _server(port)
-        first_s = _granted(tester, kind, SHORT_S).duration_field
+        grant, asked_s = _granted(tester, kind)
+        first_s = grant.duration_field
         tester.wait(first_s / 2)
-        tester.ask(kind, duration_s=SHORT_S)
+        tester.ask(kind, duration_s=asked_s)
         tester.wait(first_s / 2 + 2 * tester.announce_s)
         heard = port.heard(sent)
         gaps = [late.at_s - early.at_s for early, late in itertools.pairwise(heard)]
@@ -179,7 +187,7 @@ def what_is_not_served_is_refused(port: PortUnderTest) -> None:
         found = port.profile.attributes.get(attribute)  # type: ignore[call-overload]
         if found is None:
             continue
-        _granted(tester, kind, SHORT_S)
+        _granted(tester, kind)
         too_often = found.min - TWICE_AS_MANY
         tester.forget()
         tester.ask(kind, too_often)

@@ -151,6 +151,25 @@ def test_a_habit_is_no_failure(habit: str) -> None:
         CHECKS[name](SimulatedPort(load_profile(profile), faults))
 
 
+def asks_for_less_than_a_minute(message: Any) -> bool:
+    return any(isinstance(tlv, RequestUnicastTransmission) and tlv.duration_field < 60 for tlv in message.tlvs)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "a_grant_is_what_was_asked",
+        "unicast_messages_are_marked",
+        "a_grant_lasts_as_long_as_it_says",
+        "a_renewal_keeps_a_grant_going",
+        "what_is_not_served_is_refused",
+    ],
+)
+def test_a_master_that_grants_no_less_than_the_profile_asks_for_is_tried(name: str) -> None:
+    strict = Faults(incoming=dropped(Signaling, asks_for_less_than_a_minute))
+    CHECKS[name](SimulatedPort(load_profile("g8275-2"), strict))
+
+
 INTERVALS: dict[str, tuple[str, bool, float, float]] = {
     "as told": ("default-e2e", True, 1.0, 1.0),
     "a quarter longer": ("default-e2e", True, 1.25, 1.25),
