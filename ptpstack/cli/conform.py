@@ -6,7 +6,7 @@ import argparse
 import json
 import sys
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import get_args
 
 from profiles.loader import Profile, TransportName, load_profile
@@ -20,6 +20,10 @@ from ptpstack.conform.simulated import SimulatedPort
 from ptpstack.errors import ConfigError, PtpstackError
 
 EXIT_FAILED, EXIT_NOT_TRIED = 1, 2
+OF_A_LINK = ("--interface", "interface"), ("--send", "send"), ("--address", "address"), ("--as", "own_addresses")
+OF_A_DAEMON = ("--instance", "instance"), ("--port", "port")
+OF_A_STRANGER = ("--transport", "transport"), ("--set", "set")
+"""Options and their names as arguments."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -49,8 +53,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="what a clock that nobody can ask has other than its profile: domainNumber, logSyncInterval, ...",
     )
     parser.add_argument("--send", action="store_true", help="send test frames from there: masters, neighbours, rogues")
-    parser.add_argument("--instance", default="main", metavar="NAME", help="the daemon's instance (default: main)")
-    parser.add_argument("--port", type=int, default=1, metavar="N", help="its port (default: 1)")
+    parser.add_argument("--instance", metavar="NAME", help="the daemon's instance (default: main)")
+    parser.add_argument("--port", type=int, metavar="N", help="its port (default: 1)")
     parser.add_argument(
         "--only", action="append", default=[], metavar="REQUIREMENT", help="try only this one; may be repeated"
     )
@@ -68,9 +72,8 @@ def run(args: argparse.Namespace) -> int:
 
 def _try(args: argparse.Namespace) -> int:
     profile = load_profile(args.profile)
+    _refuse_what_has_no_effect(args)
     if args.simulate:
-        if args.interface or args.send:
-            raise ConfigError("--interface and --send have no effect", where="conform", why="--simulate needs no link")
         return _print(try_all(SimulatedPort(profile), "simulated", only=args.only), as_json=args.json)
     if args.send and not args.interface:
         raise ConfigError(
@@ -103,13 +106,26 @@ def _try(args: argparse.Namespace) -> int:
         port.close()
 
 
+def _refuse_what_has_no_effect(args: argparse.Namespace) -> None:
+    """Raise ConfigError for options that are of another way to try a clock than the one that was chosen."""
+    idle: Sequence[tuple[str, str]] = OF_A_DAEMON
+    why = "there is no --against"
+    if args.simulate:
+        idle, why = (*OF_A_LINK, *OF_A_DAEMON, *OF_A_STRANGER), "--simulate needs no link and no daemon"
+    elif args.against:
+        idle, why = OF_A_STRANGER, "--against asks the clock itself"
+    given = [option for option, name in idle if getattr(args, name)]
+    if given:
+        raise ConfigError(f"{' and '.join(given)}: no effect", where="conform", why=why)
+
+
 def _asked(args: argparse.Namespace, profile: Profile) -> DataSets:
     """Return the data sets of a running daemon."""
 
     def status() -> dict[str, object]:
         return next(dict(answer["status"]) for answer in ask(args.against, {"get": "status"}) if "status" in answer)
 
-    return StatusDataSets(profile, status, args.instance, args.port)
+    return StatusDataSets(profile, status, args.instance or "main", args.port or 1)
 
 
 def _assumed(args: argparse.Namespace, profile: Profile) -> DataSets:
