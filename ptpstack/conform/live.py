@@ -121,6 +121,10 @@ class LivePort:
 
     def become(self, role: RoleName, masters: int = 1) -> None:
         """Wait until the port has got over the check before; other roles than its own cannot be asked for."""
+        if self.port_ds().get("delayMechanism") == "COMMON_P2P":
+            raise NotTestable(
+                "its link is measured by the common mean link delay service, which the tester does not play"
+            )
         if role != "ordinary" and not (role in IN_ROLE and IN_ROLE[role](self)):
             raise NotTestable(f"needs a clock that begins as {role.replace('_', ' ')}; --simulate can")
         if negotiates(self.profile) and masters > max(1, len(self._sockets)):

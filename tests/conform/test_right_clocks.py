@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import pytest
@@ -12,7 +12,8 @@ from msgspec.structs import replace
 
 from profiles.loader import load_profile
 from ptpstack.conform.checks_announce import check_interval
-from ptpstack.conform.live import IN_ROLE
+from ptpstack.conform.data_sets import AssumedDataSets
+from ptpstack.conform.live import IN_ROLE, LivePort
 from ptpstack.conform.port_under_test import CHECKS, Failed, Heard, NotTestable, RoleName
 from ptpstack.conform.run import Verdict, run
 from ptpstack.conform.simulated import Faults, SimulatedPort
@@ -168,6 +169,20 @@ def asks_for_less_than_a_minute(message: Any) -> bool:
 def test_a_master_that_grants_no_less_than_the_profile_asks_for_is_tried(name: str) -> None:
     strict = Faults(incoming=dropped(Signaling, asks_for_less_than_a_minute))
     CHECKS[name](SimulatedPort(load_profile("g8275-2"), strict))
+
+
+class OfCommonService(AssumedDataSets):
+    """The data sets of a port that leaves the delay of its link to the common service."""
+
+    def port_ds(self) -> Mapping[str, Any]:
+        return dict(super().port_ds()) | {"delayMechanism": "COMMON_P2P"}
+
+
+def test_a_port_of_the_common_mean_link_delay_service_is_not_tried() -> None:
+    profile = load_profile("gptp")
+    outcomes = list(run(LivePort(profile, OfCommonService(profile, None, {})), "live", only=["pdelay-resp", "header"]))
+    assert {outcome.verdict for outcome in outcomes} == {Verdict.NOT_TESTABLE}
+    assert all("common mean link delay service" in outcome.reason for outcome in outcomes)
 
 
 INTERVALS: dict[str, tuple[str, bool, float, float]] = {
