@@ -32,7 +32,13 @@ except KeyboardInterrupt:
     (here / "scratch").unlink()
     sys.exit(2)
 """
-RUNS_IT = "import sys; from lab.test import until_it_ends; sys.exit(until_it_ends([sys.executable, *sys.argv[1:]]))"
+HEEDS_IT = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
+"""A program that is started in the background ignores it, and so does what that starts."""
+
+RUNS_IT = (
+    HEEDS_IT
+    + "import sys; from lab.test import until_it_ends; sys.exit(until_it_ends([sys.executable, *sys.argv[1:]]))"
+)
 
 
 def interrupted(*_arguments: object, **_options: object) -> int:
@@ -93,7 +99,7 @@ def test_a_demo_that_is_interrupted_leaves_no_process_and_no_folder(scratch: Pat
     if why := demo.namespaces.why_unavailable():
         pytest.skip(why)
     process = subprocess.Popen(
-        [sys.executable, "-m", "lab.demo"],
+        [sys.executable, "-c", f"{HEEDS_IT}import runpy; runpy.run_module('lab.demo', run_name='__main__')"],
         cwd=bootstrap.CHECKOUT,
         env=os.environ | {"TMPDIR": str(scratch)},
         start_new_session=True,
