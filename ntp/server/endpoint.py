@@ -53,9 +53,15 @@ class _Way(NamedTuple):
     """How replies of one kind are sent: so many at once, and when those leave."""
 
     at_once: int
+    alone: Departures
+    """Of a single reply."""
     first: Departures
     """Of the first chunk of a batch, for which the processor has to warm up."""
     later: Departures
+
+    def departures(self, first: int, count: int) -> Departures:
+        """Return those of a chunk of so many that begins with the reply *first* of its batch."""
+        return self.later if first else self.first if count > 1 else self.alone
 
 
 class Endpoint:
@@ -78,9 +84,9 @@ class Endpoint:
         self._policy, self._special, self._reader, self._counters = policy, special, reader, counters
         self._replies = Replies(datagrams, time.time_ns, hardware=stamping is Timestamping.HARDWARE)
         self._transmit: npt.NDArray[np.uint64] = datagrams.replies.view(np.uint64)[:, 5]
-        self._plain = _Way(CHUNK, Departures(), Departures())
-        self._sealed = _Way(SEALED_AT_ONCE, Departures(sealing_ns=2_000.0), Departures(sealing_ns=2_000.0))
-        self._slowly_sealed = _Way(SLOWLY_SEALED_AT_ONCE, *[Departures(sealing_ns=10_000.0)] * 2)
+        self._plain = _Way(CHUNK, *(Departures() for _ in range(3)))
+        self._sealed = _Way(SEALED_AT_ONCE, *(Departures(sealing_ns=2_000.0) for _ in range(3)))
+        self._slowly_sealed = _Way(SLOWLY_SEALED_AT_ONCE, *[Departures(sealing_ns=10_000.0)] * 3)
         self._interleaved = Interleaved()
         self._stamps = TransmitStamps(sock, datagrams, self._interleaved, counters, stamping)
         self._kiss_poll = kiss_poll
@@ -230,25 +236,31 @@ class Endpoint:
         lesson = self._stamps.lesson(count)
         for first in range(0, count, way.at_once):
             chunk = rows[first : first + way.at_once]
-            end = first + len(chunk)
-            departures = way.later if first else way.first
+            replies = len(chunk)
+            departures = way.departures(first, replies)
             marked = self._mark(chunk, asked, lesson - first) if asked or lesson >= 0 else ()
             now_ns = time.time_ns()  # from here on every step is part of the delay that is learnt
-            begun_ns = now_ns + (departures.sealing_ns(len(chunk)) if sealing else 0)
-            leaves = timestamp(line.at(begun_ns + departures.after_ns(0)))
-            if len(chunk) == 1:
+            begun_ns = now_ns + (departures.sealing_ns(replies) if sealing else 0)
+            expected_ns = [begun_ns + departures.after_ns(place, replies) for _, place, _ in marked]
+            if replies == 1:
+                leaves = timestamp(line.at(begun_ns + departures.after_ns(0, 1)))
                 self._replies.set_transmit(int(chunk[0]), leaves)
             else:
-                self._transmit[span(chunk)] = departures.times(leaves, len(chunk))
+                self._transmit[span(chunk)] = departures.times(timestamp(line.at(begun_ns)), replies)
             if asked:
                 self._answer_interleaved(chunk.tolist(), asked)
             if sealing:
-                sealing.seal(first, end)
-                departures.sealed(len(chunk), time.time_ns() - now_ns)
+                sealing.seal(first, first + replies)
+                sealed_ns = time.time_ns()
+                departures.sealed(replies, sealed_ns - now_ns)
+                now_ns = sealed_ns
             refused_now = self._rows.send(self._fd, chunk)
+            returned_ns = time.time_ns()
+            if not refused_now:
+                departures.sent(replies, returned_ns - now_ns)
             awaited = [
-                (key, Awaited(stamp, departures, place, line.at(begun_ns + departures.after_ns(place))))
-                for key, place, stamp in marked
+                (key, Awaited(stamp, departures, place, replies, line.at(expected), line.at(returned_ns)))
+                for (key, place, stamp), expected in zip(marked, expected_ns, strict=True)
             ]
             self._stamps.sent(awaited, refused_now)
             refused += refused_now

@@ -15,12 +15,16 @@ MOST_KEPT = 8192
 
 
 class Awaited(NamedTuple):
-    """A reply whose stamp is to come: its receive timestamp (0: only to learn from), and what was expected."""
+    """A reply whose stamp is to come: its receive timestamp (0: only to learn from), and what is known of it."""
 
     receive_timestamp: int
     departures: Departures
     place: int
+    replies: int
+    """In the chunk that it was sent with, where it has this place."""
     expected_ns: int
+    returned_ns: int
+    """When the call that sent it returned."""
 
 
 class Interleaved:

@@ -23,6 +23,9 @@ from ntp.server.time_state import TimeState
 LESSON_NS = 10_000_000
 """How often a reply is stamped to learn when replies leave."""
 
+LESSON_BATCHES = 8
+"""And of how many batches at most one: to be stamped delays a reply by some microseconds."""
+
 _CONTROL_OCTETS = 512
 _KEYS = 1 << 32
 
@@ -46,13 +49,15 @@ class TransmitStamps:
         self._key = 0
         self._marked = False
         self._lesson_ns = 0
+        self._batches = LESSON_BATCHES
 
     def lesson(self, count: int) -> int:
         """Return which of the next *count* replies is to be learnt from; -1: none, the last lesson was just now."""
+        self._batches += 1
         now_ns = time.monotonic_ns()
-        if now_ns - self._lesson_ns < LESSON_NS:
+        if now_ns - self._lesson_ns < LESSON_NS or self._batches < LESSON_BATCHES:
             return -1
-        self._lesson_ns = now_ns
+        self._lesson_ns, self._batches = now_ns, 0
         return self._key % count
 
     def mark(self, row: int) -> int:
@@ -90,7 +95,7 @@ class TransmitStamps:
             if key is None or stamp_ns is None or (found := self._interleaved.stamped(key)) is None:
                 continue
             left_ns = line.at(stamp_ns)
-            found.departures.learn(found.place, left_ns - found.expected_ns)
+            found.departures.learn(found.place, found.replies, left_ns - found.expected_ns, found.returned_ns - left_ns)
             self._counters.add(Count.STAMPS)
             self._counters.numbers[Count.DEPARTURE_ERROR_NS] = int(found.departures.error_ns)
             if found.receive_timestamp:

@@ -11,11 +11,13 @@ import pytest
 
 from hw.timestamping import SO_TIMESTAMPING
 from ntp.keys import Key
+from ntp.server import transmit_stamps
 from ntp.server.clients import RateLimit
 from ntp.server.counters import Count
 from ntp.server.endpoint import FEW, INTERLEAVED_AT_ONCE
 from ntp.server.policy import Leak
 from ntp.server.time_state import Line
+from ntp.server.transmit_stamps import LESSON_BATCHES
 from ntp.wire.extension_field import UnknownField
 from ntp.wire.packet import Leap, Mac, Packet, decode, encode, encode_without_mac
 
@@ -68,6 +70,17 @@ def test_nobody_is_answered_between_a_step_of_the_clock_and_word_of_it() -> None
         assert bench.count(Count.STEPPED) == 2
         bench.tell()
         assert len(bench.ask(request(3))) == 1
+
+
+def test_of_eight_batches_one_at_most_is_stamped_to_learn_from(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(transmit_stamps, "LESSON_NS", 0)
+    with Bench() as bench:
+        for number in range(3 * LESSON_BATCHES):
+            bench.ask(request(number + 1))
+        wait_until = time.monotonic() + 10
+        while bench.count(Count.STAMPS) < 3 and time.monotonic() < wait_until:
+            bench.endpoint.take_stamps()
+        assert bench.count(Count.STAMPS) == 3
 
 
 # ---- interleaved mode (RFC 9769)

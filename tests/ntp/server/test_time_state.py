@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import os
 
-import numpy as np
 import pytest
 
-from ntp.server.departures import CHUNK, Departures
 from ntp.server.time_state import DEAD_NS, SIZE, STALE_NS, Heading, Line, TimePage, TimeReader, TimeState
 from ntp.wire.packet import Leap, Packet, decode
 
@@ -79,39 +77,3 @@ def test_dispersion_grows_as_it_was_told_and_faster_when_nobody_tells_any_more()
 def test_a_minute_without_a_word_is_not_synchronized_and_neither_is_what_was_never_told() -> None:
     for found in (said(STATE, DEAD_NS + 1), said(TimeState(), 0)):
         assert (found.leap, found.stratum) == (Leap.UNSYNCHRONIZED, 16)
-
-
-@pytest.mark.parametrize("first_us", [2.0, 40.0])
-def test_departures_are_learnt_at_each_place_though_some_are_put_off(first_us: float) -> None:
-    """A tenth of the stamps is 200 µs late: the process was put off. The middle is what is found."""
-    chance = np.random.default_rng(5)
-    departures = Departures()
-    truth_ns = (first_us + 3.7 * np.arange(CHUNK)) * 1000
-    for _ in range(4000):
-        place = int(chance.integers(CHUNK))
-        late_ns = truth_ns[place] + chance.normal(0, 800) + (200_000 if chance.random() < 0.1 else 0)
-        departures.learn(place, late_ns - departures.after_ns(place))
-    errors_us = np.abs(np.array([departures.after_ns(place) for place in range(CHUNK)]) - truth_ns) / 1000
-    assert errors_us.max() < 3
-    assert np.median(errors_us) < 1.5
-
-
-def test_transmit_timestamps_of_a_chunk_are_what_is_expected_of_each_place() -> None:
-    departures = Departures()
-    first = 0xE900_0000_FFFF_FF00
-    times = [int.from_bytes(word.tobytes(), "big") for word in departures.times(first, 7)]
-    expected = [
-        first + (departures.after_ns(place) - departures.after_ns(0)) * (1 << 32) // 10**9 for place in range(7)
-    ]
-    assert times == pytest.approx(expected, abs=10)
-
-
-def test_how_long_sealing_takes_is_learnt_by_how_many_are_sealed() -> None:
-    departures = Departures(sealing_ns=2_000.0)
-    assert departures.sealing_ns(30) > departures.sealing_ns(3) > 0
-    for number in range(100):
-        departures.sealed(3, 7_000)
-        departures.sealed(30, 10**9 if number % 20 == 0 else 50_000)  # now and then it is put off
-    assert departures.sealing_ns(3) == pytest.approx(7_000, abs=100)
-    assert departures.sealing_ns(30) == pytest.approx(50_000, rel=0.1)
-    assert Departures().sealing_ns(30) == 0
