@@ -5,7 +5,7 @@ import os
 import statistics
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -153,27 +153,30 @@ def vrf(namespace: str, interface: str) -> Iterator[None]:
 
 
 @contextmanager
-def servers() -> Iterator[None]:
-    """Three servers of clock 0."""
+def servers(addresses: Sequence[str]) -> Iterator[None]:
+    """Servers of clock 0, one at each of the *addresses*."""
     node(SERVERS, 0)
-    for address in ADDRESSES[1:]:
+    for address in addresses[1:]:
         run("ip", "-n", SERVERS, "address", "add", f"{address}/24", "dev", "vptp0")
     with ExitStack() as running:
-        for number, address in enumerate(ADDRESSES):
+        for number, address in enumerate(addresses):
             script = [sys.executable, "-m", "tests.vm.guest.ntp_responder", device(0), address]
             running.enter_context(Program(f"responder{number}", script, namespace=SERVERS))
         yield
 
 
-def check_a_machine_that_stood_still_is_acquired_anew_with_one_step_and_says_why() -> None:
-    """As a virtual machine that was paused: none of its own clocks knows, and all servers are ahead at once."""
+def stood_still(addresses: Sequence[str]) -> tuple[dict[str, Any], str]:
+    """Return the event of a jump and what `why` says, after all servers were ahead at once; it took one step.
+
+    As a virtual machine that was paused: none of its own clocks knows.
+    """
     reset_kernel()
     set_clock(0)
     RealtimeClock(tai_offset_s=0).step(40 * MILLISECOND)
     node(CLIENTS, 1)
-    tables = "".join(f'[[ntp.source]]\naddress = "{address}"\nmin_poll = 0\nmax_poll = 0\n' for address in ADDRESSES)
+    tables = "".join(f'[[ntp.source]]\naddress = "{address}"\nmin_poll = 0\nmax_poll = 0\n' for address in addresses)
     configuration = f'[ntp]\naccuracy = "1ms"\n{tables}'
-    with servers(), Daemon("paused", configuration, namespace=CLIENTS) as ours:
+    with servers(addresses), Daemon("paused", configuration, namespace=CLIENTS) as ours:
         ours.wait_until_ready()
 
         def settled() -> bool:
@@ -196,11 +199,29 @@ def check_a_machine_that_stood_still_is_acquired_anew_with_one_step_and_says_why
         ours.end()
     say(f"stood still for {STOOD_STILL_S} s: right again {took_s:.1f} s later, {error_ns:+.0f} ns off; {trusted}")
     say(why)
-    assert found["sources"] in {2, 3}
     assert abs(found["moved_s"] + STOOD_STILL_S) < 0.1
     assert len(stepped) == 1
-    assert "NTP sources agree that the clock jumped" in why
     assert abs(error_ns) < 1_000_000
+    return found, why
+
+
+def check_a_machine_that_stood_still_is_acquired_anew_with_one_step_and_says_why() -> None:
+    found, why = stood_still(ADDRESSES)
+    assert found["sources"] in {2, 3}
+    assert "NTP sources agree that the clock jumped" in why
+
+
+def check_a_machine_that_stood_still_believes_its_only_server_after_four_samples_with_one_step() -> None:
+    found, why = stood_still(ADDRESSES[:1])
+    assert (found["sources"], found["samples"]) == (1, 4)
+    lines = iter(why.splitlines())
+    for said in (
+        "not used yet: it is alone in saying that the clock jumped by -37",
+        "the only NTP source says in 4 samples in a row that the clock jumped by -37",
+        "clock stepped forward by 37",
+        "the time is trusted from now on, by ntp",
+    ):
+        assert any(said in line for line in lines), f"{said!r} is not said, or not in this order"
 
 
 def check_gpsd_tells_of_the_kernels_pulses_by_our_socket() -> None:

@@ -18,7 +18,7 @@ from lab.vptp import read_truth, set_knob
 from ntp.reference.sock import SockOutput, SockSample
 from ptpstack.errors import HardwareError
 from ptpstack.time import MILLISECOND, SECOND
-from tests.vm.guest.bed import clock, opened, soon
+from tests.vm.guest.bed import clock, opened, run, soon
 from tests.vm.guest.daemons import Link, Ptp4l, device, node, parameters, say
 from tests.vm.guest.host_clocks import reset_kernel, set_clock, system_offset_ns
 from tests.vm.guest.programs import Daemon, Program
@@ -108,7 +108,10 @@ def check_ptp_lost_ntp_takes_over_and_gives_back_without_a_step() -> None:
         chosen = ours.events("WriterChosen")
         trusted = ours.status()["time_trust"]
         assert len(ours.events("ClockStepped")) == steps
+        say(run(sys.executable, "-m", "ptpstack", "status", "--socket", ours.socket))
+        why = run(sys.executable, "-m", "ptpstack", "why", "--socket", ours.socket)
         ours.end()
+    say(why)
     for name, offsets in (("by PTP", by_ptp), ("PTP lost", over), ("PTP back", back)):
         largest = max(map(abs, offsets))
         say(f"{name}: median {statistics.median(offsets):+.0f} ns, at most {largest:.0f} ns")
@@ -120,6 +123,17 @@ def check_ptp_lost_ntp_takes_over_and_gives_back_without_a_step() -> None:
     assert [event["writer"] for event in chosen][-3:] == ["main", "ntp", "main"]
     assert "fell silent" in chosen[-2]["rule"]
     assert "measures again" in chosen[-1]["rule"]
+    lines = iter(why.splitlines())
+    for said in (
+        "no usable Sync from",
+        "CLOCK_REALTIME: ntp steers it: main fell silent",
+        "CLOCK_REALTIME: held at the mean frequency",
+        "no Announce from",
+        "end-to-end path delay is",
+        "CLOCK_REALTIME: main steers it: it measures again and stands before ntp, for 5 s without a break",
+        "CLOCK_REALTIME: held at the mean frequency",
+    ):
+        assert any(said in line for line in lines), f"{said!r} is not said, or not in this order"
     assert trusted["trusted_by"] == "main"
 
 
