@@ -18,7 +18,7 @@ from ntp.combination import Combined
 from ntp.jumps import ClockFoundElsewhere, Jumps
 from ntp.orphans import Orphans
 from ntp.selection import Selection, Verdict, select
-from ntp.selection_reasons import Reason
+from ntp.selection_reasons import USELESS, Reason
 from ntp.wire.packet import Leap
 from ptpstack.events import Event, Severity
 from ptpstack.time import MonotonicTime, TimeInterval, UtcTime
@@ -115,6 +115,7 @@ class Ensemble:
 
         self._options: dict[str, SourceOptions] = {}
         self._judged: dict[str, str] = {}
+        self._unused: dict[str, tuple[MonotonicTime, Verdict]] = {}
         self._sampled: dict[str, tuple[Sample | None, TimeInterval]] = {}
         self._best: str | None = None
         self._combined_at: MonotonicTime | None = None
@@ -130,6 +131,7 @@ class Ensemble:
         self.members.pop(name).stop()
         self._options.pop(name)
         self._judged.pop(name, None)
+        self._unused.pop(name, None)
         self._sampled.pop(name, None)
 
     @property
@@ -163,7 +165,21 @@ class Ensemble:
         self._best = selection.combined.best if selection.combined else None
         if selection.combined is not None:
             self.follows_orphan = selection.follows_orphan
+        for verdict in selection.verdicts:
+            if verdict.reason in USELESS or verdict.reason is Reason.NO_MAJORITY:
+                since, _ = self._unused.get(verdict.name, (now, verdict))
+                self._unused[verdict.name] = since, verdict
+            else:
+                self._unused.pop(verdict.name, None)
         return selection, [*found, *(event for verdict in selection.verdicts if (event := self._news(verdict)))]
+
+    def unused_for_long(self, now: MonotonicTime) -> dict[str, Verdict]:
+        """Return what is said of the sources that answer, and in all samples that may count were of no use."""
+        return {
+            name: verdict
+            for name, (since, verdict) in self._unused.items()
+            if now - since > self._options[name].source_class.age_limit(self._interval_of(name))
+        }
 
     def is_due(self, combined: Combined, source: str, now: MonotonicTime) -> bool:
         """Tell whether what is *combined* after a sample of *source* should be followed: once an interval of the best.
@@ -181,6 +197,7 @@ class Ensemble:
     def begin_anew(self, now: MonotonicTime) -> None:
         """Forget what was measured, and measure again soon: nobody knows where the local clock is."""
         self._combined_at = None
+        self._unused.clear()
         self._jumps.forget()
         for member in self.members.values():
             member.begin_anew(now)

@@ -40,6 +40,10 @@ class Reason(Enum):
         self.sentence = sentence
 
 
+USELESS = frozenset({Reason.FALSETICKER, Reason.UNSYNCHRONIZED, Reason.TOO_DISTANT, Reason.TOO_NOISY})
+"""Why a source is not used that answers, has no vote, and that another server might do better than."""
+
+
 def where(candidate: Candidate) -> str:
     """Return where *candidate* says that the local clock is."""
     assert candidate.offset is not None

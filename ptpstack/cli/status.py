@@ -180,7 +180,8 @@ def _stamps(port: dict[str, Any]) -> str:
 
 
 def _clock_row(clock: dict[str, Any]) -> tuple[str, ...]:
-    offset = "-" if clock["offset_ns"] is None else f"{clock['offset_ns']:+.0f}"
+    is_left_alone = clock["state"] == "free-running" and not clock["writer"]  # its offset may be a falseticker's
+    offset = "-" if clock["offset_ns"] is None or is_left_alone else f"{clock['offset_ns']:+.0f}"
     frequency = f"{clock['frequency_ppb']:+.1f}"
     state = clock["state"]
     if (seconds := clock.get("holdover", {}).get("seconds")) is not None:

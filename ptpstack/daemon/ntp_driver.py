@@ -28,7 +28,14 @@ from ptpstack.daemon.loop import Loop, monotonic_now
 from ptpstack.daemon.ntp_measurement import measurement_of
 from ptpstack.daemon.ntp_memory import NtpMemory
 from ptpstack.daemon.ntp_requests import NtpRequests, OwnServer
-from ptpstack.daemon.ntp_source import Names, NetworkCame, NtpSourceState, SourceResolved, without_taken
+from ptpstack.daemon.ntp_source import (
+    Names,
+    NetworkCame,
+    NtpSourceState,
+    SourceReplaced,
+    SourceResolved,
+    without_taken,
+)
 from ptpstack.daemon.ntp_status import association_dict, ensemble_dict
 from ptpstack.daemon.reference_inputs import Reference, inputs_of
 from ptpstack.daemon.utc_timescale import UtcTimescale
@@ -237,12 +244,14 @@ class NtpDriver:
         for other, name in let_go:
             self._remove(other, name)
         others = source.others(answer)
-        for name in source.replaced_by(answer, self.associations):
+        unused = self.ensemble.unused_for_long(now)
+        for name, reason in source.replaced_by(answer, self.associations, unused).items():
             self._remove(source, name)
+            self._recorder.record(SourceReplaced(source=name, reason=reason))
         for name in source.addresses if source.config.nts else ():
             if not self.associations[name].reachable:
                 self.associations[name].burst(now)  # the keys that it lacked are here
-        fresh = others[: source.count - len(source.addresses)]
+        fresh = others[: max(source.wanted(unused) - len(source.addresses), 0)]
         for address in fresh:
             self._add(source, address, now)
         if fresh:
@@ -281,8 +290,9 @@ class NtpDriver:
                 self._carry_out(name, outputs)
         except HardwareError as error:
             self._failed(error)
+        unused = self.ensemble.unused_for_long(now)
         for source in self._sources:
-            if source.is_due(self.associations, now):
+            if source.is_due(self.associations, unused, now):
                 self._look_up(source)
         self._judge(now)
         self._arm()

@@ -15,6 +15,8 @@ from ntp.client.events import SourceEvent
 from ntp.ensemble import SourceOptions
 from ntp.reference_identifier import reference_id_of
 from ntp.resolver import FamilyName, Resolved
+from ntp.selection import Verdict
+from ntp.selection_reasons import USELESS, Reason
 from ntp.transport import Address
 from ptpstack.config.ntp_table import NtpSource
 from ptpstack.events import Severity
@@ -52,7 +54,7 @@ REFRESH: TimeInterval = 14 * 86_400 * SECOND
 FIRST_RETRY: TimeInterval = 2 * SECOND
 LAST_RETRY: TimeInterval = 600 * SECOND
 REPLACE_AFTER: TimeInterval = 1800 * SECOND
-"""So often at most a name is looked up again because its servers do not answer."""
+"""So often at most a name is looked up again because its servers do not answer, or are of no use."""
 
 REQUESTS_IN_VAIN = 8
 
@@ -64,6 +66,17 @@ class SourceResolved(SourceEvent, frozen=True, kw_only=True):
 
     def __str__(self) -> str:
         return f"NTP source {self.source}: asks {', '.join(self.addresses)}"
+
+
+class SourceReplaced(SourceEvent, frozen=True, kw_only=True):
+    """An address is asked no more, since others of its name are."""
+
+    severity: ClassVar[Severity] = Severity.NOTICE
+
+    reason: str
+
+    def __str__(self) -> str:
+        return f"NTP source {self.source}: asked no more, others of its name are: {self.reason}"
 
 
 class SourceNotResolved(SourceEvent, frozen=True, kw_only=True):
@@ -160,40 +173,63 @@ class NtpSourceState:
         """Plan to look the name up again soon: nothing could be made of the answer."""
         self.ask_at = now + self._retry
 
-    def is_due(self, associations: Mapping[str, Association], now: MonotonicTime) -> bool:
-        """Tell whether to look the name up: as planned, or because its servers are gone, but not too often for that."""
+    def is_due(
+        self, associations: Mapping[str, Association], unused: Mapping[str, Verdict], now: MonotonicTime
+    ) -> bool:
+        """Tell whether to look the name up: as planned, or because others are needed, but not too often for that."""
         if self.ask_at is None:
             return False
-        return self.ask_at <= now or (now - self._asked_at >= REPLACE_AFTER and bool(self.given_up(associations)))
+        is_time = now - self._asked_at >= REPLACE_AFTER
+        return self.ask_at <= now or (is_time and (self._is_tied(unused) or bool(self.given_up(associations, unused))))
+
+    def wanted(self, unused: Mapping[str, Verdict]) -> int:
+        """Return how many addresses to ask: twice as many while nobody can say which half of them is right.
+
+        None of those that disagree may go before others have voted: the rest would be a majority.
+        """
+        return 2 * self.count if self._is_tied(unused) else self.count
+
+    def _is_tied(self, unused: Mapping[str, Verdict]) -> bool:
+        if self.config.nts:  # whose keys are for one server
+            return False
+        return any(name in unused and unused[name].reason is Reason.NO_MAJORITY for name in self.addresses)
 
     def others(self, answer: Resolved) -> list[Address]:
         """Return the addresses of *answer* that are not asked."""
         known = {address.host for address in self.addresses.values()}
         return [address for address in answer.addresses if address.host not in known]
 
-    def replaced_by(self, answer: Resolved, associations: Mapping[str, Association]) -> list[str]:
-        """Return the associations that end with *answer*: those given up, as far as it has others instead.
+    def replaced_by(
+        self, answer: Resolved, associations: Mapping[str, Association], unused: Mapping[str, Verdict]
+    ) -> dict[str, str]:
+        """Return the associations that end with *answer*, and why: those given up, as far as there are others.
 
         With NTS so do those that ask another server than the one that the keys are for now.
         """
-        ended = self.given_up(associations)[: len(self.others(answer))]
+        others = len(self.others(answer)) + max(len(self.addresses) - self.wanted(unused), 0)
+        ended = dict([*self.given_up(associations, unused).items()][:others])
         if self.config.nts and answer.addresses:
             hosts = {address.host for address in answer.addresses}
-            ended += [name for name, at in self.addresses.items() if at.host not in hosts and name not in ended]
+            elsewhere = (name for name, at in self.addresses.items() if at.host not in hosts)
+            ended = dict.fromkeys(elsewhere, "of a server that the keys are not for") | ended
         return ended
 
     def association_name(self, address: Address) -> str:
         """Return a name that says the source and, where that is not the same, the address."""
         return self.name if address.host == self.name else f"{self.name} ({address.host})"
 
-    def given_up(self, associations: Mapping[str, Association]) -> list[str]:
-        """Return the associations whose address is worth replacing: sent away, or silent."""
-        return [
-            name
-            for name in self.addresses
-            if associations[name].state is AssociationState.STOPPED
-            or (associations[name].requests >= REQUESTS_IN_VAIN and not associations[name].reachable)
-        ]
+    def given_up(self, associations: Mapping[str, Association], unused: Mapping[str, Verdict]) -> dict[str, str]:
+        """Return the associations whose address is worth replacing, and why: sent away, silent, or of no use."""
+        given_up = {}
+        for name in self.addresses:
+            association = associations[name]
+            if association.state is AssociationState.STOPPED:
+                given_up[name] = f"sent away ({association.stopped_by})"
+            elif association.requests >= REQUESTS_IN_VAIN and not association.reachable:
+                given_up[name] = f"silent ({association.trouble})"
+            elif name in unused and unused[name].reason in USELESS:
+                given_up[name] = unused[name].text
+        return given_up
 
 
 def without_taken(

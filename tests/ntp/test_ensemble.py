@@ -94,3 +94,34 @@ def test_a_source_that_was_removed_is_asked_no_more() -> None:
     ensemble.remove("a")
     assert ensemble.next_deadline() is None
     assert ensemble.select(world.local(), world.now).verdicts == ()
+
+
+def test_a_source_is_of_no_use_when_all_its_samples_that_may_count_were_not() -> None:
+    world = world_of(*(Server(name, **LAN) for name in "abc"))
+    ensemble = ensemble_of(world)
+
+    def run(seconds: int) -> dict[str, str]:
+        for _ in range(seconds // 10):
+            world.run(10)
+            ensemble.judge(world.local(), world.now)
+        return ensemble.unused_for_long(world.now)
+
+    assert run(200) == {}
+    world.servers["a"].offset = SECOND
+    assert run(60) == {}
+    unused = run(20_000)
+    assert [*unused] == ["a"]
+    assert unused["a"].text.startswith("not used, a falseticker: it says -1 s")
+    world.servers["a"].offset = 0
+    assert run(3000) == {}
+
+
+def test_without_a_majority_nobody_is_of_use() -> None:
+    world = world_of(Server("a", **LAN), Server("b", offset=SECOND, **LAN))
+    ensemble = ensemble_of(world)
+    for _ in range(2000):
+        world.run(10)
+        ensemble.judge(world.local(), world.now)
+    assert [*ensemble.unused_for_long(world.now)] == ["a", "b"]
+    ensemble.begin_anew(world.now)
+    assert ensemble.unused_for_long(world.now) == {}

@@ -29,7 +29,15 @@ from ptpstack.daemon.loop import monotonic_now
 from ptpstack.daemon.ntp_driver import NtpDriver
 from ptpstack.daemon.ntp_memory import NtpMemory, SamplesRestored
 from ptpstack.daemon.ntp_requests import THIS_MACHINE, OwnServer
-from ptpstack.daemon.ntp_source import REQUESTS_IN_VAIN, NetworkCame, NtpSourceState, SourceNotResolved, SourceResolved
+from ptpstack.daemon.ntp_source import (
+    REPLACE_AFTER,
+    REQUESTS_IN_VAIN,
+    NetworkCame,
+    NtpSourceState,
+    SourceNotResolved,
+    SourceReplaced,
+    SourceResolved,
+)
 from ptpstack.daemon.state_store import StateStore
 from ptpstack.engine.outputs import Measurement
 from ptpstack.engine.time_properties import TimeProperties
@@ -381,6 +389,23 @@ def test_an_address_that_keeps_silent_is_replaced_by_another_of_its_name(server:
     assert set(bench.ntp.associations) == {"ntp.example (127.0.0.2)"}
     bench.ntp.stop()
     other.close()
+
+
+def test_a_falseticker_is_replaced_by_another_address_of_its_name(server: LoopbackServer) -> None:
+    well, false, other = (LoopbackServer(f"127.0.0.{number}") for number in (2, 3, 4))
+    false.server.offset = SECOND
+    bench = Bench(server.address, well.address, false.address, other.address, count=3)
+    bench.ntp.start()
+    bench.run_until(lambda: bench.ensemble.unused_for_long(monotonic_now()), 40)
+    bench.source._asked_at = MonotonicTime(monotonic_now() - REPLACE_AFTER)
+    bench.run_until(lambda: "ntp.example (127.0.0.4)" in bench.ntp.associations)
+    bench.ntp.stop()
+    assert set(bench.ntp.associations) == {f"ntp.example (127.0.0.{number})" for number in (1, 2, 4)}
+    (replaced,) = bench.events(SourceReplaced)
+    assert replaced.source == "ntp.example (127.0.0.3)"
+    assert replaced.reason.startswith("not used, a falseticker: it says ")
+    for each in (well, false, other):
+        each.close()
 
 
 def test_a_port_where_nothing_listens_is_no_defect() -> None:

@@ -7,6 +7,8 @@ import socket
 from ntp.client.association import Association
 from ntp.client.settings import AssociationSettings
 from ntp.resolver import Resolved
+from ntp.selection import Verdict
+from ntp.selection_reasons import Reason
 from ntp.transport import Address
 from ptpstack.config.ntp_table import NtpSource
 from ptpstack.daemon.ntp_source import LAST_RETRY, REFRESH, REPLACE_AFTER, NtpSourceState, SourceNotResolved
@@ -38,8 +40,8 @@ def state(count: int = 2) -> NtpSourceState:
 def test_a_name_is_looked_up_again_after_two_weeks() -> None:
     source = state()
     assert source.take(answer(1), NOW) == []
-    assert not source.is_due({}, NOW + REFRESH - SECOND)
-    assert source.is_due({}, NOW + REFRESH)
+    assert not source.is_due({}, {}, NOW + REFRESH - SECOND)
+    assert source.is_due({}, {}, NOW + REFRESH)
 
 
 def test_a_failure_is_told_once_and_retried_ever_more_seldom() -> None:
@@ -59,7 +61,7 @@ def test_a_failure_is_told_once_and_retried_ever_more_seldom() -> None:
 
 
 def test_while_a_name_is_looked_up_it_is_not_looked_up_again() -> None:
-    assert not state().is_due({}, NOW + 10 * REFRESH)
+    assert not state().is_due({}, {}, NOW + 10 * REFRESH)
 
 
 def test_addresses_that_are_asked_already_are_no_others() -> None:
@@ -73,15 +75,47 @@ def test_silent_addresses_are_replaced_but_not_often() -> None:
     source.take(answer(1, 2), NOW)
     source.addresses |= {"silent": address(1), "well": address(2)}
     associations = {"silent": association(asked=20), "well": association(asked=20, reach=1)}
-    assert source.given_up(associations) == ["silent"]
-    assert not source.is_due(associations, NOW + REPLACE_AFTER - SECOND)
-    assert source.is_due(associations, NOW + REPLACE_AFTER)
+    assert source.given_up(associations, {}) == {"silent": "silent (no reply)"}
+    assert not source.is_due(associations, {}, NOW + REPLACE_AFTER - SECOND)
+    assert source.is_due(associations, {}, NOW + REPLACE_AFTER)
+
+
+def verdicts(reason: Reason, *names: str) -> dict[str, Verdict]:
+    return {name: Verdict(name, reason, reason.sentence) for name in names}
+
+
+def test_a_server_of_no_use_is_replaced_as_seldom_and_as_long_as_there_are_others() -> None:
+    source = state()
+    source.take(answer(1, 2), NOW)
+    source.addresses |= {"false": address(1), "well": address(2)}
+    associations = {name: association(asked=20, reach=1) for name in source.addresses}
+    unused = verdicts(Reason.FALSETICKER, "false", "of another name")
+    assert not source.is_due(associations, unused, NOW + REPLACE_AFTER - SECOND)
+    assert source.is_due(associations, unused, NOW + REPLACE_AFTER)
+    assert [*source.replaced_by(answer(1, 2, 3), associations, unused)] == ["false"]
+    assert source.replaced_by(answer(2, 1), associations, unused) == {}
+
+
+def test_servers_that_nobody_can_judge_stay_and_others_are_asked_beside_them() -> None:
+    source = state()
+    source.take(answer(1, 2), NOW)
+    source.addresses |= {"a": address(1), "b": address(2)}
+    associations = {name: association(asked=20, reach=1) for name in ("a", "b", "c", "d")}
+    tied = verdicts(Reason.NO_MAJORITY, "a", "b")
+    assert source.is_due(associations, tied, NOW + REPLACE_AFTER)
+    assert source.replaced_by(answer(1, 2, 3, 4), associations, tied) == {}
+    assert source.wanted(tied) == 4
+    source.addresses |= {"c": address(3), "d": address(4)}
+    outvoted = verdicts(Reason.FALSETICKER, "b")
+    assert source.wanted(outvoted) == 2
+    assert [*source.replaced_by(answer(1, 2, 3, 4), associations, outvoted)] == ["b"]
+    assert source.replaced_by(answer(1, 2, 3, 4), associations, {}) == {}
 
 
 def test_a_new_association_is_given_time() -> None:
     source = state()
     source.addresses["new"] = address(1)
-    assert source.given_up({"new": association(asked=3)}) == []
+    assert source.given_up({"new": association(asked=3)}, {}) == {}
 
 
 def test_an_association_is_called_by_name_and_address() -> None:
@@ -95,13 +129,13 @@ def test_with_nts_only_the_server_that_the_keys_are_for_is_asked_on() -> None:
         source = NtpSourceState(NtpSource(address="pool.example", nts=nts), 1)
         source.addresses["elsewhere"] = address(1)
         associations = {"elsewhere": association(asked=20, reach=1)}
-        assert source.replaced_by(answer(2), associations) == ended
-        assert source.replaced_by(answer(1), associations) == []
-        assert source.replaced_by(answer(reason="none"), associations) == []
+        assert [*source.replaced_by(answer(2), associations, {})] == ended
+        assert source.replaced_by(answer(1), associations, {}) == {}
+        assert source.replaced_by(answer(reason="none"), associations, {}) == {}
 
 
 def test_a_silent_server_ends_when_there_is_another() -> None:
     source = NtpSourceState(NtpSource(address="pool.example", nts=True), 1)
     source.addresses["silent"] = address(1)
-    assert source.replaced_by(answer(1, 2), {"silent": association(asked=20)}) == ["silent"]
-    assert source.replaced_by(answer(1), {"silent": association(asked=20)}) == []
+    assert [*source.replaced_by(answer(1, 2), {"silent": association(asked=20)}, {})] == ["silent"]
+    assert source.replaced_by(answer(1), {"silent": association(asked=20)}, {}) == {}

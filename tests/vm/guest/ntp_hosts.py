@@ -195,7 +195,7 @@ def stood_still(addresses: Sequence[str]) -> tuple[dict[str, Any], str]:
         error_ns = system_offset_ns(0)
         stepped = ours.events("ClockStepped")[steps:]
         trusted = [event["event"] for kind in ("TimeUntrusted", "TimeTrusted") for event in ours.events(kind)[-1:]]
-        why = run(sys.executable, "-m", "ptpstack", "why", "--socket", ours.socket)
+        why = run(sys.executable, "-m", "ptpstack", "why", "-n", "200", "--socket", ours.socket)
         ours.end()
     say(f"stood still for {STOOD_STILL_S} s: right again {took_s:.1f} s later, {error_ns:+.0f} ns off; {trusted}")
     say(why)

@@ -109,7 +109,7 @@ def check_ptp_lost_ntp_takes_over_and_gives_back_without_a_step() -> None:
         trusted = ours.status()["time_trust"]
         assert len(ours.events("ClockStepped")) == steps
         say(run(sys.executable, "-m", "ptpstack", "status", "--socket", ours.socket))
-        why = run(sys.executable, "-m", "ptpstack", "why", "--socket", ours.socket)
+        why = run(sys.executable, "-m", "ptpstack", "why", "-n", "200", "--socket", ours.socket)
         ours.end()
     say(why)
     for name, offsets in (("by PTP", by_ptp), ("PTP lost", over), ("PTP back", back)):
