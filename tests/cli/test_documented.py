@@ -1,4 +1,4 @@
-"""Every command line in the documentation is one that the program understands."""
+"""Every command line in the documentation is one that the program understands, and what it says is what it prints."""
 
 from __future__ import annotations
 
@@ -49,3 +49,48 @@ def test_its_options_in_the_documentation_exist(command: str, monkeypatch: pytes
         for called, rest in command_lines(page.read_text()):
             unknown = set(OPTION.findall(rest)) - known if called == command else set()
             assert not unknown, f"{page.name}: ptpstack {called}{rest}"
+
+
+def fences(text: str) -> Iterator[tuple[str, str]]:
+    """Yield the language and the content of each fenced block."""
+    for found in re.finditer(r"^```(\w*)\n(.*?)^```", text, re.DOTALL | re.MULTILINE):
+        yield found[1], found[2]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_its_commands_exist(page: Path) -> None:
+    text = page.read_text()
+    shells = "".join(block for language, block in fences(text) if language in ("", "sh"))
+    called = re.findall(r"^(?:\$ )?ptpstack ([a-z][\w-]*)", shells, re.MULTILINE) + re.findall(
+        r"`ptpstack ([a-z][\w-]*)", text
+    )
+    assert [command for command in called if command not in COMMANDS] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_the_benches_and_units_that_it_names_exist(page: Path) -> None:
+    text = " ".join(page.read_text().split())
+    for bench in re.findall(r"\blab bench ([a-z][a-z_]*)`", text):
+        assert (CHECKOUT / "lab" / "bench" / f"{bench}.py").is_file(), bench
+    for units in re.findall(r"\bsystemctl [a-z]+(?: --now)?((?: ptpstack[\w-]*)+)", text):
+        for unit in units.split():
+            assert (CHECKOUT / "packaging" / f"{unit}.service").is_file(), unit
+
+
+SAID = "".join(path.read_text() for path in sorted((CHECKOUT / "ptpstack" / "cli").glob("*.py")))
+HEADS = ("clock", "master", "port", "sink", "source")
+"""The first column of a table of `ptpstack status`."""
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_the_status_that_it_shows_has_columns_and_labels_of_today(page: Path) -> None:
+    for language, block in fences(page.read_text()):
+        is_status = language in ("", "text")
+        lines = [re.split(r"\s{2,}", line.strip()) for line in block.splitlines() if is_status]
+        for cells in lines:
+            if len(cells) > 2 and cells[0] in HEADS:
+                assert [cell for cell in cells if f'"{cell}"' not in SAID] == []
+        if re.match(r"NTP server, |\w+: [a-z]+ \(", block):
+            labels = re.findall(r"^  ([A-Za-z][\w' ]*?)  +\S", block, re.MULTILINE)
+            assert labels
+            assert [label for label in labels if f"  {label}  " not in SAID and f'"{label}"' not in SAID] == []

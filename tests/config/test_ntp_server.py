@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 import pytest
 
-from ptpstack.config import from_dict, load
+from ptpstack.config import from_dict
 from ptpstack.config.problems import InvalidConfigError
 
 PAGE = Path(__file__).parents[2] / "docs" / "ntp-server.md"
@@ -54,12 +53,3 @@ def test_what_cannot_be_is_told(table: dict[str, object], says: str) -> None:
     with pytest.raises(InvalidConfigError) as caught:
         from_dict({"ntp": {"server": table}})
     assert says in str(caught.value)
-
-
-def test_the_example_of_the_page_loads(tmp_path: Path) -> None:
-    (example,) = re.findall(r"```toml\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
-    file = tmp_path / "page.toml"
-    file.write_text(example)
-    config = load(file)
-    assert config.ntp.server.workers == 2
-    assert config.ntp.server.nts.certificate_file

@@ -68,13 +68,3 @@ def test_what_can_be_is_taken(text: str, tmp_path: Path) -> None:
     file = tmp_path / "ptp.toml"
     file.write_text(text)
     assert load(file)
-
-
-def test_the_configurations_of_the_page_can_be_used(tmp_path: Path) -> None:
-    page = (Path(__file__).parents[2] / "docs" / "reference-clocks.md").read_text()
-    examples = [part.split("```")[0] for part in page.split("```toml\n")[1:]]
-    assert len(examples) == 2
-    for example in examples:
-        file = tmp_path / "ptp.toml"
-        file.write_text(example)
-        assert load(file)

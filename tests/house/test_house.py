@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 from lab.__main__ import COMMANDS
-from ptpstack.config import load
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 PACKAGES = [name for name in ("ptpstack", "hw", "ntp", "profiles", "lab") if (CHECKOUT / name).is_dir()]
@@ -81,15 +80,6 @@ def test_no_file_names_a_machine_or_a_registry() -> None:
             text = path.read_text(errors="replace") if path.is_file() else ""
             found += [f"{path.relative_to(CHECKOUT)}: {match[0]}" for match in places.finditer(text)]
     assert not found
-
-
-def test_the_configuration_in_the_readme_loads(tmp_path: Path) -> None:
-    blocks = re.findall(r"```toml\n(.*?)```", (CHECKOUT / "README.md").read_text(), re.DOTALL)
-    assert blocks, "the README shows no configuration"
-    for block in blocks:
-        file = tmp_path / "readme.toml"
-        file.write_text(block)
-        load(file)
 
 
 def test_no_two_events_have_one_name() -> None:

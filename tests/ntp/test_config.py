@@ -114,11 +114,6 @@ def test_a_bad_key_file_is_told(tmp_path: Path, content: bytes | None, said: str
 GUIDE = (Path(__file__).parents[2] / "docs" / "ntp-client.md").read_text()
 
 
-@pytest.mark.parametrize("block", re.findall(r"```toml\n(.*?)```", GUIDE, re.DOTALL))
-def test_the_configurations_in_the_guide_load(block: str) -> None:
-    read(block)
-
-
 @pytest.mark.parametrize(
     "row", re.findall(r"^\| ([\d]+ [mun]?s) \| (.*?) \| (\d) \| (yes|no) \| the (\w+)'s \|$", GUIDE, re.MULTILINE)
 )
