@@ -12,15 +12,17 @@ import pytest
 from ntp.accuracy import plan
 from ntp.client.sample import StampSource
 from ntp.keys import Key
+from ntp.resolver import Resolved
 from ntp.selection_reasons import Reason
 from ptpstack.config import from_dict
 from ptpstack.config.model import Config
 from ptpstack.config.ntp_rules import ntp_writers
-from ptpstack.config.ntp_table import accuracy_of
+from ptpstack.config.ntp_table import NtpSource, accuracy_of
 from ptpstack.config.problems import InvalidConfigError
 from ptpstack.daemon.ntp_build import _count, _settings, read_key_file
+from ptpstack.daemon.ntp_source import NtpSourceState
 from ptpstack.errors import ConfigError
-from ptpstack.time import MICROSECOND, MILLISECOND
+from ptpstack.time import MICROSECOND, MILLISECOND, MonotonicTime
 
 
 def read(text: str) -> Config:
@@ -129,3 +131,15 @@ def test_the_table_of_the_guide_is_what_is_planned(row: tuple[str, ...]) -> None
 def test_the_guide_explains_every_sign() -> None:
     explained = set(re.findall(r"`(.)`", "".join(re.findall(r"^\| (`.*?) \|", GUIDE, re.MULTILINE))))
     assert explained == {reason.symbol for reason in Reason}
+
+
+@pytest.mark.parametrize("row", re.findall(r"^\| (`.`.*?) \| (.*?) \|", GUIDE, re.MULTILINE))
+def test_the_lines_of_the_guide_begin_as_what_is_said(row: tuple[str, str]) -> None:
+    signs, begins = re.findall(r"`(.)`", row[0]), re.split(r" …| \(", row[1])[0]
+    said = [reason.sentence.split(" {")[0] for reason in Reason if reason.symbol in signs]
+    if signs == ["?"]:  # nothing of it is asked, so nothing is judged
+        without_address, taken = (NtpSourceState(NtpSource(address="x"), 1) for _ in range(2))
+        without_address.take(Resolved("x", (), "none"), MonotonicTime(0))
+        taken.taken = "y"
+        said += [f"not used: {source.lacks}" for source in (without_address, taken)]
+    assert any(sentence.startswith(begins) or begins.startswith(sentence) for sentence in said), said
