@@ -266,6 +266,7 @@ def check_a_machine_without_a_battery_begins_on_the_floor_and_then_knows_the_tim
         soon(lambda: ours.events("ClockMovedByOthers"), 2)
         soon(lambda: ours.status()["time_trust"]["trusted_since"], 60)
         again_s = system_offset_ns(0) / 1e9 - years_s
+        ends_s = time.time()
         ours.end()
     saved_s = (state / "time").stat().st_mtime
     now_s = time.time()
@@ -277,4 +278,4 @@ def check_a_machine_without_a_battery_begins_on_the_floor_and_then_knows_the_tim
     assert trusted[0]["log_was_behind_s"] > years_s
     assert abs(error_s) < 0.01
     assert abs(again_s) < 0.01
-    assert abs(now_s - saved_s) < 5
+    assert ends_s - 1 < saved_s < now_s + 1  # at the end, however long that took
