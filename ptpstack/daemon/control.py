@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import io
 import json
 import os
 import socket
@@ -62,6 +63,7 @@ class ControlServer:
         self._clients: set[_Client] = set()
         self._socket = _listen(self._path, mode)
         self._inode = self._path.stat().st_ino
+        self._spare = _spare_descriptor()
         loop.watch(self._socket.fileno(), self._accept)
 
     def close(self) -> None:
@@ -70,6 +72,7 @@ class ControlServer:
             client.close()
         self._loop.unwatch(self._socket.fileno())
         self._socket.close()
+        self._spare.close()
         with contextlib.suppress(OSError):
             if self._path.stat().st_ino == self._inode:
                 self._path.unlink()
@@ -81,12 +84,22 @@ class ControlServer:
     def _accept(self) -> None:
         try:
             connection, _ = self._socket.accept()
-        except OSError:
-            return  # gone again, or out of descriptors: the client sees it
+        except OSError as error:
+            if error.errno in (errno.EMFILE, errno.ENFILE):
+                self._turn_away()
+            return  # gone again, or turned away: the client sees it
         if len(self._clients) >= CLIENTS_MAX:
             connection.close()
             return
         self._clients.add(_Client(self._loop, self, connection))
+
+    def _turn_away(self) -> None:
+        """End a connection for which no descriptor is left, by the spare one: the socket would call for ever."""
+        self._spare.close()
+        with contextlib.suppress(OSError):
+            self._socket.accept()[0].close()
+        with contextlib.suppress(OSError):
+            self._spare = _spare_descriptor()
 
 
 class _Client:
@@ -214,6 +227,10 @@ class _Client:
             self._loop.watch(self._connection.fileno(), None, self._go_on)
         else:
             self._loop.watch(self._connection.fileno(), self._on_readable)
+
+
+def _spare_descriptor() -> io.FileIO:
+    return io.FileIO(os.devnull)
 
 
 def _listen(path: Path, mode: int) -> socket.socket:

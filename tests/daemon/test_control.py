@@ -2,6 +2,8 @@
 
 import contextlib
 import json
+import os
+import resource
 import socket
 import stat
 import threading
@@ -218,6 +220,28 @@ def test_more_clients_than_there_is_room_for_are_turned_away_and_the_others_stay
     assert served.read(clients[0], 1) == [{"status": STATUS}]
     for client in clients:
         client.close()
+
+
+def test_without_a_descriptor_left_a_client_is_turned_away_and_the_loop_stays_quiet(served: Served) -> None:
+    with served.connect() as client, served.connect() as later:
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        highest = max(int(entry.name) for entry in Path("/proc/self/fd").iterdir())
+        filled = []
+        resource.setrlimit(resource.RLIMIT_NOFILE, (highest + 1, hard))
+        try:
+            with contextlib.suppress(OSError):
+                while True:
+                    filled.append(os.open(os.devnull, os.O_RDONLY))
+            assert served.is_dropped(client)
+            assert served.is_dropped(later)
+            assert not served.server._clients
+        finally:
+            for descriptor in filled:
+                os.close(descriptor)
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    with served.connect() as again:
+        again.send(b'{"get": "status"}\n')
+        assert served.read(again, 1) == [{"status": STATUS}]
 
 
 def test_the_socket_has_the_mode_it_was_given_from_the_start(served: Served) -> None:
