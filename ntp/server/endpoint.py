@@ -29,9 +29,6 @@ from ntp.server.transmit_stamps import TransmitStamps
 FEW = 5
 """Up to so many requests are answered one after the other: arrays would cost more."""
 
-SEALED_AT_ONCE = 32
-"""Replies whose sealing is all foretold from one reading of the clock: the more, the cheaper and the less exactly."""
-
 SLOWLY_SEALED_AT_ONCE = 4
 INTERLEAVED_AT_ONCE = 32
 """Of a batch, so many are answered in interleaved mode at most, the others in basic mode: each one takes its time."""
@@ -85,7 +82,7 @@ class Endpoint:
         self._replies = Replies(datagrams, time.time_ns, hardware=stamping is Timestamping.HARDWARE)
         self._transmit: npt.NDArray[np.uint64] = datagrams.replies.view(np.uint64)[:, 5]
         self._plain = _Way(CHUNK, *(Departures() for _ in range(3)))
-        self._sealed = _Way(SEALED_AT_ONCE, *(Departures(sealing_ns=2_000.0) for _ in range(3)))
+        self._sealed = _Way(CHUNK, *(Departures(sealing_ns=2_000.0) for _ in range(3)))
         self._slowly_sealed = _Way(SLOWLY_SEALED_AT_ONCE, *[Departures(sealing_ns=10_000.0)] * 3)
         self._interleaved = Interleaved()
         self._stamps = TransmitStamps(sock, datagrams, self._interleaved, counters, stamping)
