@@ -33,7 +33,6 @@ from ptpstack.daemon.ntp_source import (
     NetworkCame,
     NtpSourceState,
     SourceReplaced,
-    SourceResolved,
     without_taken,
 )
 from ptpstack.daemon.ntp_status import association_dict, ensemble_dict
@@ -186,8 +185,8 @@ class NtpDriver:
         """Ask those that were out of reach at once: this machine has a new address."""
         now = monotonic_now()
         for source in self._sources:
-            asked = {name: self.associations[name] for name in source.addresses}
-            silent = [one for one in asked.values() if one.state is AssociationState.ACTIVE and not one.reachable]
+            asked = [self.associations[name] for name in source.addresses]
+            silent = [one for one in asked if one.state is AssociationState.ACTIVE and not one.reachable]
             if asked and not silent:
                 continue
             self._recorder.record(NetworkCame(source=source.name))
@@ -255,8 +254,7 @@ class NtpDriver:
         for address in fresh:
             self._add(source, address, now)
         if fresh:
-            hosts = tuple(address.host for address in source.addresses.values())
-            self._recorder.record(SourceResolved(source=source.name, addresses=hosts))
+            self._recorder.record(source.resolved())
 
     def _add(self, source: NtpSourceState, address: Address, now: MonotonicTime) -> None:
         name, config = source.association_name(address), source.config

@@ -148,6 +148,10 @@ class NtpSourceState:
             return f"its servers are asked already, by {self.taken}, and have one vote each"
         return f"its name has no address ({self._reason})" if self._reason else "its name is being looked up"
 
+    def resolved(self) -> SourceResolved:
+        """Tell which addresses are asked."""
+        return SourceResolved(source=self.name, addresses=tuple(address.host for address in self.addresses.values()))
+
     def asked(self, now: MonotonicTime) -> None:
         """Take in that the name is being looked up."""
         self.ask_at, self._asked_at = None, now

@@ -10,7 +10,7 @@ import pytest
 from ptpstack.config.ntp_table import NtpSource
 from ptpstack.daemon.ntp_source import NtpSourceState
 from ptpstack.daemon.ntp_source_files import SourceFiles, SourceRefused, SourcesRead, read_sources
-from tests.ntp.daemon.test_ntp_driver import Bench, LoopbackServer
+from tests.ntp.daemon.bench import Bench, LoopbackServer
 
 
 @pytest.fixture
