@@ -12,7 +12,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-CHUNK = 128
+CHUNK = 256
 """Replies whose departures are foretold from one reading of the clock: the more, the cheaper and the less exactly."""
 
 _UNITS_PER_NS = (1 << 32) / 1e9
